@@ -1,0 +1,1 @@
+"""Benchmarks: the floors of the machine, the peers, and holdfast, over one shared workload."""

@@ -1,0 +1,87 @@
+"""The shop's database: made from `shop.sql` where it is missing, opened where it is not.
+
+Everything that goes wrong here goes wrong by data (table `faults`) and is counted there too: a fault that
+happens once happens once, whatever was restarted, forked or killed in between.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, cast
+
+SCHEMA: Final = Path(__file__).with_name("shop.sql")
+
+Value: TypeAlias = str | int | None
+Kind: TypeAlias = Literal["unavailable", "slow", "half", "lost", "late", "silent"]
+"""How a call goes wrong; `shop.sql` says what each means."""
+
+
+class Shop:
+    """One connection to the shop. Several processes may each have theirs."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+
+    @classmethod
+    def open(cls, path: Path) -> Shop:
+        """The shop at `path`, created and filled first where there is none."""
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _create(path)
+        return cls(path)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._db.close()
+
+    def all(self, sql: str, *values: Value) -> list[sqlite3.Row]:
+        """Every row of a statement."""
+        return self._db.execute(sql, values).fetchall()
+
+    def first(self, sql: str, *values: Value) -> sqlite3.Row | None:
+        """The first row of a statement, if it has any."""
+        return cast("sqlite3.Row | None", self._db.execute(sql, values).fetchone())
+
+    def number(self, sql: str, *values: Value) -> int:
+        """The one whole number that a statement gives."""
+        return int(self._db.execute(sql, values).fetchone()[0])
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A transaction that nobody else writes beside: all of it, or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def fault(self, tool: str, about: str) -> Kind | None:
+        """How this call goes wrong, if it does. Asking counts."""
+        if not self.all("SELECT 1 FROM faults WHERE tool = ? AND about = ?", tool, about):
+            return None
+        with self.writing():
+            row = self.first(
+                "UPDATE faults SET seen = seen + 1"
+                " WHERE tool = ? AND about = ? AND (times IS NULL OR seen < times) RETURNING kind",
+                tool,
+                about,
+            )
+        return None if row is None else cast("Kind", row["kind"])
+
+
+def _create(path: Path) -> None:
+    """Fill a draft and put it in place in one step: of two that do so at once, the first one's shop stays."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder, "shop.db")
+        with closing(sqlite3.connect(draft)) as db:
+            db.executescript(SCHEMA.read_text(encoding="utf-8"))
+        with suppress(FileExistsError):
+            os.link(draft, path)

@@ -1,0 +1,1 @@
+"""Checks of holdfast against what others recorded; no part of the installed package."""

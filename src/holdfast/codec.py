@@ -1,0 +1,215 @@
+"""Between entries and bytes: the stored form, the chain over it, and keyed digests.
+
+* The chain is taken over the bytes as they are stored, never over bytes made again: `digest = sha256(prev ‖ bytes)`.
+  Whatever a later version reads into them, the chain still says whether they are the ones that were written.
+* State is only ever advanced by what was decoded from stored bytes, in the process that wrote them too.
+* A digest of content is keyed with the secret of the run tree and dies with it. A bare digest of a phone number can be
+  guessed in a blink; this one cannot once the secret is gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from holdfast.errors import Bug, JournalDamaged, JournalNewer
+from holdfast.events import (
+    DECISIONS,
+    SCHEMA,
+    AnyEvent,
+    Body,
+    Entry,
+    Erased,
+    Event,
+    Inline,
+    Json,
+    Line,
+    Loaded,
+    Stored,
+    Unknown,
+)
+
+GENESIS: Final = b"\0" * 32
+"""What the first entry of a run chains to."""
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_line = msgspec.json.Decoder(Line)
+_event = msgspec.json.Decoder(AnyEvent)
+_json = msgspec.json.Decoder()
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+
+
+_kind = msgspec.json.Decoder(_Kind)
+
+Upcaster = Callable[[str, dict[str, Json]], dict[str, Json]]
+UPCASTERS: dict[int, Upcaster] = {}
+"""From schema version v to v + 1: (kind, fields) → fields. In memory, after the chain was checked."""
+
+
+def canonical(value: Json) -> bytes:
+    """JSON bytes with sorted keys and no white space: the same value gives the same bytes."""
+    return _encoder.encode(value)
+
+
+def parse(data: bytes | str) -> Json:
+    """The JSON value in `data`. Raises msgspec.DecodeError."""
+    return _json.decode(data)
+
+
+def plain(value: object) -> Json:
+    """A value as JSON would give it back, so that what is decided now and what is read tomorrow are the same."""
+    return _json.decode(_encoder.encode(value))
+
+
+def public_digest(value: Json) -> str:
+    """sha256 of the canonical form, for what is no secret: contracts, schemas, code."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def keyed(secret: bytes, purpose: str, *parts: bytes | str) -> str:
+    """HMAC-SHA256 over `parts`, in one domain per purpose; 32 hex digits of it.
+
+    128 bits keep accidental equality out of reach and halve what a journal spends on digests.
+    """
+    mac = hmac.new(secret, purpose.encode(), hashlib.sha256)
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        mac.update(len(data).to_bytes(8, "big"))
+        mac.update(data)
+    return mac.hexdigest()[:32]
+
+
+def value_of(body: Body | None) -> Json:
+    """The value of a body; None where it is gone. Raises Bug for one that the shell forgot to load."""
+    match body:
+        case None | Erased():
+            return None
+        case Inline(value) | Loaded(_, _, value):
+            return value
+        case Stored(ref):
+            raise Bug(f"the body {ref} was not loaded before it was read")
+
+
+def encode(entry: Entry) -> bytes:
+    """The stored bytes of an entry.
+
+    Raises Bug for an entry that was read but not understood: it is never written again.
+    """
+    if isinstance(entry.event, Unknown):
+        raise Bug(f"an entry of the unknown kind {entry.event.kind} cannot be written", run=entry.run, seq=entry.seq)
+    body = msgspec.Raw(_encoder.encode(entry.event))
+    return _encoder.encode(Line(SCHEMA, entry.run, entry.seq, entry.at, entry.cause, entry.actor, body))
+
+
+def chain(prev: bytes, data: bytes) -> bytes:
+    """The digest of an entry stored as `data` after the entry with digest `prev`."""
+    return hashlib.sha256(prev + data).digest()
+
+
+def decode(data: bytes, prev: bytes = b"", digest: bytes = b"") -> Entry:
+    """The entry in stored bytes; a kind this version does not know comes as `Unknown`.
+
+    Raises JournalDamaged where the bytes are no entry, JournalNewer where their schema is newer than ours.
+    """
+    try:
+        line = _line.decode(data)
+    except msgspec.DecodeError as error:
+        raise JournalDamaged(f"an entry cannot be read: {error}", hint="holdfast verify says which") from None
+    if line.v > SCHEMA:
+        raise JournalNewer(
+            f"an entry was written in schema {line.v}, and this holdfast reads up to {SCHEMA}",
+            run=line.run, seq=line.seq, hint="read it with the holdfast that wrote it, or a newer one",
+        )  # fmt: skip
+    raw: bytes | msgspec.Raw = line.event
+    if line.v < SCHEMA:
+        raw = _upcast(line)
+    try:
+        event: AnyEvent | Unknown = _event.decode(raw)
+    except msgspec.ValidationError:
+        event = _unknown(line, bytes(raw))
+    return Entry(line.run, line.seq, line.at, line.cause, line.actor, event, prev, digest)
+
+
+def _upcast(line: Line) -> bytes:
+    fields: dict[str, Json] = _json.decode(line.event)
+    for version in range(line.v, SCHEMA):
+        fields = UPCASTERS[version](fields["kind"], fields)
+    return canonical(fields)
+
+
+def _unknown(line: Line, raw: bytes) -> Unknown:
+    kind = _kind.decode(raw).kind
+    if kind in KINDS:
+        raise JournalDamaged(f"an entry of kind {kind} does not have that kind's fields", run=line.run, seq=line.seq)
+    return Unknown(kind, raw)
+
+
+KINDS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in AnyEvent.__args__}
+
+
+def check_chain(run: str, lines: Iterable[tuple[bytes, bytes]], prev: bytes = GENESIS, seq: int = 0) -> bytes:
+    """The head digest of stored (bytes, digest) lines, from the entry after `seq`.
+
+    Raises JournalDamaged at the first line that is not what was written, in its place.
+    """
+    for data, digest in lines:
+        seq += 1
+        if chain(prev, data) != digest:
+            raise JournalDamaged("the stored bytes are not what the chain says was written", run=run, seq=seq)
+        line = _line.decode(data)
+        if (line.run, line.seq) != (run, seq):
+            raise JournalDamaged(f"here stands entry {line.seq} of run {line.run}", run=run, seq=seq)
+        prev = digest
+    return prev
+
+
+def essence(entries: Sequence[Entry]) -> list[bytes]:
+    """What makes two journals the same (SEMANTICS rule 40): one comparable line an entry, in a settled order.
+
+    Left out are clocks, workers, durations, digests and keys. Facts between two decision batches are ordered by what
+    they answer, since which of two parallel calls returned first says nothing about the run.
+    """
+    out: list[bytes] = []
+    facts: list[tuple[tuple[int, int], bytes]] = []
+    ranks: dict[int, int] = {}
+    for entry in entries:
+        line, rank = _bare(entry)
+        if type(entry.event) in DECISIONS:
+            out += [text for _, text in sorted(facts)]
+            facts.clear()
+            out.append(line)
+        else:
+            facts.append((rank, line))
+        ranks[entry.seq] = len(out)
+    return out + [text for _, text in sorted(facts)]
+
+
+_PASSING: Final = frozenset({
+    "at", "until", "worker", "took", "digest", "rolling", "key", "retry_at", "contract_digest", "input_digest", "epoch",
+    "versions", "by_worker",
+})  # fmt: skip
+
+
+def _bare(entry: Entry) -> tuple[bytes, tuple[int, int]]:
+    if isinstance(entry.event, Unknown):
+        return entry.event.raw, (0, entry.seq)
+    fields: dict[str, Json] = msgspec.to_builtins(entry.event)
+    rank = (int(fields.get("call") or fields.get("ask") or 0), int(fields.get("attempt") or 0))
+    kept = {name: _bodiless(value) for name, value in fields.items() if name not in _PASSING}
+    if fields.get("error") == "lost":
+        kept.pop("by", None)
+    return canonical(kept), rank
+
+
+def _bodiless(value: Json) -> Json:
+    """A body by its value, wherever it is kept: the same text inline or beside the chain is the same text."""
+    if isinstance(value, dict) and "body" in value:
+        return {"value": value["value"]} if "value" in value else {"ref": value["ref"]}
+    return value

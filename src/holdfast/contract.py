@@ -1,0 +1,179 @@
+"""The contract: what an agent may do, as data. Python arguments and YAML are one model.
+
+Six keys are required: `name`, `task`, `takes`, `gives`, `models`, `tools`. Everything else has a safe default, which
+`holdfast check` prints. The digest of the canonical form is the contract's version; the form itself is kept in the
+journal, so a run goes on under the contract it was opened with.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+
+from holdfast import codec, units
+from holdfast.errors import ContractError
+from holdfast.events import Json
+
+DurationUs: TypeAlias = Annotated[
+    int,
+    BeforeValidator(lambda value: units.duration(value)),
+    PlainSerializer(lambda us: f"{us // 1000}ms", return_type=str),
+]
+"""Written `10m`, kept as µs."""
+
+Nusd: TypeAlias = Annotated[
+    int,
+    BeforeValidator(lambda value: units.nusd(value)),
+    PlainSerializer(lambda amount: format(Decimal(amount) / 1_000_000_000, "f"), return_type=str),
+]
+"""Written `"0.20"`, kept as nano-dollars."""
+
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+
+
+class _Clause(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Rule(_Clause):
+    """Something that has to hold. Written as CEL in `that`, or as the name of a Python predicate in `check`."""
+
+    because: str = Field(min_length=1)
+    that: str = ""
+    check: str = ""
+    secret: bool = False
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Rule:
+        if bool(self.that) == bool(self.check):
+            raise ValueError("give either `that` (a condition) or `check` (the name of a predicate)")
+        return self
+
+
+class Review(_Clause):
+    """When a person has to decide, who, and what happens if nobody does."""
+
+    because: str = Field(min_length=1)
+    when: str = "true"
+    by: str = ""
+    """Role; empty: anyone not excluded."""
+    people: int = Field(default=1, ge=1, le=9)
+    within: DurationUs | None = None
+    then: str = Field(default="deny", pattern=r"^(deny|ask: ?[A-Za-z][\w-]*)$")
+    secret: bool = False
+
+
+class Grant(_Clause):
+    """On what terms one tool may be called."""
+
+    needs: dict[str, dict[str, str]] = {}
+    """Evidence: tool → (argument → expression its value must equal)."""
+    fresh: DurationUs | None = None
+    from_: dict[str, list[str]] = Field(default={}, alias="from")
+    """Argument → expressions; the value must be one of theirs."""
+    must: list[Rule] = []
+    review: list[Review] = []
+    amendable: list[str] = []
+    at_most: int | None = Field(default=None, ge=1)
+    accepts: list[str] | None = None
+    """Data classes, and `untrusted`, that may have reached the model when this is called; None: whatever did."""
+
+
+class Limits(_Clause):
+    """Ceilings of one run and its children."""
+
+    steps: int = Field(default=20, ge=1, le=100_000)
+    usd: Nusd | None = units.nusd("1.00")
+    """None: no ceiling on money, for models whose price nobody knows."""
+    work: DurationUs = 5 * units.MINUTE
+    """Time spent on models and tools."""
+    wall: DurationUs = 30 * units.DAY
+    """Time since the run was opened."""
+    retries: int = Field(default=4, ge=0, le=10_000)
+    repeats: int = Field(default=3, ge=1, le=1000)
+    """The same call with the same result, this often."""
+    output: int = Field(default=4096, ge=64, le=200_000)
+    """Tokens of one model answer."""
+    context: int = Field(default=400_000, ge=1_000)
+    """Bytes of prompt text."""
+
+
+class Surprises(_Clause):
+    """What follows where the contract says nothing else."""
+
+    partial: Literal["tell", "review", "stop"] = "tell"
+    exhausted: Literal["tell", "review", "stop"] = "review"
+    unknown: Literal["review", "stop"] = "review"
+    limit: Literal["review", "stop"] = "review"
+
+
+class Done(_Clause):
+    """What "done" must prove."""
+
+    must: list[Rule] = []
+    review: Review | None = None
+
+
+class Worth(_Clause):
+    """What an outcome is worth, for the verdict on whether an agent pays."""
+
+    success: str = "0"
+    failure: str = "0"
+    reviewer_minute: str = "0"
+
+
+class Contract(_Clause):
+    """Everything an agent is held to. `takes` and `gives` are JSON Schemas here; the types behind them are the agent's."""
+
+    name: Name
+    task: str = Field(min_length=1)
+    takes: dict[str, Json]
+    gives: dict[str, Json]
+    models: list[str] = Field(min_length=1)
+    tools: dict[Name, Grant]
+
+    instructions: str = ""
+    context: list[Literal["now", "tenant", "requester", "tags"]] = []
+    done: Done = Done()
+    limits: Limits = Limits()
+    surprises: Surprises = Surprises()
+    conversation: bool = False
+    worth: Worth = Worth()
+    predicates: dict[str, str] = {}
+    """Named Python predicates → digest of their source."""
+
+    @cached_property
+    def data(self) -> Json:
+        """The canonical form, as kept in the journal."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @cached_property
+    def digest(self) -> str:
+        """The contract's version."""
+        return codec.public_digest(self.data)
+
+    @staticmethod
+    def parse(data: Any, where: str = "the contract") -> Contract:
+        """A contract from data. Raises ContractError that names every field in the wrong."""
+        try:
+            return Contract.model_validate(data)
+        except ValidationError as error:
+            raise ContractError(f"{where}: {explain(error)}", hint="docs/contract.md says what each key means") from None
+
+
+def explain(error: ValidationError) -> str:
+    """What pydantic found, one problem a line, in the words of a contract."""
+    lines = []
+    for item in error.errors(include_url=False, include_context=False):
+        path = ".".join(str(part) for part in item["loc"])
+        match item["type"]:
+            case "missing":
+                lines.append(f"`{path}` is missing")
+            case "extra_forbidden":
+                lines.append(f"`{path}` is no key of a contract")
+            case _:
+                lines.append(f"`{path}`: {item['msg'].removeprefix('Value error, ')}")
+    return "\n  ".join(["", *lines]) if len(lines) > 1 else lines[0]

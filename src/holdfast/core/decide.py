@@ -1,0 +1,244 @@
+"""`decide`: what follows from what is known, at one moment.
+
+A batch is made by asking a short list of rules, in order, again and again: the first that has something to say adds its
+events to a draft of the state, until none has. So each rule sees what the ones before it decided in the same batch, and
+each can be read on its own. Nothing is performed here; a `ModelAsked` or `CallStarted` says that whoever appends it may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+import msgspec
+
+from holdfast.agent import Bound
+from holdfast.codec import keyed
+from holdfast.core import calls, ending, limits, output, prompt
+from holdfast.core.fold import fold
+from holdfast.core.state import Moment, State
+from holdfast.errors import Bug
+from holdfast.events import (
+    AnyEvent,
+    CallFailed,
+    CallStarted,
+    Contradiction,
+    Entry,
+    LimitReached,
+    ModelAsked,
+    ModelFailed,
+    PersonAsked,
+    QuestionWithdrawn,
+    Resumed,
+)
+
+MAX_EVENTS: Final = 2_000
+"""Events one batch may have: a bound on our own loop, far above what a turn can need."""
+
+Rule: TypeAlias = Callable[[Bound, State, Moment], Sequence[AnyEvent]]
+
+
+def decide(bound: Bound, state: State, moment: Moment) -> tuple[AnyEvent, ...]:
+    """The events that follow, all at one moment; none where something has to happen first.
+
+    Raises Bug if the rules do not come to rest.
+    """
+    if state.closed is not None and not state.conflict or state.strange:
+        return ()
+    at = max(state.at, moment.at)
+    moment = moment if moment.at == at else msgspec.structs.replace(moment, at=at)
+    draft, out = state, list[AnyEvent]()
+    while events := _next(bound, draft, moment):
+        for event in events:
+            draft = fold(draft, Entry(state.run, draft.seq + 1, at, state.seq, moment.worker, event))
+            if isinstance(event, ModelAsked | CallStarted):
+                moment = msgspec.structs.replace(moment, flying=moment.flying | {draft.seq})
+        out += events
+        if len(out) > MAX_EVENTS:
+            raise Bug("the rules do not come to rest", run=state.run, seq=state.seq)
+        if draft.closed is not None:
+            break
+    return tuple(out)
+
+
+def _next(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    for rule in RULES:
+        if events := rule(bound, state, moment):
+            return events
+        if rule in GATES and GATES[rule](bound, state, moment):
+            return ()
+    return ()
+
+
+# ----------------------------------------------------------------------------------------------- the run as a whole
+
+
+def _new_epoch(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    """The journal was restored: say so before anything else is done."""
+    return [Resumed(by=moment.worker, epoch=moment.epoch)] if moment.epoch > state.epoch else []
+
+
+def _lost(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    """An attempt whose time is up, or whose worker is gone, is lost; whoever finds it says so."""
+    out: list[AnyEvent] = []
+    asking = state.asking
+    if asking is not None and asking.status == "running" and _is_lost(asking.seq, asking.worker, asking.until, moment):
+        out.append(ModelFailed(
+            asking.seq, "lost", "unknown", f"the worker {asking.worker} gave no answer", unsettled=asking.reserved, by=moment.worker
+        ))  # fmt: skip
+    for call in state.calls.values():
+        if call.status == "running" and _is_lost(call.start, call.worker, call.until, moment):
+            over = call.worker in moment.gone or (call.worker == moment.worker and call.start not in moment.flying)
+            out.append(CallFailed(
+                call.seq, call.attempt, "lost", "unknown", f"the worker {call.worker} gave no answer", ended=over, by=moment.worker
+            ))  # fmt: skip
+    return out
+
+
+def _is_lost(start: int, worker: str, until: int, moment: Moment) -> bool:
+    if worker == moment.worker:
+        return start not in moment.flying
+    return worker in moment.gone or until <= moment.at
+
+
+def _contradicted(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    if not state.conflict:
+        return []
+    told = ", ".join(f"call {state.late[seq]}" for seq in state.conflict if seq in state.late)
+    return [Contradiction(state.conflict, f"what was settled about {told} is not what the other system answered later")]
+
+
+def _expired(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    """A question whose time is up is put to the next role, or leads to a denial."""
+    for question in state.questions.values():
+        asked = question.asked
+        if not asked.until or moment.at < asked.until:
+            continue
+        withdrawn = QuestionWithdrawn(question.seq, "expired")
+        if asked.then.startswith("ask:"):
+            role = asked.then.removeprefix("ask:").strip()
+            within = asked.until - question.at
+            again = PersonAsked(
+                about=asked.about, text=asked.text, call=asked.call, role=role, people=asked.people, until=moment.at + within,
+                version=asked.version, digest=asked.digest, label=asked.label, contract=asked.contract, heard=asked.heard,
+                evidence=asked.evidence, limit=asked.limit,
+            )  # fmt: skip
+            return [withdrawn, again]
+        if asked.about == "output":
+            return [withdrawn, output.not_accepted(state, "nobody reviewed the output in time", final=True)]
+        return [withdrawn, calls.refuse(asked.call, "expired", "nobody decided in time")]
+    return []
+
+
+def _time(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    """The limits that time itself reaches."""
+    event = limits.of_time(bound, state, moment.at) if state.limit is None else None
+    return [event] if event is not None else []
+
+
+def _limit(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    """A limit that stands in the way is put before a person, where the contract says so."""
+    reached = state.limit
+    if reached is None or bound.contract.surprises.limit != "review":
+        return []
+    if any(question.asked.about == "limit" for question in state.questions.values()):
+        return []
+    text = f"the limit of {reached.limit} is reached ({reached.used} of {reached.ceiling}){': ' + reached.why if reached.why else ''}"
+    return [PersonAsked("limit", text, limit=reached.limit)]
+
+
+def _halted(bound: Bound, state: State, moment: Moment) -> bool:
+    """Whether nothing new may start."""
+    return state.paused or state.limit is not None
+
+
+# ------------------------------------------------------------------------------------------------------- the model
+
+AGAIN: Final = frozenset({"rate_limited", "overloaded", "timeout", "connection", "server", "garbage", "lost"})
+"""Failures after which the same model may well answer."""
+
+ELSEWHERE: Final = frozenset({"filter", "quota", "not_found", "auth", "rejected", *AGAIN})
+"""Failures after which another model may answer. Not a full context: the next one would be as full."""
+
+BACKOFF: Final = 1_000_000
+"""µs before the first further attempt where the provider said nothing; doubles each time."""
+
+
+def _ask(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    """Ask the model, when everything it asked for has an answer."""
+    asking = state.asking
+    if asking is not None and asking.status == "running" or not state.admitted or state.replied:
+        return []
+    if asking is not None and asking.status == "failed":
+        return _ask_again(bound, state, moment)
+    if any(call.status != "answered" for call in state.calls.values()) or any(q.asked.about == "surprise" for q in state.questions.values()):
+        return []
+    step = asking.step + 1 if asking is not None else 1
+    if (event := limits.reached(bound, state, "steps", state.spent.steps)) is not None:
+        return [event]
+    return [_asked(bound, state, moment, bound.contract.models[0], step, 1)]
+
+
+def _ask_again(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    """After a failed attempt: the same model again, the next one, or the end."""
+    asking = state.asking
+    assert asking is not None
+    if asking.error == "lost":
+        return [_asked(bound, state, moment, asking.model, asking.step, asking.attempt + 1)]
+    if asking.error == "context":
+        return [LimitReached("context", state.weight, state.weight, "the model says the prompt is too long for it")]
+    tries = asking.failures
+    if asking.error in AGAIN and tries <= bound.contract.limits.retries:
+        if (event := limits.reached(bound, state, "retries", state.spent.retries)) is None:
+            if moment.at < again_at(state):
+                return []
+            return [_asked(bound, state, moment, asking.model, asking.step, asking.attempt + 1)]
+        if not (fallback := _fallback(bound, state)):
+            return [event]
+        return [_asked(bound, state, moment, fallback, asking.step, asking.attempt + 1)]
+    if asking.error in ELSEWHERE and (fallback := _fallback(bound, state)):
+        return [_asked(bound, state, moment, fallback, asking.step, asking.attempt + 1)]
+    return []
+
+
+def _fallback(bound: Bound, state: State) -> str:
+    asking = state.asking
+    assert asking is not None
+    tried = {*asking.tried, asking.model}
+    return next((model for model in bound.contract.models if model not in tried), "")
+
+
+def again_at(state: State) -> int:
+    """When the next attempt at the model may be made."""
+    asking = state.asking
+    assert asking is not None
+    return asking.retry_at or asking.failed_at + BACKOFF * 2 ** max(asking.failures - 1, 0)
+
+
+def _asked(bound: Bound, state: State, moment: Moment, model: str, step: int, attempt: int) -> AnyEvent:
+    quoted = limits.quote(bound, state, model, moment)
+    if isinstance(quoted, LimitReached):
+        return quoted
+    add = tuple(segment.ref for segment in prompt.to_show(state))
+    before = state.asking
+    rolling = keyed(moment.secret, "manifest", before.rolling if before else "", *(f"{seq}.{part}" for seq, part in add))
+    return ModelAsked(
+        step=step, attempt=attempt, model=model, worker=moment.worker, until=moment.at + ASK_TIMEOUT, heard=state.said,
+        base=before.seq if before else 0, add=add, rolling=rolling, reserved=quoted.nusd, max_output=quoted.max_output,
+    )  # fmt: skip
+
+
+ASK_TIMEOUT: Final = 180_000_000
+"""µs an attempt at a model may take; its lease too."""
+
+RULES: Final[tuple[Rule, ...]] = (
+    _new_epoch, _lost, _contradicted, _expired, ending.end, _time, _limit, calls.overtaken, calls.unsure, output.admit, calls.advance,
+    output.conclude, _ask,
+)  # fmt: skip
+"""In order: what is known to be over, what ends the run, what stops it, what its calls need, what its answer means, what comes next."""
+
+GATES: Final[dict[Rule, Callable[[Bound, State, Moment], bool]]] = {
+    ending.end: lambda bound, state, moment: ending.is_ending(bound, state),
+    calls.unsure: _halted,
+}
+"""Rules after which nothing further may be decided while the gate holds."""

@@ -1,0 +1,136 @@
+"""What people may do to a run, and when: one place that says no, with a reason.
+
+Each function gives the fact to append, or raises NotAllowed. Whether an answer is valid is decided from its own moment,
+never from when somebody looks: an approval that comes after its end is refused even if nobody has recorded the expiry yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from holdfast import codec
+from holdfast.agent import Bound
+from holdfast.codec import canonical, keyed
+from holdfast.core.state import CallState, Question, State
+from holdfast.errors import NotAllowed, UsageError
+from holdfast.events import Body, CallSettled, Inline, Json, LimitGranted, LimitName, PersonAnswered, ProposalAmended, Said
+from holdfast.shape import Misfit
+
+VERDICTS: Mapping[str, tuple[str, ...]] = {
+    "review": ("approve", "deny", "take", "stop"),
+    "output": ("approve", "deny", "take", "stop"),
+    "question": ("answer", "take", "stop"),
+    "surprise": ("retry", "tell", "take", "stop"),
+    "limit": ("stop", "take"),
+    "doubt": (),
+}
+"""Kind of question → what can be answered to it. A limit is also met by a grant, a doubt by a settlement."""
+
+
+def question(state: State, seq: int, by: str, at: int, roles: Sequence[str] | None = None) -> Question:
+    """An open question that this person may answer now. roles: what they may act as; None: not known, so not checked.
+
+    Raises NotAllowed, with the reason.
+    """
+    found = state.questions.get(seq)
+    if found is None:
+        raise NotAllowed(f"question {seq} is not open", run=state.run, hint="somebody decided it, or it was withdrawn; holdfast show says which")
+    asked = found.asked
+    if asked.until and at >= asked.until:
+        raise NotAllowed(f"question {seq} expired", run=state.run, seq=seq, hint="what follows is decided when the run is driven next")
+    if not by:
+        raise NotAllowed("nobody is named as deciding", run=state.run, seq=seq, hint="say who you are: --as alice")
+    if asked.about != "question" and by in state.speakers:
+        raise NotAllowed(f"{by} opened, spoke or amended in this run and cannot decide in it", run=state.run, seq=seq, hint="somebody else has to")
+    if roles is not None and asked.role not in ("", "requester", *roles):
+        raise NotAllowed(f"this is for {asked.role}; {by} acts as {', '.join(roles) or 'nobody'}", run=state.run, seq=seq)
+    return found
+
+
+def answer(state: State, seq: int, verdict: str, by: str, at: int, text: str = "", roles: Sequence[str] | None = None) -> PersonAnswered:
+    """A person's answer to a question."""
+    asked = question(state, seq, by, at, roles).asked
+    allowed = VERDICTS[asked.about]
+    if verdict not in allowed:
+        how = "settle it: happened, did not, or stop" if asked.about == "doubt" else f"one of {', '.join(allowed)}"
+        raise NotAllowed(f"a question about {asked.about} cannot be answered with {verdict}", run=state.run, seq=seq, hint=how)
+    call = state.calls.get(asked.call)
+    if verdict == "approve" and call is not None:
+        if state.said > asked.heard and call.effect == "write":
+            raise NotAllowed("the requester has written since this was shown", run=state.run, seq=seq, hint="read it; the agent decides again with it")
+        if any(vote.by == by for vote in call.votes):
+            raise NotAllowed(f"{by} has approved this already", run=state.run, seq=seq, hint="another person is needed")
+    return PersonAnswered(seq, verdict, by, text, version=asked.version)  # type: ignore[arg-type]  # one of `allowed`
+
+
+def amend(
+    bound: Bound | None, state: State, seq: int, changes: Mapping[str, Json], by: str, at: int, secret: bytes, amendable: Sequence[str]
+) -> ProposalAmended:
+    """A reviewer's other arguments for a held call. bound: checks their shape, where the agent's code is at hand."""
+    asked = question(state, seq, by, at).asked
+    call = state.calls.get(asked.call)
+    if asked.about not in ("review", "output") or call is None or call.attempt or not isinstance(call.args, dict):
+        raise NotAllowed("only a proposal that was not started can be amended", run=state.run, seq=seq)
+    fixed = [name for name in changes if name not in amendable and asked.about == "review"]
+    if fixed:
+        may = ", ".join(amendable) or "nothing"
+        raise NotAllowed(f"{', '.join(fixed)} may not be changed here", run=state.run, seq=seq, hint=f"the contract lets a reviewer change: {may}")
+    args = {**call.args, **changes}
+    if bound is not None:
+        shape = bound.gives if asked.about == "output" else bound.tools[call.tool].takes
+        try:
+            args = shape.check(args)
+        except Misfit as error:
+            raise NotAllowed(f"the change does not fit: {error}", run=state.run, seq=seq) from None
+    digest = keyed(secret, "args", call.tool, canonical(args))
+    return ProposalAmended(call.seq, seq, call.version + 1, Inline(args), digest, by, tuple(sorted(changes)))
+
+
+def amendable_of(state: State, call: CallState) -> list[str]:
+    """The arguments of a call that a reviewer may change, as the run's contract says."""
+    terms = (state.contract or {}).get("tools", {}).get(call.tool, {})
+    return list(terms.get("amendable", []))
+
+
+def settle(
+    state: State, call: int, verdict: Literal["happened", "did_not", "stop"], by: str, text: str = "", result: Json = None, *, known: bool = False
+) -> CallSettled:
+    """A person's ruling on a write in doubt. known: `result` is what it returned, and was checked."""
+    if not by:
+        raise NotAllowed("nobody is named as deciding", run=state.run, hint="say who you are: --as alice")
+    if by in state.speakers:
+        raise NotAllowed(f"{by} opened or spoke in this run and cannot settle it", run=state.run, hint="somebody else has to")
+    doubtful = state.calls.get(call)
+    if state.closed is None and (doubtful is None or doubtful.status != "doubt"):
+        raise NotAllowed(f"call {call} is not in doubt", run=state.run, seq=call)
+    if state.closed is not None and call not in state.unresolved:
+        raise NotAllowed(f"call {call} is not unresolved", run=state.run, seq=call)
+    body: Body | None = Inline(result) if known else None
+    return CallSettled(call, verdict, by, text, body)
+
+
+def said(state: State, text: Json, by: str, *, ends: bool = False) -> Said:
+    """What the requester says. Raises NotAllowed once the run is closed."""
+    if state.closed is not None:
+        raise NotAllowed("the run is closed", run=state.run, hint="start another one; give it this one's name in its tags")
+    return Said(Inline(text), by or state.opened.on_behalf_of or state.opened.by, ends=ends)
+
+
+UNITS: Mapping[LimitName, str] = {"usd": "dollars", "work": "duration", "wall": "duration"}
+
+
+def grant(state: State, limit: LimitName, amount: int, by: str) -> LimitGranted:
+    """More of a limit. Raises NotAllowed, UsageError."""
+    if state.closed is not None:
+        raise NotAllowed("the run is closed", run=state.run)
+    if amount <= 0:
+        raise UsageError(f"a grant of {amount}", run=state.run, hint="give more than nothing")
+    if not by or by in state.speakers:
+        raise NotAllowed(f"{by or 'nobody'} cannot raise the limits of this run", run=state.run, hint="somebody who did not open it has to")
+    return LimitGranted(limit, amount, by)
+
+
+def amended_text(call: CallState) -> str:
+    """The arguments of a proposal as text, for showing."""
+    return codec.canonical(call.args).decode()

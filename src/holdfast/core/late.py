@@ -1,0 +1,56 @@
+"""Facts that come when nobody waits for them any more: in what form they can still be kept.
+
+A fact is never dropped. One that answers a running attempt stands as it is; one that answers a superseded attempt, or
+comes to a closed run, is kept as late, where it settles money and may contradict what was settled.
+"""
+
+from __future__ import annotations
+
+from holdfast.core.state import State
+from holdfast.events import (
+    AnyEvent,
+    CallFailed,
+    CallLookedUp,
+    CallReturned,
+    CallReturnedLate,
+    ModelAnswered,
+    ModelAnsweredLate,
+    ModelFailed,
+)
+
+
+def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
+    """The form in which a performer's fact can be appended now; None for one that says nothing new.
+
+    Only a look-up that nobody needs, and the failure of an attempt that was written off already, say nothing new.
+    """
+    match fact:
+        case ModelAnswered(ask=ask):
+            return fact if _asks(state, ask) else ModelAnsweredLate(ask, fact.cost, fact.usage, fact.took)
+        case ModelFailed(ask=ask, fate=fate):
+            if _asks(state, ask):
+                return fact
+            return ModelAnsweredLate(ask, 0, took=fact.took) if fate == "not_done" and ask in state.owed else None
+        case CallReturned(call=call, attempt=attempt):
+            if _runs(state, call, attempt):
+                return fact
+            result = fact.result if fact.complete != "started" else None
+            return CallReturnedLate(call, attempt, result, effect_id=fact.effect_id, fate=None if result else "unknown", took=fact.took)
+        case CallFailed(call=call, attempt=attempt):
+            if _runs(state, call, attempt):
+                return fact
+            return CallReturnedLate(call, attempt, error=fact.error, fate=fact.fate, took=fact.took)
+        case CallLookedUp(call=call):
+            known = state.calls.get(call)
+            return fact if state.closed is None and known is not None and known.status in ("unsure", "doubt") else None
+    return fact
+
+
+def _asks(state: State, ask: int) -> bool:
+    asking = state.asking
+    return state.closed is None and asking is not None and asking.seq == ask and asking.status == "running"
+
+
+def _runs(state: State, call: int, attempt: int) -> bool:
+    known = state.calls.get(call)
+    return state.closed is None and known is not None and known.status == "running" and known.attempt == attempt

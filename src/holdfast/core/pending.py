@@ -1,0 +1,111 @@
+"""`pending`: what is to be done in the world now, and `outlook`: how a run stands when nobody drives it.
+
+A request without an answer is an effect to perform, for whoever won its start entry; a look-up needs no start, since asking
+twice does no harm.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from holdfast.agent import Bound
+from holdfast.core import calls, decide, limits
+from holdfast.core.state import Moment, State
+
+
+class AskModel(Struct, frozen=True):
+    """Get an answer for the `ModelAsked` at `ask`."""
+
+    ask: int
+
+
+class RunCall(Struct, frozen=True):
+    """Perform the attempt that `CallStarted` at `start` began."""
+
+    call: int
+    start: int
+
+
+class LookUp(Struct, frozen=True):
+    """Ask the other system what became of an attempt."""
+
+    call: int
+    attempt: int
+
+
+Pending: TypeAlias = AskModel | RunCall | LookUp
+
+
+def pending(bound: Bound, state: State, moment: Moment) -> tuple[Pending, ...]:
+    """What this worker is to perform now, in the order of its entries."""
+    if state.closed is not None or state.strange:
+        return ()
+    out: list[Pending] = []
+    asking = state.asking
+    if asking is not None and asking.status == "running" and asking.worker == moment.worker:
+        out.append(AskModel(asking.seq))
+    for call in state.calls.values():
+        if call.status == "running" and call.worker == moment.worker:
+            out.append(RunCall(call.seq, call.start))
+        elif calls.to_look_up(bound, call) and moment.at >= calls.look_at(bound, call):
+            out.append(LookUp(call.seq, call.attempt))
+    return tuple(out)
+
+
+class Outlook(Struct, frozen=True):
+    """How a run stands."""
+
+    status: Literal["working", "waiting", "closed"]
+    due: int | None
+    """When somebody should look at it next; 0: now; None: when something is appended."""
+    waits_for: str = ""
+    """`requester`, a role, `person`, or `time`."""
+
+
+NEVER: Final[int | None] = None
+
+
+def outlook(state: State) -> Outlook:
+    """How a run stands, as far as its entries tell; what its contract adds is `outlook_of`."""
+    if state.closed is not None:
+        return Outlook("closed", NEVER)
+    leases = [call.until for call in state.calls.values() if call.status == "running"]
+    if state.asking is not None and state.asking.status == "running":
+        leases.append(state.asking.until)
+    if leases:
+        return Outlook("working", min(leases))
+    return Outlook("working", 0)
+
+
+def outlook_of(bound: Bound, state: State, moment: Moment) -> Outlook:
+    """How a run stands when `decide` has nothing to say at this moment: on what it waits, and until when."""
+    base = outlook(state)
+    if base.status == "closed":
+        return base
+    times = [limits.wall_ends(bound, state)] if state.limit is None else []
+    times += [question.asked.until for question in state.questions.values() if question.asked.until]
+    for call in state.calls.values():
+        if call.status in ("failed", "unsure") and not calls.ending_soon(state):
+            times.append(calls.retry_at(bound, call))
+        if calls.to_look_up(bound, call):
+            times.append(calls.look_at(bound, call))
+    asking = state.asking
+    if asking is not None and asking.status == "failed":
+        times.append(decide.again_at(state))
+    later = [time for time in times if time > moment.at]
+    if base.due:
+        return Outlook("working", min([base.due, *later]))
+    due = min(later, default=None)
+    return Outlook("waiting", due, waits_for(state))
+
+
+def waits_for(state: State) -> str:
+    """On whom a run waits, in a word."""
+    roles = {question.asked.role or "person" for question in state.questions.values()}
+    if roles:
+        return sorted(roles, key=lambda role: role == "requester")[0]
+    if state.replied:
+        return "requester"
+    return "person" if state.paused or state.limit is not None else "time"

@@ -1,0 +1,270 @@
+"""Policy: what the contract says of one call. Deny beats review beats allow; order never matters; an error denies.
+
+A call is judged when it is proposed and again when it starts. Every rule that had something to say is in the judgement,
+with the words the contract gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from msgspec import Struct
+
+from holdfast.agent import Bound
+from holdfast.codec import keyed
+from holdfast.conditions import Scope, Unanswered
+from holdfast.contract import Grant, Review, Rule
+from holdfast.core import provenance
+from holdfast.core.log import Log
+from holdfast.core.state import CallState, Evidence, Moment, State
+from holdfast.events import Fired, Json, Verdict
+
+REDACTED = "[redacted:"
+"""How a redacted text begins; an argument that holds one was never meant to leave."""
+
+_RANK: dict[Verdict, int] = {"allow": 0, "review": 1, "refuse": 2}
+
+
+class Judgement(Struct, frozen=True):
+    """What the contract says of one call, and what that rests on."""
+
+    verdict: Verdict
+    rules: tuple[Fired, ...] = ()
+    reviews: tuple[Review, ...] = ()
+    """The review rules that ask for a person, the strictest first."""
+    evidence: tuple[Evidence, ...] = ()
+    stale: tuple[tuple[str, Evidence], ...] = ()
+    """(tool, reading) that is older than `fresh` allows."""
+
+
+def judge(bound: Bound, state: State, call: CallState, moment: Moment) -> Judgement:
+    """Apply the contract to a call as things stand."""
+    return _Judge(bound, state, call, moment).judgement
+
+
+class _Judge:
+    """One judgement in the making."""
+
+    def __init__(self, bound: Bound, state: State, call: CallState, moment: Moment) -> None:
+        self.bound, self.state, self.call, self.moment = bound, state, call, moment
+        self.grant = bound.contract.tools.get(call.tool, Grant())
+        self.clause = f"tools.{call.tool}"
+        self.evidence: dict[str, Evidence] = {}
+        self.reviews: list[Review] = []
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        early = tuple(self._structure())
+        if early or self.call.effect == "builtin":
+            return Judgement("refuse" if early else "allow", early)
+        fired = [*self._counts(), *self._needs(), *self._sources(), *self._must(), *self._labels(), *self._review(), *self._setting()]
+        verdicts: list[Verdict] = [one.verdict for one in fired]
+        verdict: Verdict = max(verdicts, key=_RANK.__getitem__, default="allow")
+        reviews = tuple(sorted(self.reviews, key=lambda review: -review.people))
+        return Judgement(verdict, tuple(fired), reviews, tuple(self.evidence.values()), self._stale())
+
+    def _refuse(self, rule: str, because: str, *, secret: bool = False) -> Fired:
+        return Fired(rule, "refuse", because, secret)
+
+    @cached_property
+    def values(self) -> dict[str, Json]:
+        state = self.state
+        return {
+            "args": self.call.args, "input": state.input,
+            "run": {
+                "usd": state.spent.charged / 1e9, "steps": state.spent.steps, "trusted": state.label.trusted,
+                "classes": list(state.label.classes),
+            },
+            "caller": {"by": state.opened.by, "on_behalf_of": state.opened.on_behalf_of, "tenant": state.opened.tenant},
+            "effects": {name: list(state.effects.get(name, ())) for name, tool in self.bound.tools.items() if tool.effect == "write"},
+        }  # fmt: skip
+
+    @cached_property
+    def scope(self) -> Scope:
+        return Scope({**self.values, "seen": {name: item.value for name, item in self.evidence.items()}})
+
+    def _structure(self) -> Iterator[Fired]:
+        call = self.call
+        if call.problem:
+            yield self._refuse("arguments", call.problem)
+        elif call.tool not in self.bound.tools and call.effect != "builtin":
+            yield self._refuse("tools", f"{call.tool} is in the contract, and the code for it is not here")
+        elif any(isinstance(leaf, str) and REDACTED in leaf for _, leaf in provenance.leaves(call.args)):
+            yield self._refuse("redacted", "an argument holds a redacted text; use the value's own source")
+
+    def _counts(self) -> Iterator[Fired]:
+        call, state, grant = self.call, self.state, self.grant
+        if call.serves:
+            return
+        admitted = sum(
+            1 for other in state.calls.values()
+            if other.tool == call.tool and other.seq < call.seq and other.status in ("asked", "held", "cleared") and not other.attempt
+        )  # fmt: skip
+        used = state.counted.get(call.tool, 0) + admitted - (1 if call.attempt else 0)
+        if grant.at_most is not None and used >= grant.at_most:
+            yield self._refuse(f"{self.clause}.at_most", f"{call.tool} may be called {_times(grant.at_most)} in a run")
+        if call.effect == "write":
+            for other in state.calls.values():
+                if other.tool == call.tool and other.seq != call.seq and other.status in ("unsure", "doubt"):
+                    yield self._refuse("unresolved", f"it is not known whether an earlier {call.tool} happened")
+        top = self.bound.contract.limits.repeats + state.grants.get("repeats", 0)
+        if call.effect == "read" and not call.attempt and self._repeated() >= top:
+            yield self._refuse("limits.repeats", f"the same call gave the same result {_times(top)} already")
+
+    def _repeated(self) -> int:
+        last = next((item for item in reversed(self.state.evidence.get(self.call.tool, Log())[-20:]) if item.args == self.call.args), None)
+        return self.state.repeats[f"{self.call.digest}:{last.digest}"] if last else 0
+
+    # ---- evidence
+
+    def _needs(self) -> Iterator[Fired]:
+        if not self.grant.needs:
+            return
+        plain = Scope(self.values)
+        for tool, wanted in self.grant.needs.items():
+            try:
+                args = {name: plain.value(expression) for name, expression in wanted.items()}
+            except Unanswered as error:
+                yield self._refuse(f"{self.clause}.needs.{tool}", f"what to read with {tool} cannot be said: {error}")
+                continue
+            found = self._reading(tool, args)
+            if found is None:
+                shown = ", ".join(f"{name}={value!r}" for name, value in args.items())
+                yield self._refuse(f"{self.clause}.needs.{tool}", f"read {tool}({shown}) first, completely, before calling {self.call.tool}")
+            else:
+                self.evidence[tool] = found
+
+    def _reading(self, tool: str, args: dict[str, Json]) -> Evidence | None:
+        """The newest reading about the same thing that the model had been shown when it proposed the call."""
+        for item in reversed(self.state.evidence.get(tool, Log())[:]):
+            fits = isinstance(item.args, dict) and all(item.args.get(name) == value for name, value in args.items())
+            if fits and (item.seq < self.call.manifest or self._served(item)):
+                return item
+        return None
+
+    def _served(self, item: Evidence) -> bool:
+        reader = self.state.calls.get(item.call)
+        return reader is not None and reader.serves == self.call.seq
+
+    def _stale(self) -> tuple[tuple[str, Evidence], ...]:
+        fresh = self.grant.fresh
+        if fresh is None:
+            return ()
+        return tuple((tool, item) for tool, item in self.evidence.items() if item.at + fresh < self.moment.at)
+
+    # ---- arguments
+
+    def _sources(self) -> Iterator[Fired]:
+        for argument, permitted in self.grant.from_.items():
+            if not isinstance(self.call.args, dict) or argument not in self.call.args:
+                continue
+            value, allowed = self.call.args[argument], []
+            for expression in permitted:
+                try:
+                    allowed.append(self.scope.value(expression))
+                except Unanswered:
+                    continue
+            if value in allowed or any(isinstance(item, list) and value in item for item in allowed):
+                continue
+            yield from self._elsewhere(argument, value, " or ".join(permitted))
+
+    def _elsewhere(self, argument: str, value: Json, permitted: str) -> Iterator[Fired]:
+        rule = f"{self.clause}.from.{argument}"
+        origins = provenance.under(argument, self.call.sources)
+        foreign = sorted({name for name in origins.values() if name.startswith("untrusted:")})
+        if foreign:
+            where = ", ".join(self._place(name) for name in foreign)
+            yield self._refuse(rule, f"{argument}={value!r} came from {where}, not from {permitted}")
+            return
+        places = ", ".join(sorted(set(origins.values()))) or "nowhere"
+        because = f"{argument}={value!r} must come from {permitted}; it came from {places}"
+        self.reviews.append(Review(because=because))
+        yield Fired(rule, "review", because)
+
+    def _place(self, name: str) -> str:
+        seq = name.partition(":")[2]
+        tool = next((source.tool for source in self.state.sources if source.name == name), "")
+        return f"{tool} (entry {seq})" if tool else "a marked part of the input" if seq == "1" else f"an attachment (entry {seq})"
+
+    def _must(self) -> Iterator[Fired]:
+        if any(tool not in self.evidence for tool in self.grant.needs):
+            return
+        for at, rule in enumerate(self.grant.must):
+            if (fired := unmet(self.bound, rule, self.scope, f"{self.clause}.must[{at}]")) is not None:
+                yield fired
+
+    def _labels(self) -> Iterator[Fired]:
+        accepts = self.grant.accepts
+        if accepts is None:
+            return
+        leaking = sorted(set(self.state.label.classes) - set(accepts))
+        if leaking:
+            yield self._refuse(f"{self.clause}.accepts", f"the run has read {', '.join(leaking)}, which may not reach {self.call.tool}")
+        if not self.state.label.trusted and "untrusted" not in accepts and self.call.effect == "write":
+            because = f"{self.call.tool} changes something, and the run has read text that anyone could have written"
+            self.reviews.append(Review(because=because))
+            yield Fired(f"{self.clause}.accepts", "review", because)
+
+    # ---- people
+
+    def _review(self) -> Iterator[Fired]:
+        for at, review in enumerate(self.grant.review):
+            rule = f"{self.clause}.review[{at}]"
+            try:
+                wanted = self.scope.holds(review.when)
+            except Unanswered as error:
+                yield self._refuse(rule, f"{review.because} (the condition cannot be answered: {error})", secret=review.secret)
+                continue
+            if wanted:
+                self.reviews.append(review)
+                yield Fired(rule, "review", review.because, review.secret)
+
+    def _setting(self) -> Iterator[Fired]:
+        """What the run's mode and history ask for, whatever the contract says."""
+        if self.call.effect != "write":
+            return
+        if self.state.opened.mode == "supervise":
+            self.reviews.append(Review(because="every write is reviewed in this mode"))
+            yield Fired("mode", "review", "every write is reviewed in this mode")
+        if self.state.recovered and not self.call.attempt:
+            because = "the journal was restored from a backup: this may have been done already, in what was lost"
+            self.reviews.append(Review(because=because))
+            yield Fired("epoch", "review", because)
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def unmet(bound: Bound, rule: Rule, scope: Scope, clause: str) -> Fired | None:
+    """The refusal that a rule gives, if it does not hold or cannot be answered."""
+    try:
+        holds = scope.holds(rule.that) if rule.that else bound.asks(rule.check, scope.names)
+    except Unanswered as error:
+        return Fired(clause, "refuse", f"{rule.because} (cannot be answered: {error})", rule.secret)
+    return None if holds else Fired(clause, "refuse", rule.because, rule.secret)
+
+
+def output_problems(bound: Bound, state: State, output: Json) -> list[Fired]:
+    """What `done` must prove and does not."""
+    writes = {name: list(state.effects.get(name, ())) for name, tool in bound.tools.items() if tool.effect == "write"}
+    seen = {name: items[-1].value for name, items in state.evidence.items() if items}
+    scope = Scope({"output": output, "input": state.input, "effects": writes, "seen": seen})
+    found = (unmet(bound, rule, scope, f"done.must[{at}]") for at, rule in enumerate(bound.contract.done.must))
+    return [fired for fired in found if fired is not None]
+
+
+def binding(state: State, call: CallState, judgement: Judgement, moment: Moment) -> str:
+    """Keyed digest of everything an approval is for: it is void once any of it changed."""
+    shown = "|".join(sorted(item.digest for item in judgement.evidence))
+    return keyed(
+        moment.secret, "approval", state.run, str(call.seq), str(call.version), call.digest, str(state.label), state.contract_digest,
+        str(state.said), shown,
+    )  # fmt: skip
+
+
+def approved(call: CallState, digest: str, people: int, at: int) -> bool:
+    """Whether enough people approved exactly this."""
+    voices = {vote.by for vote in call.votes if vote.digest in ("", digest) and (not vote.until or at < vote.until)}
+    return len(voices) >= people

@@ -1,0 +1,375 @@
+"""What is known of a run, and the legal moves of a call.
+
+Theory of operation
+-------------------
+A run alternates between asking a model and carrying out what it asked for. A *turn* is one model answer with the calls in
+it; the next request is made when every call of the turn has an answer. Two rules keep everything else simple:
+
+1. State changes by entries only. Time alone changes nothing: a lease, an approval or a limit ends when an entry says so.
+2. State needs nothing but entries: no code of the agent, no clock, no bodies that are gone.
+
+A call moves through the statuses below. The table is all there is: an entry that is not in it for the call's status is not
+legal, and `fold` raises. The diagram in the manual is made from this table.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from holdfast.core.log import Log, Tally
+from holdfast.dialogue import Segment
+from holdfast.errors import Bug
+from holdfast.events import (
+    CancelAsked,
+    Completeness,
+    Effect,
+    Fate,
+    Fired,
+    Json,
+    Label,
+    LimitReached,
+    ModelAnswered,
+    PersonAsked,
+    RunClosed,
+    RunOpened,
+)
+
+Status: TypeAlias = Literal["asked", "held", "cleared", "running", "failed", "unsure", "doubt", "answered"]
+
+STATUSES: Final[dict[Status, str]] = {
+    "asked": "proposed, not judged yet",
+    "held": "waits for a person",
+    "cleared": "may start",
+    "running": "an attempt was started and has no answer",
+    "failed": "the last attempt surely did nothing",
+    "unsure": "an attempt may have had its effect; the machine is finding out",
+    "doubt": "nobody here can tell whether it happened; a person has to",
+    "answered": "the model can be told what became of it",
+}
+
+MOVES: Final[dict[tuple[Status, str], Status]] = {
+    ("asked", "CallJudged allow"): "cleared",
+    ("asked", "CallJudged review"): "held",
+    ("asked", "CallJudged refuse"): "answered",
+    ("held", "CallJudged allow"): "cleared",
+    ("held", "CallJudged review"): "held",
+    ("held", "CallJudged refuse"): "answered",
+    ("held", "PersonAnswered approve"): "held",
+    ("held", "PersonAnswered deny"): "answered",
+    ("held", "PersonAnswered answer"): "answered",
+    ("held", "PersonAnswered retry"): "cleared",
+    ("held", "PersonAnswered tell"): "answered",
+    ("held", "PersonAnswered stop"): "answered",
+    ("held", "PersonAnswered take"): "answered",
+    ("held", "ProposalAmended"): "asked",
+    ("cleared", "CallJudged refuse"): "answered",
+    ("cleared", "CallJudged review"): "held",
+    ("cleared", "CallStarted"): "running",
+    ("running", "CallReturned"): "answered",
+    ("running", "CallReturned started"): "unsure",
+    ("running", "CallFailed not_done"): "failed",
+    ("running", "CallFailed unknown"): "unsure",
+    ("failed", "CallStarted"): "running",
+    ("failed", "CallJudged refuse"): "answered",
+    ("failed", "CallJudged review"): "held",
+    ("unsure", "CallStarted"): "running",
+    ("unsure", "CallLookedUp found"): "answered",
+    ("unsure", "CallLookedUp absent"): "unsure",
+    ("unsure", "CallLookedUp cannot_tell"): "unsure",
+    ("unsure", "CallLookedUp pending"): "unsure",
+    ("unsure", "CallJudged refuse"): "answered",
+    ("unsure", "CallReturnedLate"): "answered",
+    ("unsure", "CallReturnedLate unknown"): "unsure",
+    ("unsure", "CallReturnedLate not_done"): "unsure",
+    ("unsure", "DoubtRaised"): "doubt",
+    ("doubt", "CallReturnedLate"): "answered",
+    ("doubt", "CallReturnedLate unknown"): "doubt",
+    ("doubt", "CallReturnedLate not_done"): "doubt",
+    ("doubt", "CallLookedUp found"): "answered",
+    ("doubt", "CallLookedUp absent"): "doubt",
+    ("doubt", "CallLookedUp cannot_tell"): "doubt",
+    ("doubt", "CallLookedUp pending"): "doubt",
+    ("doubt", "CallSettled happened"): "answered",
+    ("doubt", "CallSettled did_not"): "answered",
+    ("doubt", "CallSettled retry"): "cleared",
+    ("doubt", "CallSettled stop"): "answered",
+}
+"""(status, entry) → status. `CallSettled retry` is a `did_not` about a keyed call: it starts again under the same key.
+`CallJudged refuse` out of `unsure` is for reads, and for writes that were looked up and are surely absent: a write of unknown
+outcome is never merely given up."""
+
+QUIET: Final = frozenset({"CallReturnedLate", "CallReturnedLate unknown", "CallReturnedLate not_done", "CallLookedUp absent"})
+"""Entries that are kept and move nothing where the table has no line for them: they come from outside, at any time."""
+
+
+def move(run: str, seq: int, status: Status, entry: str) -> Status:
+    """The status a call has after an entry. Raises Bug for a move the table does not have."""
+    after = MOVES.get((status, entry))
+    if after is not None:
+        return after
+    if entry in QUIET:
+        return status
+    raise Bug(f"a call that is {status} cannot take a {entry}", run=run, seq=seq)
+
+
+class Vote(Struct, frozen=True):
+    """One approval, bound to what was shown."""
+
+    by: str
+    digest: str
+    """Of the question that was answered; empty for the voice of whoever amended the proposal."""
+    until: int = 0
+    """The approval is void from then on; 0: never."""
+
+
+class CallState(Struct, frozen=True, kw_only=True):
+    """What is known of one call."""
+
+    seq: int
+    ask: int
+    """The `ModelAnswered` it stands in."""
+    manifest: int
+    """The `ModelAsked` that proposed it: what the model had been shown."""
+    index: int
+    tool: str
+    id: str
+    args: Json
+    digest: str
+    effect: Effect
+    problem: str = ""
+    sources: dict[str, str] = {}
+    serves: int = 0
+    cursor: str = ""
+    heard: int = 0
+
+    status: Status = "asked"
+    rules: tuple[Fired, ...] = ()
+    version: int = 1
+    votes: tuple[Vote, ...] = ()
+    reviewed: bool = False
+    """A person was asked about it, for its own sake."""
+    amended: tuple[str, ...] = ()
+
+    attempt: int = 0
+    start: int = 0
+    """The `CallStarted` of the last attempt."""
+    worker: str = ""
+    until: int = 0
+    key: str = ""
+    first_started: int = 0
+    failures: int = 0
+    """Attempts that failed and were not merely lost."""
+    error: str = ""
+    message: str = ""
+    failed_at: int = 0
+    retry_at: int = 0
+    ended: bool = True
+    unknown: bool = False
+    """An attempt of it had an unknown outcome."""
+    looked: str = ""
+    looks: int = 0
+    look_at: int = 0
+    """Not looked up again before this."""
+    handle: str = ""
+
+    answer: int = 0
+    """The entry that answered it."""
+    said: str = ""
+    """What the model is told, where that is no result."""
+    ok: bool = False
+    """It was carried out, as far as anybody knows."""
+    result: Json = None
+    result_digest: str = ""
+    complete: Completeness = "complete"
+    missing: str = ""
+    next: str = ""
+    """Cursor of the part that was not fetched yet."""
+    pages: int = 0
+    effect_id: str = ""
+    label: Label = Label()
+    settled: str = ""
+    keyed_until: int = 0
+    """Until when the other system honours `key`."""
+    changed: tuple[int, ...] = ()
+    """Re-readings of its evidence that came back different."""
+
+
+class Evidence(Struct, frozen=True):
+    """One complete reading, as rules can rest on it."""
+
+    seq: int
+    """The entry that holds its result."""
+    at: int
+    args: Json
+    value: Json
+    digest: str
+    call: int
+
+
+class Asking(Struct, frozen=True):
+    """The last attempt to get an answer from a model."""
+
+    seq: int
+    step: int
+    attempt: int
+    model: str
+    worker: str
+    until: int
+    reserved: int
+    rolling: str
+    status: Literal["running", "failed", "answered"] = "running"
+    error: str = ""
+    retry_at: int = 0
+    failed_at: int = 0
+    failures: int = 0
+    """Failed attempts at this step that were not merely lost."""
+    tried: tuple[str, ...] = ()
+    """Models that failed at this step for good."""
+
+
+class Spent(Struct, frozen=True):
+    """What a run used up."""
+
+    nusd: int = 0
+    unsettled: int = 0
+    """Charged for attempts whose cost nobody told."""
+    reserved: int = 0
+    unpriced: int = 0
+    """Answers whose cost is not known."""
+    input: int = 0
+    output: int = 0
+    steps: int = 0
+    work: int = 0
+    """µs of models and tools."""
+    retries: int = 0
+
+    @property
+    def charged(self) -> int:
+        """nusd that count against a ceiling."""
+        return self.nusd + self.unsettled + self.reserved
+
+
+class Source(Struct, frozen=True):
+    """Something the run has seen, for finding where an argument came from."""
+
+    name: str
+    trusted: bool
+    value: Json
+    tool: str = ""
+
+
+class Question(Struct, frozen=True):
+    """An open question to a person."""
+
+    seq: int
+    at: int
+    asked: PersonAsked
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """What is known of a run after entry `seq`."""
+
+    run: str
+    seq: int
+    at: int
+    opened: RunOpened
+    opened_at: int
+    contract: Json
+    contract_digest: str
+    input: Json
+    epoch: int
+    recovered: bool = False
+    """The journal was restored from a backup while this run was open."""
+
+    asking: Asking | None = None
+    answered: ModelAnswered | None = None
+    """The last model answer."""
+    answer_seq: int = 0
+    admitted: bool = True
+    """Its calls have been taken up, or it was rejected."""
+    turn: tuple[int, ...] = ()
+    calls: dict[int, CallState] = {}
+    """Calls of the turn, and those the machine made for them."""
+    rejections: int = 0
+    """Answers in a row that could not stand."""
+    replied: int = 0
+    """The `Replied` that waits for the requester; 0: none."""
+
+    questions: dict[int, Question] = {}
+    grants: dict[str, int] = {}
+    limit: LimitReached | None = None
+    limit_seq: int = 0
+
+    evidence: dict[str, Log[Evidence]] = {}
+    effects: dict[str, Log[Json]] = {}
+    effect_ids: dict[str, int] = {}
+    counted: dict[str, int] = {}
+    """Calls per tool that are done or unknown."""
+    repeats: Tally
+    sources: Log[Source]
+    label: Label
+    spent: Spent = Spent()
+
+    owed: dict[int, int] = {}
+    """Failed attempts at the model → what they stay charged with."""
+
+    transcript: Log[Segment]
+    """What the model was shown, in order."""
+    weight: int = 0
+    """Bytes of its text."""
+    long_results: dict[int, str] = {}
+    """Results of which the model was shown a window only, by the entry that holds them."""
+    max_output: int = 0
+    unsent: tuple[Segment, ...] = ()
+    said: int = 0
+    """The last `Said`."""
+    heard: int = 0
+    """The last `Said` in a request."""
+    over: bool = False
+    """The requester said that was all."""
+
+    speakers: frozenset[str] = frozenset()
+    """Who opened, spoke or amended: excluded from approving."""
+    paused: bool = False
+    cancel: CancelAsked | None = None
+    settled: dict[int, str] = {}
+    """Calls a person settled, or that were given up on, for judging what comes late."""
+    conflict: tuple[int, ...] = ()
+    """Entries that contradict each other and were not recorded as such yet."""
+    late: dict[int, int] = {}
+    """Late answers that contradict something → their call."""
+    contradiction: str = ""
+    gave_up: bool = False
+    """The agent could not bring its output into shape."""
+    stop: str = ""
+    """Why a person wants it stopped."""
+    taken: str = ""
+    """Who took it over."""
+    closed: RunClosed | None = None
+    unresolved: tuple[int, ...] = ()
+    strange: str = ""
+    """A kind of entry this version does not know: the run may be shown, never driven."""
+
+    @property
+    def turn_calls(self) -> list[CallState]:
+        """The calls the model asked for in this turn, in asked order."""
+        return [self.calls[seq] for seq in self.turn]
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """When, by whom and with what knowledge of the outside a decision is made."""
+
+    at: int
+    """The journal's clock."""
+    worker: str
+    secret: bytes
+    """Of the run tree: keys digests and idempotency keys."""
+    gone: frozenset[str] = frozenset()
+    """Workers that are proven to have ended."""
+    flying: frozenset[int] = frozenset()
+    """Start entries of the attempts in flight in this process."""
+    epoch: int = 1
+    quotes: dict[str, int | None] = {}
+    """Model → nusd its next answer costs at most, where it knows that itself."""

@@ -1,0 +1,643 @@
+"""The vocabulary: every kind of entry a journal can hold. Frozen, tagged, one field after another explained.
+
+Three conventions run through all of it:
+
+* **Numbers that mean a place** (`call`, `ask`, `question`, `cause`, `heard`) are the seq of an entry of the same run;
+  0 means none. A call is named by the seq of its `CallAsked`, a question by that of its `PersonAsked`.
+* **Time** is whole microseconds (`at`, `until`: since 1970; `took`: a duration measured on a monotonic clock).
+  **Money** is whole nano-dollars (`nusd`). See `units`.
+* **Bodies** are what was said, asked or returned. They stand apart from the facts about them, so that they can be kept
+  elsewhere and erased while the chain still verifies. A digest of a body is always keyed (see `codec.keyed`).
+
+`FACTS` and `DECISIONS` at the end say of each kind which of two things it is. A *fact* happened outside and is never
+dropped: when its append meets a newer entry it is checked again and appended again. A *decision* was drawn from one
+state at one moment: when its append meets a newer entry it is thrown away and decided anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, get_args
+
+from msgspec import Raw, Struct
+
+SCHEMA = 1
+"""Version of the stored form of entries. Older ones are brought up to date in memory (`codec.UPCASTERS`)."""
+
+FOLD = 1
+"""Version of the meaning of entries. A journal with a higher one may be shown, never driven."""
+
+Json: TypeAlias = Any
+"""A JSON value: null, bool, int, float, str, list, or dict with str keys."""
+
+# --------------------------------------------------------------------------------------------------------- bodies
+
+
+class Inline(Struct, frozen=True, tag="inline", tag_field="body"):
+    """A body small and plain enough to stand in the entry."""
+
+    value: Json
+
+
+class Stored(Struct, frozen=True, tag="stored", tag_field="body"):
+    """A body kept beside the chain, named `ref` in the journal's blobs; the shell loads it before anything is folded."""
+
+    ref: str
+    size: int
+    """Bytes of its JSON."""
+
+
+class Loaded(Struct, frozen=True, tag="loaded", tag_field="body"):
+    """A `Stored` body together with its value. Lives in memory only."""
+
+    ref: str
+    size: int
+    value: Json
+
+
+class Erased(Struct, frozen=True, tag="erased", tag_field="body"):
+    """A `Stored` body that is gone for good. Lives in memory only."""
+
+    ref: str
+    size: int
+
+
+Body: TypeAlias = Inline | Stored | Loaded | Erased
+
+# --------------------------------------------------------------------------------------------------- small words
+
+Mode: TypeAlias = Literal["simulate", "supervise", "live"]
+Outcome: TypeAlias = Literal["done", "declined", "escalated", "stopped", "failed", "cancelled"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+Finish: TypeAlias = Literal["stop", "calls", "length", "filter", "unknown"]
+Fate: TypeAlias = Literal["not_done", "unknown"]
+"""What is known of an attempt that gave no result: surely nothing happened, or nobody can tell."""
+Completeness: TypeAlias = Literal["complete", "partial", "started", "simulated"]
+Effect: TypeAlias = Literal["read", "write", "builtin"]
+Verdict: TypeAlias = Literal["allow", "review", "refuse"]
+LimitName: TypeAlias = Literal["steps", "usd", "work", "wall", "retries", "repeats", "context", "output"]
+
+
+class Price(Struct, frozen=True):
+    """What one token costs, in 10⁻¹² US dollars."""
+
+    input: int
+    output: int
+    cached: int | None = None
+    """A token read from the provider's cache; as `input` where the provider tells none."""
+
+
+class Usage(Struct, frozen=True, omit_defaults=True):
+    """Tokens of one model answer. `input` includes the cached ones."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+
+
+class Fired(Struct, frozen=True, omit_defaults=True):
+    """One rule of the contract that had something to say about a call."""
+
+    rule: str
+    """Which clause, as a path in the contract: `tools.issue_refund.must[0]`; or a word for a rule every contract has."""
+    verdict: Verdict
+    because: str
+    secret: bool = False
+    """True keeps `because` from the model and the requester."""
+
+
+class Label(Struct, frozen=True, omit_defaults=True):
+    """What may be said of where data came from. Joined by `labels.join`, never lowered."""
+
+    trusted: bool = False
+    classes: tuple[str, ...] = ()
+    """Data classes beyond `plain`, sorted."""
+
+
+class Wanted(Struct, frozen=True, omit_defaults=True):
+    """One tool call as the model wrote it, before anybody looked at it."""
+
+    id: str
+    """The provider's name for it, needed to answer it."""
+    tool: str
+    args: str
+    """The raw argument text: JSON, or whatever came instead."""
+
+
+class Parent(Struct, frozen=True):
+    """The call of another run that this run answers."""
+
+    run: str
+    call: int
+
+
+# -------------------------------------------------------------------------------------------------------- events
+
+
+class Event(Struct, frozen=True, omit_defaults=True, tag=True, tag_field="kind"):
+    """Something that happened in a run, or was decided about it."""
+
+
+class RunOpened(Event, frozen=True):
+    """A run began. The contract is in the journal: a parked run goes on under it whatever is deployed meanwhile."""
+
+    agent: str
+    contract: Body
+    contract_digest: str
+    """Public sha256 of the contract's canonical form: its version."""
+    input: Body
+    by: str
+    """Who opened it: a person `alice`, a service `svc:inbox`."""
+    mode: Mode = "live"
+    key: str = ""
+    """Request key, unique in the journal; the same key with the same input is the same run."""
+    input_digest: str = ""
+    on_behalf_of: str = ""
+    tenant: str = ""
+    tags: dict[str, str] = {}
+    tree: str = ""
+    """Root of the run tree, whose secret keys the digests; empty: this run itself."""
+    parent: Parent | None = None
+    forked_from: Parent | None = None
+    undoes: str = ""
+    epoch: int = 1
+    """The journal's epoch when the run was opened or, after `Resumed`, taken over."""
+    versions: dict[str, str] = {}
+    """holdfast, fold, and the digest of each tool's signature."""
+    prices: dict[str, Price] = {}
+    """Known prices of the contract's models, frozen here so that ceilings replay."""
+    attachments: tuple[Body, ...] = ()
+
+
+class Said(Event, frozen=True):
+    """The requester spoke."""
+
+    text: Body
+    by: str
+    attachments: tuple[Body, ...] = ()
+    ends: bool = False
+    """True: nothing more will be said, and no answer is awaited."""
+
+
+class Replied(Event, frozen=True):
+    """The agent spoke to the requester, in a conversation; it is the text of the answer `ask`."""
+
+    ask: int
+
+
+class ModelAsked(Event, frozen=True):
+    """An attempt to get a model's answer was started, by whoever won this append.
+
+    The prompt is named as a delta: the manifest of `base`, then `add`. A segment is named by (seq, part).
+    """
+
+    step: int
+    attempt: int
+    model: str
+    worker: str
+    until: int
+    heard: int = 0
+    """The last `Said` in the manifest."""
+    base: int = 0
+    add: tuple[tuple[int, int], ...] = ()
+    rolling: str = ""
+    """Keyed digest over the whole manifest: of `base`'s digest and what was added."""
+    reserved: int = 0
+    """nusd held until the answer settles it; at least the worst case of what is sent."""
+    max_output: int = 0
+    """Tokens the answer may have; follows from what is left of the budget."""
+
+
+class ModelAnswered(Event, frozen=True):
+    """A model answered attempt `ask`."""
+
+    ask: int
+    text: Body | None = None
+    calls: tuple[Wanted, ...] = ()
+    finish: Finish = "stop"
+    usage: Usage = Usage()
+    cost: int | None = None
+    """nusd; None where nobody knows it."""
+    model: str = ""
+    """The model that the provider says answered."""
+    payload: Body | None = None
+    """The provider's own form, opaque and versioned, where text and calls do not say it all."""
+    took: int = 0
+
+
+class ModelFailed(Event, frozen=True):
+    """Attempt `ask` gave no answer."""
+
+    ask: int
+    error: str
+    """rate_limited, overloaded, timeout, connection, context, filter, quota, auth, not_found, rejected, server, garbage, lost."""
+    fate: Fate
+    message: str = ""
+    retry_at: int = 0
+    """Not before this moment, if the provider said so."""
+    unsettled: int = 0
+    """nusd that stay charged because the attempt may have been billed."""
+    took: int = 0
+    by: str = ""
+    """For `lost`: the worker that found it lost."""
+
+
+class OutputRejected(Event, frozen=True):
+    """What the model offered as its answer, or said instead of one, cannot stand; `why` is told to it."""
+
+    ask: int
+    why: str
+    call: int = 0
+    final: bool = False
+    """True: it had been told before; the run stops."""
+
+
+class CallAsked(Event, frozen=True):
+    """A tool call was proposed: by the model, or by the machine for another call (`serves`)."""
+
+    ask: int
+    """The `ModelAnswered` it stands in."""
+    index: int
+    tool: str
+    id: str
+    args: Body
+    """Validated arguments; the raw text where they are not valid."""
+    digest: str
+    """Keyed digest of the tool and its canonical arguments."""
+    effect: Effect = "read"
+    problem: str = ""
+    """What is wrong with the call as written: unknown tool, malformed or invalid arguments."""
+    sources: dict[str, str] = {}
+    """Where the value of each argument came from: `input`, `said:7`, `trusted:9`, `untrusted:12`, `person:alice`, `model`."""
+    serves: int = 0
+    """The call this one was made for by the machine: a fresh reading of evidence, a further page."""
+    cursor: str = ""
+
+
+class CallJudged(Event, frozen=True):
+    """The contract was applied to a call. `refuse` answers it; the reasons that are not secret are told."""
+
+    call: int
+    verdict: Verdict
+    rules: tuple[Fired, ...] = ()
+    version: int = 1
+    """The version of the proposal that was judged."""
+
+
+class PersonAsked(Event, frozen=True):
+    """Somebody has to decide or answer."""
+
+    about: Literal["review", "question", "doubt", "limit", "surprise", "output"]
+    text: str
+    call: int = 0
+    role: str = ""
+    """Who may answer; empty: anyone who is not excluded; `requester`: the requester."""
+    people: int = 1
+    until: int = 0
+    """0: no end."""
+    then: str = "deny"
+    """What an expiry leads to: `deny`, or `ask:<role>`."""
+    version: int = 1
+    digest: str = ""
+    """For a review: keyed digest of what is shown. An approval binds exactly this."""
+    label: Label = Label()
+    contract: str = ""
+    heard: int = 0
+    evidence: tuple[int, ...] = ()
+    """The readings shown beside the proposal, by the seq of their results."""
+    limit: LimitName | None = None
+
+
+class PersonAnswered(Event, frozen=True):
+    """A person answered question `question`."""
+
+    question: int
+    verdict: Literal["approve", "deny", "answer", "retry", "tell", "take", "stop", "grant"]
+    by: str
+    text: str = ""
+    value: Body | None = None
+    version: int = 1
+    """The version of the proposal that was shown."""
+
+
+class ProposalAmended(Event, frozen=True):
+    """A reviewer changed arguments of call `call`; it is judged anew, and the amender's one voice stands for it."""
+
+    call: int
+    question: int
+    version: int
+    args: Body
+    digest: str
+    by: str
+    changed: tuple[str, ...] = ()
+
+
+class QuestionWithdrawn(Event, frozen=True):
+    """Question `question` no longer needs an answer."""
+
+    question: int
+    why: Literal["expired", "overtaken", "void", "resolved", "closing", "decided"]
+
+
+class CallStarted(Event, frozen=True):
+    """An attempt at call `call` was started, by whoever won this append; nobody else may perform it."""
+
+    call: int
+    attempt: int
+    worker: str
+    until: int
+    key: str = ""
+    """Idempotency key: equal for all attempts of this call, different for every other."""
+    keyed_until: int = 0
+    """Until when the other system honours the key, counted from the first attempt."""
+
+
+class CallReturned(Event, frozen=True):
+    """An attempt gave a result."""
+
+    call: int
+    attempt: int
+    result: Body
+    digest: str = ""
+    complete: Completeness = "complete"
+    missing: str = ""
+    cursor: str = ""
+    label: Label = Label()
+    effect_id: str = ""
+    """The other system's name for what was done."""
+    undo: Body | None = None
+    """What undoing it would need."""
+    took: int = 0
+    redacted: int = 0
+
+
+class CallFailed(Event, frozen=True):
+    """An attempt gave no result."""
+
+    call: int
+    attempt: int
+    error: str
+    """raised, timeout, lost, refused, not_done, unknown, result, size, ended."""
+    fate: Fate
+    message: str = ""
+    retry_at: int = 0
+    took: int = 0
+    ended: bool = True
+    """True: the attempt is proven over; nothing of it can still happen."""
+    by: str = ""
+
+
+class CallLookedUp(Event, frozen=True):
+    """The other system was asked whether an attempt took effect."""
+
+    call: int
+    attempt: int
+    answer: Literal["found", "absent", "cannot_tell", "pending"]
+    effect_id: str = ""
+    result: Body | None = None
+    digest: str = ""
+    label: Label = Label()
+    message: str = ""
+    took: int = 0
+
+
+class DoubtRaised(Event, frozen=True):
+    """Nobody here can tell whether a write happened; a person has to."""
+
+    call: int
+    why: str
+    ended: bool
+    """Whether the attempt is proven over."""
+
+
+class CallSettled(Event, frozen=True):
+    """A person said what became of a write in doubt."""
+
+    call: int
+    verdict: Literal["happened", "did_not", "stop"]
+    by: str
+    text: str = ""
+    result: Body | None = None
+    undo: Body | None = None
+
+
+class CallReturnedLate(Event, frozen=True):
+    """An answer came to an attempt that had been superseded or settled. Kept, and never acted on but by rules 23, 24."""
+
+    call: int
+    attempt: int
+    result: Body | None = None
+    error: str = ""
+    fate: Fate | None = None
+    effect_id: str = ""
+    took: int = 0
+
+
+class ModelAnsweredLate(Event, frozen=True):
+    """An answer came to a superseded attempt at the model. It settles money and is never acted on."""
+
+    ask: int
+    cost: int | None = None
+    usage: Usage = Usage()
+    took: int = 0
+
+
+class Contradiction(Event, frozen=True):
+    """Two things recorded cannot both be true."""
+
+    seqs: tuple[int, ...]
+    what: str
+
+
+class CallUndone(Event, frozen=True):
+    """A write of this run was undone by run `by`."""
+
+    call: int
+    by: str
+
+
+class ChildOpened(Event, frozen=True):
+    """A child run answers call `call`; its carve is reserved until it closes."""
+
+    call: int
+    child: str
+    carved: dict[str, int] = {}
+
+
+class ChildClosed(Event, frozen=True):
+    """The child run of call `call` closed."""
+
+    call: int
+    child: str
+    outcome: Outcome
+    used: dict[str, int] = {}
+    label: Label = Label()
+
+
+class RoundClosed(Event, frozen=True):
+    """The posts that count in a round of peers."""
+
+    round: int
+    posts: tuple[tuple[str, int], ...] = ()
+
+
+class LimitReached(Event, frozen=True):
+    """A ceiling stands in the way of the next step."""
+
+    limit: LimitName
+    used: int
+    ceiling: int
+    why: str = ""
+
+
+class LimitAsked(Event, frozen=True):
+    """A child run asks for more."""
+
+    limit: LimitName
+    amount: int
+
+
+class LimitGranted(Event, frozen=True):
+    """A person raised a ceiling by `amount`, in the ceiling's own unit."""
+
+    limit: LimitName
+    amount: int
+    by: str
+
+
+class Paused(Event, frozen=True):
+    """Nothing new is to start."""
+
+    by: str
+    why: str = ""
+
+
+class Resumed(Event, frozen=True):
+    """The run may go on. A higher epoch means: the journal was restored from a backup meanwhile."""
+
+    by: str
+    epoch: int = 0
+
+
+class CancelAsked(Event, frozen=True):
+    """Somebody wants the run to end."""
+
+    by: str
+    because: str = ""
+
+
+class ContractAdopted(Event, frozen=True):
+    """The run goes on under another contract."""
+
+    contract: Body
+    contract_digest: str
+    by: str
+
+
+class BodiesErased(Event, frozen=True):
+    """Bodies of this run were erased for good, with the secret of its digests."""
+
+    by: str
+    basis: str
+    refs: tuple[str, ...] = ()
+
+
+class RunClosed(Event, frozen=True):
+    """The run ended."""
+
+    outcome: Outcome
+    reason: str
+    """One sentence for people."""
+    output: Body | None = None
+    fault: Literal["", "agent", "tool", "model", "contract", "holdfast"] = ""
+    unresolved: tuple[int, ...] = ()
+    """Writes nobody could settle."""
+
+
+class Noted(Event, frozen=True):
+    """Somebody, or a detector, has something to say about the run. Never changes what is decided."""
+
+    by: str
+    finding: str
+    score: float | None = None
+    note: str = ""
+    evidence: tuple[int, ...] = ()
+
+
+class Unknown(Struct, frozen=True):
+    """An entry of a kind this version does not know. It may be shown; a run that holds one is never driven."""
+
+    kind: str
+    raw: bytes
+
+
+AnyEvent: TypeAlias = (
+    RunOpened | Said | Replied | ModelAsked | ModelAnswered | ModelFailed | OutputRejected
+    | CallAsked | CallJudged | PersonAsked | PersonAnswered | ProposalAmended | QuestionWithdrawn
+    | CallStarted | CallReturned | CallFailed | CallLookedUp | DoubtRaised | CallSettled
+    | CallReturnedLate | ModelAnsweredLate | Contradiction | CallUndone
+    | ChildOpened | ChildClosed | RoundClosed
+    | LimitReached | LimitAsked | LimitGranted | Paused | Resumed | CancelAsked | ContractAdopted
+    | BodiesErased | RunClosed | Noted
+)  # fmt: skip
+
+# ------------------------------------------------------------------------------------------------------ envelope
+
+
+class Entry(Struct, frozen=True):
+    """One line of a run's journal."""
+
+    run: str
+    seq: int
+    """From 1, without gaps."""
+    at: int
+    """The journal's clock when it was decided or learned; never decreases within a run."""
+    cause: int
+    """Of a decision: the head it was decided at, so that one batch shares it. Of a fact: the entry it answers, or 0."""
+    actor: str
+    """Who wrote it: a worker, a person, a service."""
+    event: AnyEvent | Unknown
+    prev: bytes = b""
+    digest: bytes = b""
+    """sha256(prev ‖ stored bytes)."""
+
+
+class Line(Struct, frozen=True):
+    """The stored form of an entry, before its chain digest. Field order is part of the format."""
+
+    v: int
+    run: str
+    seq: int
+    at: int
+    cause: int
+    actor: str
+    event: Raw
+
+
+# ------------------------------------------------------------------------------------------- facts and decisions
+
+FACTS: frozenset[type[Event]] = frozenset({
+    RunOpened, Said, ModelAnswered, ModelFailed, ModelAnsweredLate,
+    PersonAnswered, ProposalAmended, CallReturned, CallFailed, CallLookedUp, CallSettled, CallReturnedLate, CallUndone,
+    ChildClosed, LimitAsked, LimitGranted, Paused, Resumed, CancelAsked, ContractAdopted, BodiesErased, Noted,
+})  # fmt: skip
+"""Happened outside; never dropped."""
+
+DECISIONS: frozenset[type[Event]] = frozenset({
+    Replied, ModelAsked, OutputRejected, CallAsked, CallJudged, PersonAsked, QuestionWithdrawn, CallStarted,
+    DoubtRaised, Contradiction, ChildOpened, RoundClosed, LimitReached, RunClosed,
+})  # fmt: skip
+"""Drawn from one state at one moment; thrown away when the state moved on."""
+
+TAKEN: frozenset[type[Event]] = frozenset({ModelFailed, CallFailed})
+"""Facts that a decision batch may hold too, when it is about an attempt found lost: the finding is the decision."""
+
+DURABLE: frozenset[type[Event]] = frozenset({
+    RunOpened, Said, Replied, CancelAsked, Paused, PersonAnswered, ProposalAmended, CallSettled, RunClosed, BodiesErased,
+    ContractAdopted, LimitGranted, PersonAsked,
+})  # fmt: skip
+"""Kinds somebody outside was or will be told of: on the disk before anyone is. `CallStarted` of a write is one too."""
+
+AFTER_CLOSE: frozenset[type[Event]] = frozenset({
+    CallReturnedLate, ModelAnsweredLate, CallSettled, Contradiction, CallUndone, Noted, BodiesErased,
+})  # fmt: skip
+"""All that may still be appended to a closed run."""

@@ -1,0 +1,3 @@
+"""Where journals are kept: one port, and the stores behind it."""
+
+from __future__ import annotations

@@ -1,0 +1,205 @@
+"""The port: what a journal store must do, and nothing about how.
+
+Three words with one meaning each:
+
+* **queued**: `append` was called. Nobody may act on it.
+* **committed**: the awaitable of `append` gave `Committed`. The driver of this run may go on; a killed process keeps it,
+  a power loss may not.
+* **durable**: on the disk. A batch with `durable=True` is answered only then. Anyone outside may be told of it, and only
+  of it: `feed` and `watermark` show the durable prefix.
+
+A store never reads an event. It keeps lines with their digests in order, and beside each append the index row that the
+caller computed by folding. Every backend passes `holdfast.testing.journal_contract`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct, field
+
+from holdfast.events import Outcome
+
+Status: TypeAlias = Literal["working", "waiting", "closed"]
+
+
+class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of the index: what a list of runs shows, as of entry `seq`. Never the truth, always recomputable."""
+
+    run: str
+    seq: int
+    agent: str
+    status: Status
+    due: int | None = None
+    """When somebody should look at the run next, in µs since 1970 (0: now). None: when something is appended to it."""
+    opened: int = 0
+    at: int = 0
+    by: str = ""
+    key: str = ""
+    """Request key; unique in the journal where not empty."""
+    waits_for: str = ""
+    """`requester`, a role, `person` or `time`."""
+    outcome: Outcome | None = None
+    reason: str = ""
+    attention: bool = False
+    """A closed run that still needs a person: an unresolved write, a contradiction."""
+    questions: int = 0
+    steps: int = 0
+    nusd: int = 0
+    parent: str = ""
+    mode: str = "live"
+    contract: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class Append(Struct, frozen=True, kw_only=True):
+    """A batch of lines for one run: all of them or none."""
+
+    run: str
+    expected: int
+    """Head seq the batch was made at; 0: the run must not exist."""
+    lines: tuple[tuple[bytes, bytes], ...]
+    """Stored bytes and chain digest, from seq `expected` + 1."""
+    row: Row
+    durable: bool = False
+    blobs: tuple[tuple[str, bytes], ...] = ()
+    """Bodies named by these lines, in the same transaction. A ref already there keeps its bytes."""
+    secret: tuple[str, bytes] | None = None
+    """(tree, secret) of a new run tree."""
+    erase: tuple[str, ...] = ()
+    """Blobs to delete for good."""
+    forget: str = ""
+    """The run tree whose secret is to be destroyed."""
+
+
+class Committed(Struct, frozen=True):
+    """The batch is in; `position` is that of its last line in the feed."""
+
+    position: int
+
+
+class Moved(Struct, frozen=True):
+    """The run's head is not where the batch expected it; nothing of the batch was written."""
+
+    head: int
+
+
+class KeyTaken(Struct, frozen=True):
+    """The request key of a new run belongs to run `run`; nothing was written."""
+
+    run: str
+
+
+Appended: TypeAlias = Committed | Moved | KeyTaken
+
+
+class FeedLine(Struct, frozen=True):
+    """One durable line in the order of all runs together."""
+
+    position: int
+    run: str
+    seq: int
+    data: bytes
+    digest: bytes
+
+
+class Where(Struct, frozen=True, kw_only=True):
+    """Which rows to find; empty fields ask nothing. Newest first."""
+
+    status: Status | None = None
+    outcome: Outcome | None = None
+    agent: str = ""
+    key: str = ""
+    waits_for: str = ""
+    attention: bool | None = None
+    questions: bool | None = None
+    """True: with open questions only."""
+    parent: str | None = None
+    before: tuple[int, str] | None = None
+    """(opened, run) of the last row of the page before."""
+    limit: int = 100
+
+
+Listener: TypeAlias = Callable[[str, int], None]
+"""Told (run, head seq) after a commit, in the event loop's thread."""
+
+
+class Journal(Protocol):
+    """A store of journals. Methods raise the JournalError that fits; see `holdfast.errors`."""
+
+    url: str
+
+    def append(self, batch: Append) -> Awaitable[Appended]:
+        """Queue a batch now; await the answer. Batches of one run queued one after another are tried in that order,
+        and may expect each other's lines. A conflict of one batch never fails another's.
+        """
+        ...
+
+    async def read(self, run: str, after: int = 0) -> list[tuple[bytes, bytes]]:
+        """Committed (bytes, digest) lines of a run after seq `after`, in order; empty for an unknown run."""
+        ...
+
+    async def feed(self, after: int = 0, limit: int = 1000) -> list[FeedLine]:
+        """Durable lines of all runs after a position, in feed order."""
+        ...
+
+    def watermark(self) -> int:
+        """Position up to which everything is durable."""
+        ...
+
+    async def row(self, run: str) -> Row | None:
+        """The index row of a run."""
+        ...
+
+    async def due(self, now: int, limit: int = 100) -> list[Row]:
+        """Rows of runs that are not closed and due at `now`, longest due first."""
+        ...
+
+    async def find(self, where: Where) -> list[Row]:
+        """Rows that fit, newest first."""
+        ...
+
+    async def blob(self, ref: str) -> bytes | None:
+        """A stored body; None where there is none, or none any more."""
+        ...
+
+    async def secret(self, tree: str) -> bytes | None:
+        """The secret of a run tree; None once it was destroyed."""
+        ...
+
+    async def reindex(self, rows: Iterable[Row]) -> None:
+        """Replace the index. For rebuilding it from the lines only."""
+        ...
+
+    async def runs(self, after: str = "", limit: int = 1000) -> Sequence[str]:
+        """Names of all runs, in the order of their names, for whoever reads everything."""
+        ...
+
+    def now(self) -> int:
+        """The journal's clock, µs since 1970."""
+        ...
+
+    def epoch(self) -> int:
+        """Raised by every restore; see `recovered`."""
+        ...
+
+    async def recovered(self) -> int:
+        """Say that this journal was restored from a backup: raises the epoch, and gives it."""
+        ...
+
+    def alive(self, worker: str) -> bool | None:
+        """Whether a worker incarnation still lives; None where this store cannot tell."""
+        ...
+
+    def enlist(self, worker: str) -> None:
+        """Say that this process is worker incarnation `worker`, until it ends."""
+        ...
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Be told of commits, by whatever process; call what comes back to stop."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is queued, make it durable, and let go."""
+        ...

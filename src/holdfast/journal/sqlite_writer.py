@@ -1,0 +1,396 @@
+"""The one thread of a process that writes its journal: it takes whatever is queued and commits it together.
+
+Theory of operation. Everybody who appends puts a batch into one queue and waits. The thread takes all that is there,
+answers each batch inside one transaction, commits, and wakes the waiting with a single call into their event loop.
+While it waits for the disk the next group gathers; so the more runs there are, the cheaper each commit is.
+
+* A group is synced if one of its batches must be, or if committed lines have waited `flush_after` for a sync.
+  `durable` in the file says how far the last sync reaches, for every process that reads it.
+* Committed lines that nothing follows are synced by a transaction of their own.
+* When a commit fails, what is in the file is read before anybody is answered. When the disk fails while it is being
+  written, nobody knows what it holds: nothing more is written, and the process has to end (SEMANTICS rule 6).
+* While somebody listens, the thread also looks for commits of other processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias, TypeVar, cast
+
+from holdfast.errors import (
+    Bug,
+    HoldfastError,
+    JournalError,
+    JournalFull,
+    JournalLocked,
+    JournalNewer,
+    JournalReadOnly,
+    UsageError,
+)
+from holdfast.journal.checks import again
+from holdfast.journal.listeners import Listeners
+from holdfast.journal.port import Append, Appended, Committed
+from holdfast.journal.sqlite_file import explain, is_disk_error
+from holdfast.journal.sqlite_ledger import Ledger
+from holdfast.journal.sqlite_news import News
+
+GROUP_MAX: Final = 2_000
+"""Batches in one transaction."""
+
+RETRY_AFTER: Final = 1.0
+"""Seconds until a flush is tried again that failed for want of a lock or of room."""
+
+CHECKPOINT_PAGES: Final = 4_000
+"""About so many pages of the write-ahead log are written before it is brought into the file: 16 MB."""
+
+T = TypeVar("T")
+_Future: TypeAlias = "asyncio.Future[object]"
+_Answer: TypeAlias = object
+"""What somebody waits for, or the HoldfastError to raise there instead."""
+
+_NOT_ONE_BATCHES_FAULT: Final = (JournalLocked, JournalFull, JournalNewer, JournalReadOnly)
+
+
+class _Batch(NamedTuple):
+    """A batch and who waits for its answer."""
+
+    batch: Append
+    future: _Future
+
+
+class _Task(NamedTuple):
+    """Something else to be done in a synced transaction of its own."""
+
+    work: Callable[[Ledger], object]
+    future: _Future
+
+
+class _Call(NamedTuple):
+    """Something the thread is to take note of."""
+
+    call: Callable[[], None]
+
+
+class _Stop:
+    """The last thing in the queue."""
+
+
+_Queued: TypeAlias = _Batch | _Task | _Call | _Stop
+
+
+class Writer:
+    """The writing thread of a journal, and the queue before it. The thread starts with the first thing queued."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path, *, lock_wait: float, flush_after: float) -> None:
+        self.listeners = Listeners()
+        self._db = db
+        self._path = path
+        self._flush_after = flush_after
+        # Without a bound: every batch in it has somebody who waits for it.
+        self._queue: queue.SimpleQueue[_Queued] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._closed = False
+        self._broken: JournalError | None = None
+        # What follows is the thread's own.
+        self._ledger = Ledger(db, path, lock_wait=lock_wait)
+        self._news = News(self._ledger, self.listeners)
+        self._flush_at: float | None = None
+        self._scrub_at: float | None = None
+        self._pages = 0
+
+    # ------------------------------------------------------------------------------- called from event loops
+
+    def append(self, batch: Append) -> Awaitable[Appended]:
+        """Queue a batch. Raises the JournalError of a broken journal, UsageError when it is closed."""
+        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        self._put(_Batch(batch, cast(_Future, future)), batch.run)
+        return future
+
+    def do(self, work: Callable[[Ledger], T]) -> Awaitable[T]:
+        """Queue something that is to be done in a synced transaction of its own."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._put(_Task(work, cast(_Future, future)))
+        return future
+
+    def flush_soon(self) -> None:
+        """See to it that what other processes committed, and may have died over, becomes durable."""
+        if not self._closed and self._broken is None:
+            self._put(_Call(self._soften))
+
+    def listen(self, since: int, *, first: bool) -> None:
+        """Look for commits of other processes from position `since` on, as long as there are listeners."""
+        self._put(_Call(lambda: self._news.since(since, first=first)))
+
+    def stop(self) -> None:
+        """Finish what is queued and end the thread. Blocks. Raises the JournalError that kept it from being synced."""
+        self._closed = True
+        if self._thread is not None:
+            self._queue.put(_Stop())
+            self._thread.join()
+            self._thread = None
+        self._db.close()
+        if self._broken is not None:
+            raise again(self._broken)
+
+    def _put(self, item: _Queued, run: str = "") -> None:
+        if self._closed:
+            raise UsageError("the journal is closed", run=run)
+        if self._broken is not None:
+            raise again(self._broken, run)
+        self._queue.put(item)
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    # A daemon: a process that ends without closing must not hang; it loses no more than a killed one.
+                    self._thread = threading.Thread(target=self._run, name="holdfast-journal", daemon=True)
+                    self._thread.start()
+
+    # ------------------------------------------------------------------------------- the thread
+
+    def _run(self) -> None:
+        other: _Queued | None = None
+        while not isinstance(other, _Stop):
+            batches, other = self._take()
+            if batches:
+                self._serve(batches)
+            if isinstance(other, _Task):
+                self._serve_task(other)
+            elif isinstance(other, _Call):
+                other.call()
+            self._tend()
+        self._finish()
+
+    def _take(self) -> tuple[list[_Batch], _Queued | None]:
+        """Wait for batches and take all that are there, up to the first thing that is something else."""
+        batches: list[_Batch] = []
+        try:
+            item = self._queue.get(timeout=self._patience())
+            while isinstance(item, _Batch):
+                batches.append(item)
+                if len(batches) == GROUP_MAX:
+                    return batches, None
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            return batches, None
+        return batches, item
+
+    def _patience(self) -> float | None:
+        """Seconds until there is something to do with nothing queued; None for ever."""
+        now = time.monotonic()
+        waits = [self._news.patience(now)]
+        waits += [max(0.0, at - now) for at in (self._flush_at, self._scrub_at) if at is not None]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _tend(self) -> None:
+        """Do what falls due between two groups."""
+        if self._is_due(self._flush_at):
+            self._flush()
+        if self._is_due(self._scrub_at):
+            self._scrub()
+        self._post([], self._news.poll())
+
+    def _is_due(self, at: float | None) -> bool:
+        return at is not None and time.monotonic() >= at
+
+    def _post(self, answered: Sequence[tuple[_Future, _Answer]], heads: Mapping[str, int]) -> None:
+        """Hand over answers and news with one call into each event loop, since each call wakes it."""
+        loops: dict[asyncio.AbstractEventLoop, list[tuple[_Future, _Answer]]] = {}
+        for future, answer in answered:
+            loops.setdefault(future.get_loop(), []).append((future, answer))
+        if heads:
+            for loop in self.listeners.loops():
+                loops.setdefault(loop, [])
+        for loop, mine in loops.items():
+            try:
+                loop.call_soon_threadsafe(self._deliver, loop, mine, heads)
+            except RuntimeError:  # the loop is closed: nobody waits there any more
+                self.listeners.drop(loop)
+
+    def _deliver(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        answered: Sequence[tuple[_Future, _Answer]],
+        heads: Mapping[str, int],
+    ) -> None:
+        for future, answer in answered:
+            if future.done():
+                continue  # cancelled by whoever waited
+            if isinstance(answer, HoldfastError):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+        if heads:
+            self.listeners.tell(loop, heads)
+
+    # ------------------------------------------------------------------------------- groups
+
+    def _serve(self, asked: Sequence[_Batch]) -> None:
+        news: dict[str, int] = {}
+        answers = self._attempt([one.batch for one in asked], news)
+        self._post([(one.future, answer) for one, answer in zip(asked, answers, strict=True)], news)
+        self._checkpoint(at=CHECKPOINT_PAGES)
+
+    def _attempt(self, batches: Sequence[Append], news: dict[str, int]) -> list[_Answer]:
+        """Answer every batch: in one transaction or, where one of them spoils it for all, in one each."""
+        if self._broken is None:
+            try:
+                return self._commit(batches, news)
+            except Exception as error:  # noqa: BLE001  the one boundary: only here can those who wait be told
+                failure = self._failed(error)
+            if len(batches) > 1 and not isinstance(failure, _NOT_ONE_BATCHES_FAULT):
+                return [self._attempt([batch], news)[0] for batch in batches]
+        else:
+            failure = self._broken
+        return [again(failure, batch.run) for batch in batches]
+
+    def _commit(self, batches: Sequence[Append], news: dict[str, int]) -> list[_Answer]:
+        ledger = self._ledger
+        full = any(batch.durable for batch in batches) or self._is_due(self._flush_at)
+        ledger.begin(full=full)
+        answers: list[_Answer] = [*ledger.place(batches)]
+        heads = ledger.heads()
+        if full and heads:
+            ledger.mark_durable()
+        try:
+            ledger.commit()
+        except sqlite3.Error as error:
+            answers = self._find_out(batches, answers, error)
+            if not any(isinstance(answer, Committed) for answer in answers):
+                return answers
+        if heads:
+            news |= self._news.committed(heads, durable=full)
+            self._flush_at = None if full else self._flush_at or time.monotonic() + self._flush_after
+        self._pages += sum(4 + len(batch.lines) for batch in batches)
+        if any(batch.erase or batch.forget for batch in batches):
+            self._scrub_at = time.monotonic()
+        return answers
+
+    def _find_out(
+        self, batches: Sequence[Append], answers: list[_Answer], error: sqlite3.Error
+    ) -> list[_Answer]:
+        """Answer after a commit that reported an error: read what is in the file, and compare."""
+        failure = self._failed(error)
+        try:
+            found = all(
+                self._ledger.holds(batch)
+                for batch, answer in zip(batches, answers, strict=True)
+                if isinstance(answer, Committed)
+            )
+        except sqlite3.Error as second:
+            failure, found = self._break(second), False
+        if not found:
+            return [again(failure, batch.run) for batch in batches]
+        if self._broken is None:
+            return answers
+        # What stands in the file survives the end of this process; whether it survives more, nobody can tell.
+        return [
+            again(self._broken, batch.run) if batch.durable else answer
+            for batch, answer in zip(batches, answers, strict=True)
+        ]
+
+    def _failed(self, error: Exception) -> HoldfastError:
+        """Leave the transaction; say what went wrong."""
+        try:
+            self._ledger.abandon()
+        except sqlite3.Error as second:
+            return self._break(second)
+        if isinstance(error, HoldfastError):
+            return error
+        if not isinstance(error, sqlite3.Error) or not hasattr(error, "sqlite_errorcode"):
+            return Bug(f"what was appended could not be written: {error!r}")
+        failure = explain(error, self._path)
+        if is_disk_error(error) and not isinstance(failure, JournalFull):
+            return self._break(error)
+        return failure
+
+    def _break(self, error: sqlite3.Error) -> JournalError:
+        """Write nothing more: after an error of the disk nobody knows what it holds until it is read anew."""
+        name = getattr(error, "sqlite_errorname", error)
+        self._broken = JournalError(
+            f"the disk failed while the journal {self._path} was being written ({name});"
+            " whether the last lines are in it is not known",
+            hint="end this process and look at the disk; a new process goes on from what the disk holds,"
+            " and what was acknowledged as durable is on it",
+        )
+        return self._broken
+
+    # ------------------------------------------------------------------------------- everything else
+
+    def _serve_task(self, task: _Task) -> None:
+        answer: _Answer
+        try:
+            if self._broken is not None:
+                raise again(self._broken)
+            self._ledger.begin(full=True)
+            answer = task.work(self._ledger)
+            self._ledger.mark_durable()
+            self._ledger.commit()
+        except Exception as error:  # noqa: BLE001  the same boundary, for what is no batch
+            answer = again(self._failed(error))
+            self._post([(task.future, answer)], {})
+        else:
+            self._flush_at = None
+            self._post([(task.future, answer)], self._news.committed({}, durable=True))
+
+    def _soften(self) -> None:
+        self._flush_at = self._flush_at or time.monotonic() + self._flush_after
+
+    def _flush(self) -> JournalError | None:
+        """Make everything durable that is committed; the error that kept it from being done, to be tried again."""
+        self._flush_at = None
+        if self._broken is not None:
+            return self._broken
+        try:
+            last, durable = self._ledger.extent()
+            if durable < last:
+                self._ledger.begin(full=True)
+                self._ledger.mark_durable()
+                self._ledger.commit()
+        except (sqlite3.Error, JournalError) as error:
+            failure = self._failed(error)
+            self._flush_at = time.monotonic() + RETRY_AFTER
+            return cast(JournalError, failure)
+        self._post([], self._news.flushed())
+        return None
+
+    def _checkpoint(self, *, at: int) -> None:
+        """Bring the log into the file when it is `at` pages long; after the answers, so that nobody waits for it."""
+        if self._pages < at or self._broken is not None:
+            return
+        self._pages = 0
+        try:
+            self._ledger.checkpoint()
+        except sqlite3.Error as error:
+            self._failed(error)  # a full disk or a lock: the log holds everything, and the next one tries again
+
+    def _scrub(self) -> None:
+        """Cut off the log, after an erasure: what was erased must leave it too."""
+        self._scrub_at = None
+        if self._broken is not None:
+            return
+        try:
+            done = self._ledger.scrub()
+        except sqlite3.Error as error:
+            self._failed(error)
+            done = False
+        if not done:
+            self._scrub_at = time.monotonic() + RETRY_AFTER
+
+    def _finish(self) -> None:
+        """Answer what came too late, make durable what was committed."""
+        while not self._queue.empty():
+            item = self._queue.get_nowait()
+            if isinstance(item, _Batch | _Task):
+                self._post([(item.future, UsageError("the journal is closed"))], {})
+        if self._flush_at is not None:
+            self._broken = self._flush() or self._broken
+        if self._scrub_at is not None:
+            self._scrub()
+        self._checkpoint(at=1)

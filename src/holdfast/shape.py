@@ -1,0 +1,152 @@
+"""Shapes: what a value must look like, from a Python type or from JSON Schema, behind one face.
+
+Validation itself is pydantic's and jsonschema-rs's; nothing here walks a schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from holdfast import codec
+from holdfast.errors import ContractError
+from holdfast.events import Json
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+class Misfit(Exception):
+    """A value does not have the shape; the text says where and why, one problem a line."""
+
+
+class Shape(Protocol):
+    """What a JSON value must look like."""
+
+    @property
+    def schema(self) -> dict[str, Json]:
+        """As JSON Schema."""
+        ...
+
+    def check(self, value: Json) -> Json:
+        """The value in its canonical JSON form. Raises Misfit."""
+        ...
+
+    def python(self, value: Json) -> Any:
+        """The value as Python code wants it. Raises Misfit."""
+        ...
+
+    def json(self, value: Any) -> Json:
+        """A Python value as JSON. Raises Misfit when it does not have the shape."""
+        ...
+
+
+class TypeShape:
+    """The shape of a Python type that pydantic understands."""
+
+    def __init__(self, hint: Any) -> None:
+        self.hint = hint
+
+    def __repr__(self) -> str:
+        return f"TypeShape({getattr(self.hint, '__name__', self.hint)})"
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        from pydantic import TypeAdapter
+        from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+
+        try:
+            return TypeAdapter(self.hint)
+        except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, NameError, TypeError) as error:
+            raise ContractError(
+                f"{self.hint!r} is no type that can be validated: {error}",
+                hint="use a pydantic model, a dataclass, a TypedDict or a plain type that can be written as JSON",
+            ) from error
+
+    @cached_property
+    def schema(self) -> dict[str, Json]:
+        """As JSON Schema."""
+        return self._adapter.json_schema()
+
+    def check(self, value: Json) -> Json:
+        """The value in its canonical JSON form. Raises Misfit."""
+        return self._dump(self.python(value))
+
+    def python(self, value: Json) -> Any:
+        """The value as Python code wants it. Raises Misfit."""
+        from pydantic import ValidationError
+
+        try:
+            return self._adapter.validate_json(codec.canonical(value))
+        except ValidationError as error:
+            raise Misfit(_explain(error)) from None
+
+    def json(self, value: Any) -> Json:
+        """A Python value as JSON. Raises Misfit when it does not have the shape."""
+        from pydantic import ValidationError
+
+        try:
+            return self._dump(self._adapter.validate_python(value))
+        except ValidationError as error:
+            raise Misfit(_explain(error)) from None
+
+    def _dump(self, value: Any) -> Json:
+        return self._adapter.dump_python(value, mode="json")
+
+
+class SchemaShape:
+    """The shape that a JSON Schema describes. Values stay plain JSON in Python too."""
+
+    def __init__(self, schema: Mapping[str, Json]) -> None:
+        self.schema: dict[str, Json] = dict(schema)
+
+    def __repr__(self) -> str:
+        return f"SchemaShape({self.schema.get('title', self.schema.get('type', '?'))})"
+
+    @cached_property
+    def _validator(self) -> Any:
+        import jsonschema_rs
+
+        try:
+            return jsonschema_rs.validator_for(self.schema)
+        except (jsonschema_rs.ValidationError, ValueError, TypeError) as error:
+            raise ContractError(f"this is no JSON Schema: {error}") from None
+
+    def check(self, value: Json) -> Json:
+        """The value itself. Raises Misfit."""
+        problems = [_schema_problem(error) for error in self._validator.iter_errors(value)]
+        if problems:
+            raise Misfit("\n".join(problems[:8]))
+        return value
+
+    def python(self, value: Json) -> Any:
+        """The value itself. Raises Misfit."""
+        return self.check(value)
+
+    def json(self, value: Any) -> Json:
+        """A Python value as JSON. Raises Misfit when it does not have the shape."""
+        try:
+            return self.check(codec.plain(value))
+        except TypeError as error:
+            raise Misfit(f"it cannot be written as JSON: {error}") from None
+
+
+def _schema_problem(error: Any) -> str:
+    path = ".".join(str(part) for part in error.instance_path)
+    return f"{path or 'value'}: {error.message}"
+
+
+def _explain(error: Any) -> str:
+    lines = []
+    for item in error.errors(include_url=False, include_context=False)[:8]:
+        where = ".".join(str(part) for part in item["loc"]) or "value"
+        lines.append(f"{where}: {item['msg']}")
+    return "\n".join(lines)
+
+
+def shape_of(hint: Any) -> Shape:
+    """The shape of a Python type, or of a JSON Schema given as a mapping."""
+    if isinstance(hint, Mapping):
+        return SchemaShape(hint)
+    return TypeShape(hint)

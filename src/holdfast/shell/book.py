@@ -1,0 +1,149 @@
+"""The book of one run: its entries as this process knows them, and how more get in.
+
+State is advanced only by what was decoded from stored bytes, in the process that wrote them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from holdfast import codec
+from holdfast.codec import GENESIS, chain
+from holdfast.core.fold import fold
+from holdfast.core.pending import Outlook
+from holdfast.core.state import State
+from holdfast.errors import Bug, JournalDamaged, UsageError
+from holdfast.events import DURABLE, AnyEvent, CallStarted, Entry, RunOpened, Unknown
+from holdfast.journal.port import Append, Committed, Journal, KeyTaken, Moved, Row
+from holdfast.shell import bodies
+from holdfast.shell.redact import Redactor
+
+MAX_ENTRIES: Final = 10_000
+"""Entries a run may have; a longer one wants splitting into child runs."""
+
+
+class Draft(Struct, frozen=True):
+    """One event on its way into the journal."""
+
+    event: AnyEvent
+    cause: int
+    actor: str
+
+
+class Written(Struct, frozen=True):
+    """A batch made ready: its lines, its blobs, and the state after it."""
+
+    lines: tuple[tuple[bytes, bytes], ...]
+    blobs: tuple[tuple[str, bytes], ...]
+    state: State
+    head: bytes
+    durable: bool
+
+
+class Book:
+    """One run's entries, folded as far as they were read."""
+
+    def __init__(self, journal: Journal, run: str, redactor: Redactor | None = None) -> None:
+        self.journal = journal
+        self.run = run
+        self.redactor = redactor or Redactor()
+        self.state: State | None = None
+        self.head = GENESIS
+        self.secret = b""
+
+    @property
+    def known(self) -> State:
+        """The state. Raises UsageError for a run that does not exist."""
+        if self.state is None:
+            raise UsageError("there is no such run in this journal", run=self.run, hint="holdfast show lists the runs there are")
+        return self.state
+
+    async def refresh(self) -> State | None:
+        """Read what was appended since, and fold it. Raises JournalDamaged where the chain does not hold."""
+        seq = self.state.seq if self.state is not None else 0
+        state, head = self.state, self.head
+        for data, digest in await self.journal.read(self.run, seq):
+            seq += 1
+            if chain(head, data) != digest:
+                raise JournalDamaged("the stored bytes are not what the chain says was written", run=self.run, seq=seq)
+            entry = codec.decode(data, head, digest)
+            if bodies.is_stored(entry):
+                entry = await bodies.load(entry, self.journal.blob)
+            state, head = fold(state, entry), digest
+        self.state, self.head = state, head
+        if not self.secret and state is not None:
+            self.secret = await self.journal.secret(state.opened.tree or self.run) or b""
+        return state
+
+    def write(self, drafts: Sequence[Draft], at: int, after: Written | None = None) -> Written:
+        """Make a batch ready: encode, chain, decode again, fold. Nothing is appended yet.
+
+        after: a batch made ready before, which this one goes on from and then includes.
+        """
+        state, head = (self.state, self.head) if after is None else (after.state, after.head)
+        lines = list(after.lines) if after is not None else []
+        blobs = list(after.blobs) if after is not None else []
+        durable = after is not None and after.durable
+        for draft in drafts:
+            event, stored = bodies.store(self.redactor.event(draft.event), self.secret, personal=self._personal(draft.event))
+            seq = (state.seq if state is not None else 0) + 1
+            if seq > MAX_ENTRIES:
+                raise UsageError(f"a run may have {MAX_ENTRIES} entries", run=self.run, seq=seq, hint="give it less to do, or child runs")
+            entry = Entry(self.run, seq, max(at, state.at if state is not None else 0), draft.cause, draft.actor, event)
+            data = codec.encode(entry)
+            digest = chain(head, data)
+            back = codec.decode(data, head, digest)
+            if isinstance(back.event, Unknown):
+                raise Bug(f"a {type(event).__name__} was written that cannot be read", run=self.run, seq=seq)
+            if stored:
+                back = bodies.filled(back, dict(stored))
+                blobs += stored
+            elif bodies.is_stored(back):
+                back = Entry(back.run, back.seq, back.at, back.cause, back.actor, event, head, digest)
+            state = fold(state, back)
+            head = digest
+            lines.append((data, digest))
+            durable = durable or _promised(draft.event, state)
+        if state is None:
+            raise Bug("an empty batch was written", run=self.run)
+        return Written(tuple(lines), tuple(blobs), state, head, durable)
+
+    def _personal(self, event: AnyEvent) -> bool:
+        """Bodies of a run that is about somebody are kept beside the chain, so that they can be erased."""
+        opened = event if isinstance(event, RunOpened) else self.state.opened if self.state is not None else None
+        return opened is not None and bool(opened.on_behalf_of)
+
+    async def append(self, written: Written, outlook: Outlook, *, secret: tuple[str, bytes] | None = None) -> Committed | Moved | KeyTaken:
+        """Append a batch that goes on from this book's head; the book follows if it got in."""
+        expected = self.state.seq if self.state is not None else 0
+        answer = await self.journal.append(Append(
+            run=self.run, expected=expected, lines=written.lines, row=row_of(written.state, outlook), durable=written.durable,
+            blobs=written.blobs, secret=secret,
+        ))  # fmt: skip
+        if isinstance(answer, Committed):
+            self.state, self.head = written.state, written.head
+        return answer
+
+
+def _promised(event: AnyEvent, state: State) -> bool:
+    """Whether somebody outside will act on this entry, so that it has to be on the disk first."""
+    if isinstance(event, CallStarted):
+        call = state.calls.get(event.call)
+        return call is not None and call.effect == "write" and state.opened.mode != "simulate"
+    return type(event) in DURABLE
+
+
+def row_of(state: State, outlook: Outlook) -> Row:
+    """The index row of a run in this state."""
+    closed = state.closed
+    opened = state.opened
+    return Row(
+        run=state.run, seq=state.seq, agent=opened.agent, status=outlook.status, due=outlook.due, opened=state.opened_at, at=state.at,
+        by=opened.by, key=opened.key, waits_for=outlook.waits_for, outcome=closed.outcome if closed else None,
+        reason=closed.reason[:200] if closed else "", attention=closed is not None and bool(state.unresolved),
+        questions=len(state.questions), steps=state.spent.steps, nusd=state.spent.charged, parent=opened.parent.run if opened.parent else "",
+        mode=opened.mode, contract=state.contract_digest[:16], tags=opened.tags,
+    )  # fmt: skip

@@ -1,0 +1,218 @@
+"""A driver: the loop of one run in this process.
+
+    fold what is known → append what follows → perform what this worker won → append what became of it → again
+
+It parks by returning: a run that waits for a person, for the requester or for a later time holds no task, no timer and no
+memory. Whoever appends to it next makes it due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from holdfast.agent import Agent, Bound
+from holdfast.contract import Contract
+from holdfast.core.decide import decide
+from holdfast.core.late import fit
+from holdfast.core.pending import AskModel, LookUp, Outlook, Pending, RunCall, outlook, outlook_of, pending
+from holdfast.core.state import Moment, State
+from holdfast.errors import Bug
+from holdfast.events import AnyEvent
+from holdfast.journal.port import Committed, Journal
+from holdfast.models.port import Model
+from holdfast.shell.book import Book, Draft
+from holdfast.shell.perform import Attempt, Performer
+
+LINGER: Final = 2_000_000
+"""µs a driver stays for a moment that is near, rather than parking."""
+
+MAX_CONFLICTS: Final = 1_000
+"""Times in a row one append may be overtaken by others."""
+
+
+class World(Struct, frozen=True):
+    """What all drivers of one worker share."""
+
+    journal: Journal
+    worker: str
+    performer: Performer
+    agents: dict[str, Agent[object, object]]
+    model: Callable[[str], Model]
+    late: Callable[[str, AnyEvent, int], None]
+    """Where a fact goes whose driver is gone: (run, fact, cause)."""
+
+
+class Driver:
+    """Drives one run until it is closed or waits."""
+
+    def __init__(self, world: World, book: Book) -> None:
+        self.world = world
+        self.book = book
+        self._flying: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._facts: list[tuple[AnyEvent, int]] = []
+        self._woken = asyncio.Event()
+        self._stale = True
+        self._bound: Bound | None = None
+        self.draining = False
+        self._ended = False
+
+    def notify(self, seq: int) -> None:
+        """Somebody appended to this run."""
+        if self.book.state is None or seq > self.book.state.seq:
+            self._stale = True
+            self._woken.set()
+
+    async def drive(self) -> Outlook:
+        """Drive until there is nothing to do, and say how the run stands then."""
+        try:
+            while True:
+                moment = await self._advance()
+                state = self.book.known
+                stands = outlook(state) if self._strange(state) else outlook_of(self._agreement(state), state, moment)
+                if state.closed is not None and not self._facts:
+                    return stands
+                if not self._flying and not self._facts and not self._stale:
+                    near = stands.status == "waiting" and stands.due is not None and stands.due <= moment.at + LINGER
+                    if not near or self.draining:
+                        return stands
+                await self._wait(stands, moment)
+        finally:
+            self._ended = True
+            for task in self._flying.values():
+                task.cancel()
+            for fact, cause in self._facts:
+                self.world.late(self.book.run, fact, cause)
+
+    def _strange(self, state: State) -> bool:
+        return bool(state.strange) or state.closed is not None
+
+    async def _advance(self) -> Moment:
+        """Append the facts that came in and everything that follows from them; start what was won."""
+        for _ in range(MAX_CONFLICTS):
+            if self._stale:
+                self._stale = False
+                await self.book.refresh()
+            state = self.book.known
+            boot = self.world.performer.clock()
+            moment = self._moment(state)
+            facts, self._facts = self._facts, []
+            if await self._step(state, moment, facts):
+                self._launch(moment, boot)
+                if not self._facts and not self._stale:
+                    return moment
+            else:
+                self._facts = [*facts, *self._facts]
+                self._stale = True
+        raise Bug("an append was overtaken too often", run=self.book.run)
+
+    async def _step(self, state: State, moment: Moment, facts: Sequence[tuple[AnyEvent, int]]) -> bool:
+        """One append: facts, then what is decided upon them. False if somebody else appended first."""
+        written, known = None, state
+        for fact, cause in facts:
+            fitted = fit(known, fact)
+            if fitted is not None:
+                written = self.book.write([Draft(fitted, cause, self.world.worker)], moment.at, written)
+                known = written.state
+        events = decide(self._agreement(known), known, moment) if not self.draining and not known.strange else ()
+        if events:
+            written = self.book.write([Draft(event, known.seq, self.world.worker) for event in events], moment.at, written)
+        if written is None:
+            return True
+        known = written.state
+        stands = outlook(known) if self._strange(known) else outlook_of(self._agreement(known), known, moment)
+        if self.draining and stands.status != "closed" and not self._flying:
+            stands = Outlook(stands.status, 0, stands.waits_for)
+        return isinstance(await self.book.append(written, stands), Committed)
+
+    def _agreement(self, state: State) -> Bound:
+        """The run's contract with today's code."""
+        if self._bound is None or self._bound.contract.digest != state.contract_digest:
+            agent = self.world.agents[state.opened.agent]
+            same = agent.contract.digest == state.contract_digest
+            self._bound = agent.bound if same else agent.bind(Contract.parse(state.contract, f"the contract of run {state.run}"))
+        return self._bound
+
+    def _moment(self, state: State) -> Moment:
+        journal = self.world.journal
+        others = {call.worker for call in state.calls.values() if call.status == "running"}
+        if state.asking is not None and state.asking.status == "running":
+            others.add(state.asking.worker)
+        gone = frozenset(worker for worker in others - {self.world.worker} if journal.alive(worker) is False)
+        return Moment(
+            at=max(journal.now(), state.at), worker=self.world.worker, secret=self.book.secret, gone=gone,
+            flying=frozenset(start for _, start in self._flying), epoch=journal.epoch(), quotes=self._quotes(state),
+        )  # fmt: skip
+
+    def _quotes(self, state: State) -> dict[str, int | None]:
+        """What models that know it say their next answer costs."""
+        if self._strange(state) or (state.asking is not None and state.asking.status == "running"):
+            return {}
+        step = 1 if state.asking is None else state.asking.step + (state.asking.status == "answered")
+        return {name: self.world.model(name).quote(state.run, step) for name in self._agreement(state).contract.models}
+
+    # ---- performing
+
+    def _launch(self, moment: Moment, boot: float) -> None:
+        state = self.book.known
+        if self._strange(state):
+            return
+        bound = self._agreement(state)
+        for request in pending(bound, state, moment):
+            place = _place(request)
+            if place not in self._flying and not (self.draining and isinstance(request, LookUp)):
+                ends = boot + max(_until(state, request) - moment.at, 0) / 1e6
+                attempt = Attempt(bound, state, self.book.secret, self.world.journal.now, ends, self._late(place[1]))
+                self._flying[place] = asyncio.create_task(self._fly(request, place, attempt), name=f"{state.run} {place}")
+
+    async def _fly(self, request: Pending, place: tuple[str, int], attempt: Attempt) -> None:
+        try:
+            fact = await self.world.performer.perform(request, attempt)
+        finally:
+            del self._flying[place]
+        self._facts.append((fact, place[1]))
+        self._woken.set()
+
+    def _late(self, cause: int) -> Callable[[AnyEvent], None]:
+        def take(fact: AnyEvent) -> None:
+            if self._ended:
+                self.world.late(self.book.run, fact, cause)
+                return
+            self._facts.append((fact, cause))
+            self._woken.set()
+
+        return take
+
+    async def _wait(self, stands: Outlook, moment: Moment) -> None:
+        """Until a fact comes in, somebody appends, or it is time."""
+        if self._facts or self._stale:
+            return
+        self._woken.clear()
+        later = None if stands.due is None else max(stands.due - moment.at, 0) / 1e6
+        try:
+            async with asyncio.timeout(later):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+
+def _place(request: Pending) -> tuple[str, int]:
+    match request:
+        case AskModel(ask):
+            return "ask", ask
+        case RunCall(_, start):
+            return "call", start
+        case LookUp(call, _):
+            return "look", call
+
+
+def _until(state: State, request: Pending) -> int:
+    match request:
+        case AskModel() if state.asking is not None:
+            return state.asking.until
+        case RunCall(call, _):
+            return state.calls[call].until
+    return state.at + 60_000_000

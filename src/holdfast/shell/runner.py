@@ -1,0 +1,434 @@
+"""The runner: where a user's program meets the journal. It opens runs, drives them, and carries what people say to them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from holdfast import codec, units
+from holdfast.agent import Agent
+from holdfast.contract import Contract
+from holdfast.core import desk, prompt
+from holdfast.core.late import fit
+from holdfast.core.pending import Outlook, outlook
+from holdfast.core.state import State
+from holdfast.errors import Bug, Conflict, ContractError, InputError, UsageError
+from holdfast.events import (
+    FOLD,
+    AnyEvent,
+    CancelAsked,
+    Entry,
+    Inline,
+    Json,
+    LimitName,
+    Mode,
+    Paused,
+    Price,
+    Resumed,
+    RunClosed,
+    RunOpened,
+)
+from holdfast.journal.open import open_journal
+from holdfast.journal.port import Committed, Journal, KeyTaken, Row, Where
+from holdfast.models import open_model
+from holdfast.models.port import Model
+from holdfast.shape import Misfit
+from holdfast.shell import bodies
+from holdfast.shell.book import Book, Draft
+from holdfast.shell.driver import MAX_CONFLICTS, Driver, World
+from holdfast.shell.perform import Performer
+from holdfast.shell.redact import Redactor
+from holdfast.shell.run import Result, Run
+from holdfast.version import VERSION
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+Resources = Callable[[Mapping[str, str]], AbstractAsyncContextManager[object]]
+
+DEFAULT_JOURNAL: Final = "sqlite:///.holdfast/journal.db"
+
+
+class Runner:
+    """Opens runs and drives them in this process. Made by `Runner.open`."""
+
+    def __init__(self, journal: Journal, *, mode: Mode = "live", entropy: Callable[[int], bytes] = os.urandom) -> None:
+        self.journal = journal
+        self.mode: Mode = mode
+        self.worker = f"w_{os.getpid()}_{entropy(4).hex()}"
+        self.agents: dict[str, Agent[Any, Any]] = {}
+        self._entropy = entropy
+        self._models: dict[str, Model] = {}
+        self._only: Model | None = None
+        self._prices: dict[str, Price] = {}
+        self._redactor = Redactor()
+        self._stack = AsyncExitStack()
+        self._drivers: dict[str, tuple[Driver, asyncio.Task[tuple[State, Outlook]]]] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+        self._performer = Performer(self.model)
+        self._world = World(journal, self.worker, self._performer, self.agents, self.model, self._record_late)
+        self._followers: dict[str, list[asyncio.Event]] = {}
+        self._deaf: Callable[[], None] = lambda: None
+
+    @classmethod
+    def open(
+        cls, journal: str | Journal = DEFAULT_JOURNAL, *, agents: Sequence[Agent[Any, Any]] = (), resources: Resources | None = None,
+        settings: Mapping[str, str] | None = None, mode: Mode = "live", model: Model | Mapping[str, Model] | None = None,
+        prices: Mapping[str, Price] | None = None, secrets: Mapping[str, str] | None = None,
+    ) -> AbstractAsyncContextManager[Runner]:  # noqa: PLR0913 - what a worker is made of, all by name  # fmt: skip
+        """A runner, opened for the length of an `async with`.
+
+        journal: where runs are kept, `sqlite:///path` or `memory:`. agents: those whose waiting runs are taken up here too.
+        resources: an async context manager that gets `settings` and yields what tools want by type, one object or a tuple.
+        mode: `simulate`, `supervise` or `live`. model: answers instead of the models the contracts name; a mapping by name.
+        prices: of models that no price list knows. secrets: name → value, removed from whatever is written.
+
+        Raises the JournalError that fits.
+        """
+        return _Opening(cls, journal, agents, resources, dict(settings or {}), mode, model, dict(prices or {}), dict(secrets or {}))
+
+    # ---- runs
+
+    async def start(
+        self, agent: Agent[In, Out], given: In | Json, *, key: str = "", by: str = "", on_behalf_of: str = "", tenant: str = "",
+        tags: Mapping[str, str] | None = None, mode: Mode | None = None, attachments: Sequence[Mapping[str, str]] = (),
+    ) -> Run[Out]:  # noqa: PLR0913 - a request's circumstances, all by name  # fmt: skip
+        """Open a run, durably, and begin to drive it.
+
+        key: a request id; the same key with the same input gives the same run. by: who opens it; on_behalf_of: for whom.
+
+        Raises InputError where the input does not fit, Conflict where the key came before with another one, ContractError
+        where a model's price is not known although the contract limits money.
+        """
+        self.know(agent)
+        try:
+            value = agent.takes.json(given)
+        except Misfit as error:
+            raise InputError(f"the input does not fit what {agent.name} takes: {error}") from None
+        value, _ = self._redactor.value(value)
+        opened = self._opened(agent, value, key=key, by=by or _whoami(), mode=mode or self.mode)
+        run = f"r_{self._entropy(8).hex()}"
+        secret = self._entropy(32)
+        opened = msgspec.structs.replace(
+            opened, on_behalf_of=on_behalf_of, tenant=tenant, tags=dict(tags or {}), tree=run,
+            input_digest=codec.keyed(secret, "input", codec.canonical(value)), attachments=tuple(Inline(dict(one)) for one in attachments),
+        )  # fmt: skip
+        name = await self._open(run, opened, secret)
+        self._drive(name)
+        return Run(self, agent, name)
+
+    def _opened(self, agent: Agent[Any, Any], value: Json, *, key: str, by: str, mode: Mode) -> RunOpened:
+        contract = agent.contract
+        prices = {name: price for name in contract.models if (price := self._price(name)) is not None}
+        unpriced = [name for name in contract.models if name not in prices and self.model(name).quote("", 1) is None]
+        if unpriced and contract.limits.usd is not None:
+            raise ContractError(
+                f"{agent.name} has a limit in USD, and nobody knows the price of {unpriced[0]}",
+                hint="give Runner.open(prices=...), or set limits: {usd: null} to run it without a ceiling on money",
+            )
+        versions = {"holdfast": VERSION, "fold": str(FOLD), "wording": prompt.wording_digest(), **agent.bound.versions}
+        return RunOpened(
+            agent=agent.name, contract=Inline(contract.data), contract_digest=contract.digest, input=Inline(value), by=by, mode=mode, key=key,
+            epoch=self.journal.epoch(), versions=versions, prices=prices,
+        )  # fmt: skip
+
+    async def _open(self, run: str, opened: RunOpened, secret: bytes) -> str:
+        """Append the first entry; give the run that has the request key."""
+        book = Book(self.journal, run, self._redactor)
+        book.secret = secret
+        written = book.write([Draft(opened, 0, opened.by)], self.journal.now())
+        match await book.append(written, outlook(written.state), secret=(run, secret)):
+            case Committed():
+                return run
+            case KeyTaken(other):
+                return await self._same(other, opened)
+        raise Bug("a new run had a head already", run=run)
+
+    async def _same(self, other: str, opened: RunOpened) -> str:
+        """The run that has this request key, if it is the same request. Raises Conflict."""
+        state = await self.state(other)
+        if state.opened.agent != opened.agent or state.input != opened.input.value:  # type: ignore[union-attr]  # it was just made
+            raise Conflict(
+                f"the request key {opened.key} came before, with another input", run=other,
+                hint="a key names one request; use another key for another request",
+            )  # fmt: skip
+        return other
+
+    def know(self, agent: Agent[Any, Any]) -> None:
+        """Take up runs of this agent here. Raises UsageError for another agent of the same name."""
+        known = self.agents.get(agent.name)
+        if known is not None and known is not agent and known.contract.digest != agent.contract.digest:
+            raise UsageError(f"two agents are called {agent.name}", hint="give one of them another name")
+        self.agents[agent.name] = agent
+
+    def run(self, name: str, agent: Agent[In, Out]) -> Run[Out]:
+        """A handle on a run that exists already."""
+        self.know(agent)
+        return Run(self, agent, name)
+
+    async def state(self, run: str) -> State:
+        """What is known of a run now. Raises UsageError for one that does not exist."""
+        book = Book(self.journal, run)
+        await book.refresh()
+        return book.known
+
+    async def entries(self, run: str) -> list[Entry]:
+        """The journal of a run, bodies loaded. Raises JournalDamaged where its chain does not hold."""
+        out, prev = [], codec.GENESIS
+        for data, digest in await self.journal.read(run):
+            entry = codec.decode(data, prev, digest)
+            out.append(await bodies.load(entry, self.journal.blob))
+            prev = digest
+        return out
+
+    async def follow(self, run: str) -> AsyncIterator[Entry]:
+        """The entries of a run as they come, until it is closed."""
+        woken = asyncio.Event()
+        self._followers.setdefault(run, []).append(woken)
+        seen, closed = 0, False
+        try:
+            while not closed:
+                woken.clear()
+                for entry in (await self.entries(run))[seen:]:
+                    seen = entry.seq
+                    closed = closed or isinstance(entry.event, RunClosed)
+                    yield entry
+                if not closed:
+                    await woken.wait()
+        finally:
+            self._followers[run].remove(woken)
+
+    async def find(self, where: Where | None = None) -> list[Row]:
+        """Rows of the index, newest first."""
+        return await self.journal.find(where or Where())
+
+    # ---- driving
+
+    async def attend(self, run: str) -> tuple[State, Outlook]:
+        """Drive a run here until it is closed or waits for somebody; a wait for time alone is waited out."""
+        while True:
+            state, stands = await asyncio.shield(self._drive(run))
+            if stands.status == "closed" or stands.waits_for != "time" or stands.due is None:
+                return state, stands
+            await asyncio.sleep(max(stands.due - self.journal.now(), 0) / units.SECOND)
+
+    def _drive(self, run: str) -> asyncio.Task[tuple[State, Outlook]]:
+        held = self._drivers.get(run)
+        if held is not None:
+            return held[1]
+        driver = Driver(self._world, Book(self.journal, run, self._redactor))
+        task = asyncio.create_task(self._drives(run, driver), name=f"drive {run}")
+        self._drivers[run] = (driver, task)
+        return task
+
+    async def _drives(self, run: str, driver: Driver) -> tuple[State, Outlook]:
+        try:
+            stands = await driver.drive()
+            return driver.book.known, stands
+        finally:
+            del self._drivers[run]
+
+    def _heard(self, run: str, seq: int) -> None:
+        """Somebody appended to a run: tell whoever drives or follows it here."""
+        held = self._drivers.get(run)
+        if held is not None:
+            held[0].notify(seq)
+        for woken in self._followers.get(run, ()):
+            woken.set()
+
+    def _record_late(self, run: str, fact: AnyEvent, cause: int) -> None:
+        async def record() -> None:
+            await self.put(run, lambda state: fit(state, fact), actor=self.worker, cause=cause)
+
+        chore = asyncio.get_running_loop().create_task(record())
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+
+    async def drain(self) -> None:
+        """Let what is being performed finish and be recorded, and start nothing more."""
+        for driver, _ in list(self._drivers.values()):
+            driver.draining = True
+            driver.notify(1 << 60)
+        await asyncio.gather(*(task for _, task in self._drivers.values()), *self._chores, return_exceptions=True)
+
+    # ---- what people do
+
+    async def put(self, run: str, make: Callable[[State], AnyEvent | None], *, actor: str, cause: int = 0) -> State:
+        """Append one fact, made from the state it meets; again from the newer state where somebody was faster.
+
+        Raises what `make` raises, and UsageError for a run that does not exist.
+        """
+        book = Book(self.journal, run, self._redactor)
+        for _ in range(MAX_CONFLICTS):
+            await book.refresh()
+            event = make(book.known)
+            if event is None:
+                return book.known
+            written = book.write([Draft(event, cause, actor)], self.journal.now())
+            stands = outlook(written.state)
+            if isinstance(await book.append(written, stands), Committed):
+                self._take_up(run, written.state)
+                return written.state
+        raise Bug("an append was overtaken too often", run=run)
+
+    def _take_up(self, run: str, state: State) -> None:
+        if state.closed is None and state.opened.agent in self.agents and run not in self._drivers:
+            self._drive(run)
+
+    async def say(self, run: str, text: Json, *, by: str = "", ends: bool = False) -> None:
+        """Speak to the agent as the requester."""
+        await self.put(run, lambda state: desk.said(state, text, by, ends=ends), actor=by or "requester")
+
+    async def answer(
+        self, run: str, question: int, verdict: str, *, by: str, text: str = "", roles: Sequence[str] | None = None
+    ) -> None:
+        """Answer an open question. Raises NotAllowed with the reason."""
+        now = self.journal.now
+        await self.put(run, lambda state: desk.answer(state, question, verdict, by, max(now(), state.at), text, roles), actor=by)
+
+    async def amend(self, run: str, question: int, changes: Mapping[str, Json], *, by: str) -> None:
+        """Change arguments of a held call, where the contract lets a reviewer. Raises NotAllowed."""
+        state = await self.state(run)
+        secret = await self.journal.secret(state.opened.tree or run) or b""
+
+        def make(state: State) -> AnyEvent:
+            asked = state.questions.get(question)
+            call = state.calls.get(asked.asked.call) if asked else None
+            agent = self.agents.get(state.opened.agent)
+            bound = agent.bind(Contract.parse(state.contract)) if agent is not None else None
+            may = desk.amendable_of(state, call) if call is not None else []
+            return desk.amend(bound, state, question, changes, by, max(self.journal.now(), state.at), secret, may)
+
+        await self.put(run, make, actor=by)
+
+    async def settle(
+        self, run: str, call: int, verdict: Literal["happened", "did_not", "stop"], *, by: str, text: str = "", result: Json = None
+    ) -> None:
+        """Say what became of a write in doubt. Raises NotAllowed; InputError for a result that the tool could not have given."""
+
+        def make(state: State) -> AnyEvent:
+            doubtful, value = state.calls.get(call), result
+            agent = self.agents.get(state.opened.agent)
+            if value is not None and agent is not None and doubtful is not None:
+                try:
+                    value = agent.tools[doubtful.tool].gives.check(value)
+                except Misfit as error:
+                    raise InputError(f"{doubtful.tool} could not have returned that: {error}", run=run, seq=call) from None
+            return desk.settle(state, call, verdict, by, text, value, known=value is not None)
+
+        await self.put(run, make, actor=by)
+
+    async def cancel(self, run: str, *, by: str, because: str = "") -> None:
+        """Ask a run to end. One that is closed stays as it is."""
+        await self.put(run, lambda state: None if state.closed or state.cancel else CancelAsked(by, because), actor=by)
+
+    async def grant(self, run: str, limit: LimitName, amount: int, *, by: str) -> None:
+        """Raise a ceiling of a run by `amount`, in the ceiling's own unit (nano-dollars, µs, or a count)."""
+        await self.put(run, lambda state: desk.grant(state, limit, amount, by), actor=by)
+
+    async def pause(self, run: str, *, by: str, why: str = "") -> None:
+        """Let nothing new start in a run."""
+        await self.put(run, lambda state: None if state.closed or state.paused else Paused(by, why), actor=by)
+
+    async def resume(self, run: str, *, by: str) -> None:
+        """Let a paused run go on, and drive it here if its agent is known."""
+        state = await self.put(run, lambda state: Resumed(by) if state.paused and not state.closed else None, actor=by)
+        self._take_up(run, state)
+
+    async def cancel_unopened(self, run: str, agent: Agent[Any, Any], *, by: str, because: str = "") -> None:
+        """Cancel a run that may not have been opened yet: then it is created closed, so that nobody can open it after."""
+        secret = self._entropy(32)
+        book = Book(self.journal, run, self._redactor)
+        if await book.refresh() is not None:
+            await self.cancel(run, by=by, because=because)
+            return
+        book.secret = secret
+        opened = self._opened(agent, None, key="", by=by, mode=self.mode)
+        closed = RunClosed("cancelled", f"{by} cancelled it before it began{': ' + because if because else ''}")
+        written = book.write([Draft(opened, 0, by), Draft(closed, 0, by)], self.journal.now())
+        if not isinstance(await book.append(written, outlook(written.state), secret=(run, secret)), Committed):
+            await self.cancel(run, by=by, because=because)
+
+    # ---- models
+
+    def model(self, name: str) -> Model:
+        """The model of that name, opened at first use."""
+        if self._only is not None:
+            return self._only
+        if name not in self._models:
+            self._models[name] = open_model(name)
+        return self._models[name]
+
+    def _price(self, name: str) -> Price | None:
+        return self._prices.get(name) or self.model(name).price()
+
+
+def _whoami() -> str:
+    return os.environ.get("USER") or "somebody"
+
+
+class _Opening(AbstractAsyncContextManager[Runner]):
+    """Opens what a runner needs in order, and closes it in the reverse order."""
+
+    def __init__(
+        self, kind: type[Runner], journal: str | Journal, agents: Sequence[Agent[Any, Any]], resources: Resources | None,
+        settings: dict[str, str], mode: Mode, model: Model | Mapping[str, Model] | None, prices: dict[str, Price], secrets: dict[str, str],
+    ) -> None:  # noqa: PLR0913 - the same parts as Runner.open  # fmt: skip
+        self._parts = (kind, journal, agents, resources, settings, mode, model, prices, secrets)
+        self._runner: Runner | None = None
+
+    async def __aenter__(self) -> Runner:
+        kind, where, agents, resources, settings, mode, model, prices, secrets = self._parts
+        journal = open_journal(where) if isinstance(where, str) else where
+        runner = kind(journal, mode=mode)
+        if isinstance(where, str):
+            runner._stack.push_async_callback(journal.close)
+        try:
+            runner._prices, runner._redactor = prices, Redactor(secrets)
+            if isinstance(model, Mapping):
+                runner._models.update(model)
+            else:
+                runner._only = model
+            for agent in agents:
+                runner.know(agent)
+            if resources is not None:
+                yielded = await runner._stack.enter_async_context(resources(settings))
+                runner._performer.provide(yielded if isinstance(yielded, tuple | list) else (yielded,))
+            journal.enlist(runner.worker)
+            runner._deaf = journal.listen(runner._heard)
+        except BaseException:
+            await runner._stack.aclose()
+            raise
+        self._runner = runner
+        return runner
+
+    async def __aexit__(self, *exc: object) -> None:
+        runner = self._runner
+        if runner is None:
+            return
+        try:
+            await runner.drain()
+        finally:
+            runner._deaf()
+            runner._performer.close()
+            await runner._stack.aclose()
+
+
+async def run_agent(agent: Agent[In, Out], given: In | Json, **options: Any) -> Result[Out]:
+    """Run one agent on one input, to its end or until it waits. `options` are those of `Runner.open`."""
+    async with Runner.open(**options) as runner:
+        return await (await runner.start(agent, given)).result()
+
+
+def run_sync(agent: Agent[In, Out], given: In | Json, **options: Any) -> Result[Out]:
+    """The same for scripts. Raises UsageError inside a running event loop: use `await run_agent(...)` there."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(run_agent(agent, given, **options))
+    raise UsageError("run_sync was called inside a running event loop", hint="use `await run_agent(...)`, or a Runner")

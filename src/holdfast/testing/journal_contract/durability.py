@@ -1,0 +1,84 @@
+"""What may be shown outside, and when."""
+
+# ruff: noqa: S101  these are tests, shipped so that stores made elsewhere can be held to them
+
+from __future__ import annotations
+
+import asyncio
+
+from holdfast.journal.port import Committed, FeedLine, Journal
+from holdfast.testing.journal_contract.story import Stories, a_batch, tells, until
+
+
+class Durability(Stories):
+    """The feed is the durable prefix, and has no holes."""
+
+    @tells
+    async def test_the_feed_shows_durable_lines_only_and_then_all_of_them(self, journal: Journal) -> None:
+        """What is answered as durable is in it at once; what is soft comes by itself."""
+        answer = await journal.append(a_batch("hard", durable=True))
+        assert isinstance(answer, Committed)
+        assert journal.watermark() >= answer.position
+        assert [line.run for line in await journal.feed()] == ["hard"]
+        await journal.append(a_batch("soft", count=2))
+        shown = await journal.feed()
+        assert len(shown) <= journal.watermark()
+
+        async def all_shown() -> bool:
+            return [line.run for line in await journal.feed()] == ["hard", "soft", "soft"]
+
+        await until(all_shown)
+        assert journal.watermark() == 3
+
+    @tells
+    async def test_a_durable_batch_takes_all_before_it_along(self, journal: Journal) -> None:
+        """The durable prefix has no holes."""
+        await journal.append(a_batch("soft", count=3))
+        await journal.append(a_batch("hard", durable=True))
+        assert journal.watermark() == 4
+        assert [(line.position, line.run, line.seq) for line in await journal.feed()] == [
+            (1, "soft", 1), (2, "soft", 2), (3, "soft", 3), (4, "hard", 1),
+        ]  # fmt: skip
+        assert [line.position for line in await journal.feed(after=1, limit=2)] == [2, 3]
+        assert await journal.feed(after=4) == []
+
+    @tells
+    async def test_no_reader_of_the_feed_misses_a_line(self, journal: Journal) -> None:
+        """The commit-order race: a position once passed is never filled later, whoever writes."""
+        await self._race([journal], journal)
+
+    @tells
+    async def test_no_reader_misses_a_line_of_several_processes(self, journal: Journal) -> None:
+        """The same with writers that do not know of each other, read by a third."""
+        others = [self.again(journal), self.again(journal)]
+        try:
+            await self._race([journal, others[0]], others[1])
+        finally:
+            for other in others:
+                await other.close()
+
+    async def _race(self, writers: list[Journal], reader: Journal) -> None:
+        async def write(journal: Journal, run: str) -> int:
+            for n in range(15):
+                answer = await journal.append(a_batch(run, 2 * n, 2, durable=n % 3 == 0))
+                assert isinstance(answer, Committed)
+            return 30
+
+        async def follow(total: int) -> list[FeedLine]:
+            seen: list[FeedLine] = []
+            while len(seen) < total:
+                page = await reader.feed(seen[-1].position if seen else 0, limit=7)
+                assert all(line.position <= reader.watermark() for line in page)
+                seen += page
+                await asyncio.sleep(0)
+            return seen
+
+        runs = [(journal, f"run {n}") for n in range(12) for journal in writers[n % len(writers) :][:1]]
+        following = asyncio.ensure_future(follow(30 * len(runs)))
+        await asyncio.gather(*[write(journal, run) for journal, run in runs])
+        seen = await following
+        assert seen == await reader.feed(limit=10_000)
+        positions = [line.position for line in seen]
+        assert positions == sorted(set(positions))
+        for _, run in runs:
+            assert [line.seq for line in seen if line.run == run] == list(range(1, 31))
