@@ -277,9 +277,7 @@ def message(customer_id: str, text: str, cents: int = 0) -> Call:
 
 def claim(order_id: str, cents: int) -> Call:
     """A decision that says money went back, which it did not."""
-    return done(
-        verdict="refunded", order_id=order_id, refunded_cents=cents, sentence="The refund has been made."
-    )
+    return done(verdict="refunded", order_id=order_id, refunded_cents=cents, sentence="The refund has been made.")
 
 
 HABITS: Final[Mapping[str, Slip]] = {
@@ -304,9 +302,7 @@ HABITS: Final[Mapping[str, Slip]] = {
     # writes arguments that are no JSON
     "mail:0056": Slip(after_reading, [refund("O-1056", 1790, "cancelled")], broken='"}'),
     # talks instead of acting
-    "mail:0057": Slip(
-        after_reading, [], text="Good news! I have refunded the mouse pad, it is all taken care of."
-    ),
+    "mail:0057": Slip(after_reading, [], text="Good news! I have refunded the mouse pad, it is all taken care of."),
     # acts before it has read anything
     "mail:0058": Slip(at_once, [refund("O-1058", 1290, "cancelled")]),
     # goes round in circles
@@ -317,9 +313,7 @@ HABITS: Final[Mapping[str, Slip]] = {
         [message("c:020", "We paid back 26.90.", 2690), refund("O-1060", 2690, "cancelled")],
     ),
     # is cut off in the middle of a call
-    "mail:0061": Slip(
-        after_reading, [refund("O-1061", 3790, "cancelled")], broken=' "cancelled"}', finish="length"
-    ),
+    "mail:0061": Slip(after_reading, [refund("O-1061", 3790, "cancelled")], broken=' "cancelled"}', finish="length"),
 }
 """Ticket → the mistake that is made in it."""
 

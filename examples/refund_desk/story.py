@@ -37,14 +37,10 @@ class Story:
         results = {part.id: part for part in request.segments if isinstance(part, Result)}
         answers = [part for part in request.segments if isinstance(part, Answered)]
         told = [part for part in request.segments if isinstance(part, Told)]
-        calls = tuple(
-            _made(want, results[want.id]) for part in answers for want in part.calls if want.id in results
-        )
+        calls = tuple(_made(want, results[want.id]) for part in answers for want in part.calls if want.id in results)
         replies = [made.text for made in calls if made.tool == "ask" and not made.failed]
         return Story(
-            request=next(
-                (value for part in told if part.source == "input" for value in values(part.text)), {}
-            ),
+            request=next((value for part in told if part.source == "input" for value in values(part.text)), {}),
             said=(*replies, *(part.text for part in told if part.source == "said")),
             words=tuple(part.text for part in answers if not part.calls),
             calls=calls,
@@ -77,16 +73,12 @@ class Story:
             return str(number)
         pages = self.found("find_orders")
         whole = bool(pages) and len(self.listed) >= pages[0]["of"]
-        meant = [
-            line for line in self.listed if _is_meant(line, f"{self.mail} {' '.join(self.said).lower()}")
-        ]
+        meant = [line for line in self.listed if _is_meant(line, f"{self.mail} {' '.join(self.said).lower()}")]
         fits = meant or (self.listed if whole and len(self.listed) == 1 and not number else [])
         return fits[0]["order_id"] if len(fits) == 1 else None
 
     def _missing(self, number: str) -> bool:
-        return any(
-            one.failed and "no order" in one.text and number in one.args for one in self.made("get_order")
-        )
+        return any(one.failed and "no order" in one.text and number in one.args for one in self.made("get_order"))
 
     @property
     def order(self) -> Json:
@@ -107,11 +99,7 @@ class Story:
     def was_refused(self, tool: str, args: Json) -> bool:
         """Whether just this was asked for since the order was last read, and did not succeed."""
         last = max((at for at, one in enumerate(self.calls) if one.tool == "get_order"), default=0)
-        tried = [
-            one
-            for one in self.calls[last:]
-            if one.tool == tool and one.failed and "not started" not in one.text
-        ]
+        tried = [one for one in self.calls[last:] if one.tool == tool and one.failed and "not started" not in one.text]
         return any(_arguments(one.args) == args for one in tried)
 
     @property
@@ -133,10 +121,11 @@ def _arguments(text: str) -> Json:
 
 def values(text: str) -> list[Json]:
     """The objects in the JSON that a text begins with, if it does; several pages come as a list."""
-    if not text.startswith(("{", "[{")):
+    try:
+        value = json.JSONDecoder().raw_decode(text)[0]
+    except ValueError:
         return []
-    value = json.JSONDecoder().raw_decode(text)[0]
-    return value if isinstance(value, list) else [value]
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
 def _is_meant(line: Json, text: str) -> bool:

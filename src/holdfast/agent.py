@@ -45,7 +45,12 @@ class Bound:
     """A contract with the code it needs. What the contract names and the code lacks is said when it is asked for."""
 
     def __init__(
-        self, contract: Contract, tools: Mapping[str, Tool[..., Any]], takes: Shape, gives: Shape, predicates: Mapping[str, Predicate]
+        self,
+        contract: Contract,
+        tools: Mapping[str, Tool[..., Any]],
+        takes: Shape,
+        gives: Shape,
+        predicates: Mapping[str, Predicate],
     ) -> None:
         self.contract = contract
         self.tools = {name: tools[name] for name in contract.tools if name in tools}
@@ -110,7 +115,9 @@ class Agent(Generic[In, Out]):
         self.contract = Contract.parse(data, f"agent {name}")
         wrong = [finding for finding in lint.findings(self.contract, self.tools) if finding.level == "error"]
         if wrong:
-            raise ContractError("\n  ".join([f"agent {name}:", *(str(finding) for finding in wrong)]), hint=wrong[0].hint)
+            raise ContractError(
+                "\n  ".join([f"agent {name}:", *(str(finding) for finding in wrong)]), hint=wrong[0].hint
+            )
 
     def __repr__(self) -> str:
         return f"<Agent {self.name} {self.contract.digest[:12]}>"
@@ -137,6 +144,7 @@ def _source_digest(check: Predicate) -> str:
         text = inspect.getsource(check)
     except (OSError, TypeError):
         raise ContractError(
-            f"the source of predicate {check.__name__} cannot be read", hint="define it in a file: its digest is part of the contract"
+            f"the source of predicate {check.__name__} cannot be read",
+            hint="define it in a file: its digest is part of the contract",
         ) from None
     return hashlib.sha256(text.encode()).hexdigest()[:16]

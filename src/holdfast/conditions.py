@@ -79,9 +79,13 @@ def compiled(expression: str) -> Program:
     try:
         program = cel.compile(expression)
     except (ValueError, SyntaxError, TypeError, RuntimeError) as error:
-        raise ContractError(f"this is no CEL expression: {expression}\n  {error}", hint="see docs/contract.md, conditions") from None
+        raise ContractError(
+            f"this is no CEL expression: {expression}\n  {error}", hint="see docs/contract.md, conditions"
+        ) from None
     if _depth(expression) > 1:
-        raise ContractError(f"a list macro inside a list macro: {expression}", hint="use one level, or a named Python predicate")
+        raise ContractError(
+            f"a list macro inside a list macro: {expression}", hint="use one level, or a named Python predicate"
+        )
     return program
 
 
@@ -114,7 +118,11 @@ def paths(expression: str) -> tuple[tuple[str, ...], ...]:
     for match in _PATH.finditer(bare):
         head = match.group(1)
         after = bare[match.end() :].lstrip()
-        if head in bound or head in {"true", "false", "null", "in", "has"} or (not match.group(2) and after.startswith("(")):
+        if (
+            head in bound
+            or head in {"true", "false", "null", "in", "has"}
+            or (not match.group(2) and after.startswith("("))
+        ):
             continue
         rest = tuple(part.strip() for part in match.group(2).split(".") if part.strip())
         found[head, *rest] = None

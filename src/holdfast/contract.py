@@ -11,7 +11,15 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from holdfast import codec, units
 from holdfast.errors import ContractError
@@ -161,7 +169,9 @@ class Contract(_Clause):
         try:
             return Contract.model_validate(data)
         except ValidationError as error:
-            raise ContractError(f"{where}: {explain(error)}", hint="docs/contract.md says what each key means") from None
+            raise ContractError(
+                f"{where}: {explain(error)}", hint="docs/contract.md says what each key means"
+            ) from None
 
 
 def explain(error: ValidationError) -> str:

@@ -36,7 +36,13 @@ class HoldfastError(Exception):
         super().__init__(self.what)
 
     def __str__(self) -> str:
-        where = f" (run {self.run}, entry {self.seq})" if self.run and self.seq else f" (run {self.run})" if self.run else ""
+        where = (
+            f" (run {self.run}, entry {self.seq})"
+            if self.run and self.seq
+            else f" (run {self.run})"
+            if self.run
+            else ""
+        )
         return f"{self.what}{where}" + (f"\n  what to do: {self.hint}" if self.hint else "")
 
     def __reduce__(self) -> tuple[object, ...]:

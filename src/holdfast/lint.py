@@ -62,10 +62,18 @@ def _structure(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Itera
         for clause, named in (("amendable", grant.amendable), ("from", grant.from_)):
             for argument in named:
                 if argument not in fields:
-                    yield _error(f"{where}.{clause}", f"{name} has no argument {argument}", f"it has: {', '.join(sorted(fields))}")
+                    yield _error(
+                        f"{where}.{clause}",
+                        f"{name} has no argument {argument}",
+                        f"it has: {', '.join(sorted(fields))}",
+                    )
         for needed in grant.needs:
             if needed not in contract.tools:
-                yield _error(f"{where}.needs", f"{needed} is not among this contract's tools", "list it under tools, or do not need it")
+                yield _error(
+                    f"{where}.needs",
+                    f"{needed} is not among this contract's tools",
+                    "list it under tools, or do not need it",
+                )
             elif needed in tools and tools[needed].effect != "read":
                 yield _error(f"{where}.needs", f"{needed} writes; evidence comes from reads")
     for title in {rule.check for rule in _every_rule(contract) if rule.check} - set(contract.predicates):
@@ -109,7 +117,9 @@ def _rules(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Iterator[
             yield _error(where, error.what, error.hint)
             continue
         for stranger in strangers:
-            yield _error(where, f"`{stranger}` is no name a condition knows", f"it knows {', '.join(sorted(conditions.NAMES))}")
+            yield _error(
+                where, f"`{stranger}` is no name a condition knows", f"it knows {', '.join(sorted(conditions.NAMES))}"
+            )
         for path in conditions.paths(expression):
             yield from _path(where, path, name, grant, contract, tools)
     for name, grant in contract.tools.items():
@@ -122,7 +132,12 @@ def _rules(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Iterator[
 
 
 def _path(
-    where: str, path: tuple[str, ...], name: str, grant: Grant | None, contract: Contract, tools: Mapping[str, Tool[..., Any]]
+    where: str,
+    path: tuple[str, ...],
+    name: str,
+    grant: Grant | None,
+    contract: Contract,
+    tools: Mapping[str, Tool[..., Any]],
 ) -> Iterator[Finding]:
     head, rest = path[0], path[1:]
     match head:
@@ -136,9 +151,15 @@ def _path(
             yield from _reaches(where, path, rest, contract.takes, "the input has no field")
         case "seen" if rest:
             if grant is None or rest[0] not in grant.needs:
-                yield _error(where, f"seen.{rest[0]} is not under `needs` here", "what a rule rests on must be needed: only then is it surely there")
+                yield _error(
+                    where,
+                    f"seen.{rest[0]} is not under `needs` here",
+                    "what a rule rests on must be needed: only then is it surely there",
+                )
             elif rest[0] in tools:
-                yield from _reaches(where, path, rest[1:], tools[rest[0]].gives.schema, f"the result of {rest[0]} has no field")
+                yield from _reaches(
+                    where, path, rest[1:], tools[rest[0]].gives.schema, f"the result of {rest[0]} has no field"
+                )
         case "effects" if rest:
             if rest[0] not in contract.tools:
                 yield _error(where, f"there is no tool called {rest[0]}")
@@ -188,9 +209,16 @@ def _advice(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Iterator
     for name, made in known.items():
         where = f"tools.{name}"
         if len(made.description) < 20:
-            yield Finding("advice", where, "its description tells a model too little", "say what it does, of what, and when not to use it")
+            yield Finding(
+                "advice",
+                where,
+                "its description tells a model too little",
+                "say what it does, of what, and when not to use it",
+            )
         if made.effect == "write" and made.options.undo is None and not contract.tools[name].review:
-            yield Finding("advice", where, "it writes, cannot be undone, and nobody reviews it", "give it undo=, or a review rule")
+            yield Finding(
+                "advice", where, "it writes, cannot be undone, and nobody reviews it", "give it undo=, or a review rule"
+            )
         if made.effect == "write" and not made.keyed and made.options.lookup is None:
             yield Finding(
                 "advice", where, "after a crash nobody can tell whether it happened, so a person will be asked",

@@ -156,7 +156,8 @@ class Tool(Generic[P, R]):
         self.timeout = round(timeout * units.SECOND)
         if not 0 < self.timeout <= MAX_TIMEOUT:
             raise ContractError(
-                f"tool {self.name}: a timeout of {timeout} s", hint="give one above 0 and up to 600 s; longer work returns Started"
+                f"tool {self.name}: a timeout of {timeout} s",
+                hint="give one above 0 and up to 600 s; longer work returns Started",
             )
         self.is_async = inspect.iscoroutinefunction(function)
         self.retry = options.retry or (Retry() if effect == "read" else NEVER)
@@ -176,7 +177,9 @@ class Tool(Generic[P, R]):
         try:
             return get_type_hints(self.function, include_extras=True)
         except NameError as error:
-            raise ContractError(f"tool {self.name}: {error}", hint="every type in its signature must be importable") from None
+            raise ContractError(
+                f"tool {self.name}: {error}", hint="every type in its signature must be importable"
+            ) from None
 
     @cached_property
     def _parameters(self) -> list[inspect.Parameter]:
@@ -192,7 +195,9 @@ class Tool(Generic[P, R]):
         fields: dict[str, Any] = {}
         for parameter in self._parameters:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                raise ContractError(f"tool {self.name}: *{parameter.name} has no type a model could be told", hint="name every argument")
+                raise ContractError(
+                    f"tool {self.name}: *{parameter.name} has no type a model could be told", hint="name every argument"
+                )
             if parameter.kind is not parameter.KEYWORD_ONLY:
                 hint = self._hints.get(parameter.name)
                 if hint is None:
@@ -305,7 +310,10 @@ def write(
     def declare(function: Callable[P, R]) -> Tool[P, R]:
         title = name or function.__name__
         if timeout is None:
-            raise ContractError(f"tool {title} writes and has no timeout", hint="tool.write(timeout=20): after it the outcome counts as unknown")
+            raise ContractError(
+                f"tool {title} writes and has no timeout",
+                hint="tool.write(timeout=20): after it the outcome counts as unknown",
+            )
         if lookup is not None and not effect_id:
             raise ContractError(
                 f"tool {title} has a lookup and no effect_id",
@@ -343,4 +351,7 @@ def as_tool(thing: Tool[..., Any] | Callable[..., Any]) -> Tool[..., Any]:
     if isinstance(thing, Tool):
         return typing.cast("Tool[..., Any]", thing)
     name = getattr(thing, "__name__", repr(thing))
-    raise ContractError(f"{name} is a function, not a tool", hint="put @tool.read() or @tool.write(timeout=20) above it: its effect must be declared")
+    raise ContractError(
+        f"{name} is a function, not a tool",
+        hint="put @tool.read() or @tool.write(timeout=20) above it: its effect must be declared",
+    )

@@ -1,7 +1,7 @@
 """Units: time in whole microseconds, money in whole nano-dollars. Integers only, so that every machine folds alike.
 
-    at, until     µs since 1970-01-01T00:00Z           took, durations   µs
-    nusd          10⁻⁹ US dollars                       prices            10⁻¹² US dollars a token
+at, until     µs since 1970-01-01T00:00Z           took, durations   µs
+nusd          10⁻⁹ US dollars                       prices            10⁻¹² US dollars a token
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def nusd(text: str | float | Decimal) -> int:
     try:
         amount = Decimal(str(text))
     except InvalidOperation:
-        raise ValueError(f"{text!r} is no amount of US dollars; write it like \"0.20\"") from None
+        raise ValueError(f'{text!r} is no amount of US dollars; write it like "0.20"') from None
     if not amount.is_finite() or amount < 0:
         raise ValueError(f"{text!r} is no amount of US dollars; it must be zero or more")
     return int((amount * _NANO).to_integral_value(ROUND_CEILING))

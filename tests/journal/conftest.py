@@ -1,6 +1,78 @@
 from __future__ import annotations
 
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import pytest
 
 for part in ("appending", "durability", "keeping", "living"):
     pytest.register_assert_rewrite(f"holdfast.testing.journal_contract.{part}")
+
+Trip = Callable[[str], sqlite3.Error | None]
+
+
+class FaultyConnection(sqlite3.Connection):
+    """Fails as told: `before` a statement, or `after` it was carried out."""
+
+    before: Trip = staticmethod(lambda _sql: None)
+    after: Trip = staticmethod(lambda _sql: None)
+
+    def execute(self, sql: str, *args: object) -> sqlite3.Cursor:  # type: ignore[override]
+        if error := self.before(sql):
+            raise error
+        cursor = super().execute(sql, *args)  # type: ignore[arg-type]
+        if error := self.after(sql):
+            raise error
+        return cursor
+
+
+@pytest.fixture
+def faulty() -> type[FaultyConnection]:
+    """A class of connections of this test's own, to set `before` and `after` on."""
+    return type("Faulty", (FaultyConnection,), {})
+
+
+def sqlite_error(name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(f"made by a test: {name}")
+    error.sqlite_errorname = name
+    error.sqlite_errorcode = getattr(sqlite3, name)
+    return error
+
+
+class Disk:
+    """A small disk of its own, to be filled and to be made read-only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self, leave: int = 0) -> None:
+        with (self.folder / "ballast").open("ab", buffering=0) as ballast:
+            room = os.statvfs(self.folder)
+            for _ in range((room.f_bavail * room.f_frsize - leave) // 4096):
+                ballast.write(b"x" * 4096)
+
+    def free(self) -> None:
+        (self.folder / "ballast").unlink()
+
+    def read_only(self) -> None:
+        subprocess.run(["mount", "-o", "remount,ro", str(self.folder)], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A tmpfs of one megabyte. Skips, saying so, where this user may not mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if shutil.which("mount") is None:
+        pytest.skip("a full or read-only disk is not tested here: there is no mount command")
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        pytest.skip(f"a full or read-only disk is not tested here: {made.stderr.strip()}")
+    yield Disk(folder)
+    subprocess.run(["umount", "-l", str(folder)], check=True)

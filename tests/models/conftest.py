@@ -29,6 +29,7 @@ class Seen(NamedTuple):
 
     path: str
     headers: Mapping[str, str]
+    """By lower-case name."""
     body: Any
 
 
@@ -46,7 +47,8 @@ class Loopback:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.seen.append(Seen(self.path, dict(self.headers.items()), json.loads(body)))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                outer.seen.append(Seen(self.path, headers, json.loads(body)))
                 outer._replies.popleft()(self)
 
             def log_message(self, *_: object) -> None:

@@ -125,7 +125,11 @@ def _doubtful(bound: Bound, call: CallState) -> str:
 def _absent(bound: Bound, state: State, moment: Moment, call: CallState) -> list[AnyEvent]:
     """Surely not done: it starts again if its tool wants that, or the agent is told."""
     tool = bound.tools[call.tool]
-    if not ending_soon(state) and call.failures <= tool.retry.times and limits.reached(bound, state, "retries", state.spent.retries) is None:
+    if (
+        not ending_soon(state)
+        and call.failures <= tool.retry.times
+        and limits.reached(bound, state, "retries", state.spent.retries) is None
+    ):
         return [_start(bound, state, moment, call)] if moment.at >= retry_at(bound, call) else []
     return [refuse(call.seq, "absent", "it was looked up, and it did not happen", call.version)]
 
@@ -181,7 +185,10 @@ def _admit(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
     if call.serves:
         return [CallJudged(call.seq, "allow")]
     if call.effect == "write" and (failed := _earlier_failed(state, call)):
-        return [*_withdraw(state, call, "void"), refuse(call.seq, "order", f"not started: {failed.tool}, asked for before it, did not succeed")]
+        return [
+            *_withdraw(state, call, "void"),
+            refuse(call.seq, "order", f"not started: {failed.tool}, asked for before it, did not succeed"),
+        ]
     judged = policy.judge(bound, state, call, moment)
     return [*_withdraw(state, call, "void"), *_verdict(bound, state, moment, call, judged)]
 
@@ -193,7 +200,10 @@ def _verdict(bound: Bound, state: State, moment: Moment, call: CallState, judged
     review = _strictest(judged.reviews)
     if call.version > 1 and policy.approved(call, digest, review.people, moment.at):
         return [CallJudged(call.seq, "allow", judged.rules, call.version)]
-    return [CallJudged(call.seq, "review", judged.rules, call.version), _review(state, moment, call, judged, review, digest)]
+    return [
+        CallJudged(call.seq, "review", judged.rules, call.version),
+        _review(state, moment, call, judged, review, digest),
+    ]
 
 
 def _strictest(reviews: Sequence[Review]) -> Review:
@@ -201,7 +211,9 @@ def _strictest(reviews: Sequence[Review]) -> Review:
     return max(reviews, key=lambda review: (bool(review.by), review.people), default=Review(because="a person decides"))
 
 
-def _review(state: State, moment: Moment, call: CallState, judged: Judgement, review: Review, digest: str) -> PersonAsked:
+def _review(
+    state: State, moment: Moment, call: CallState, judged: Judgement, review: Review, digest: str
+) -> PersonAsked:
     reasons = "; ".join(dict.fromkeys(one.because for one in judged.reviews))
     changed = " Its evidence has changed since it was shown." if call.changed else ""
     return PersonAsked(
@@ -224,15 +236,27 @@ def _earlier(state: State, call: CallState) -> list[CallState]:
 
 def _earlier_failed(state: State, call: CallState) -> CallState | None:
     """A write asked for before this one, in the same turn, that ended without success or is in doubt."""
-    return next((one for one in _earlier(state, call) if one.status == "doubt" or (one.status == "answered" and not one.ok)), None)
+    return next(
+        (one for one in _earlier(state, call) if one.status == "doubt" or (one.status == "answered" and not one.ok)),
+        None,
+    )
 
 
 def _held(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequence[AnyEvent]:
     """A held call is let go when enough people approved; an earlier write that failed withdraws the question."""
     if call.effect == "write" and (failed := _earlier_failed(state, call)):
-        no = refuse(call.seq, "order", f"not started: {failed.tool}, asked for before it, did not succeed", call.version)
+        no = refuse(
+            call.seq, "order", f"not started: {failed.tool}, asked for before it, did not succeed", call.version
+        )
         return [*_withdraw(state, call, "void"), no]
-    asked = next((q.asked for q in state.questions.values() if q.asked.call == call.seq and q.asked.about in ("review", "output")), None)
+    asked = next(
+        (
+            q.asked
+            for q in state.questions.values()
+            if q.asked.call == call.seq and q.asked.about in ("review", "output")
+        ),
+        None,
+    )
     if asked is not None and policy.approved(call, asked.digest, asked.people, moment.at):
         return [*_withdraw(state, call, "decided"), CallJudged(call.seq, "allow", call.rules, call.version)]
     return []
@@ -246,14 +270,18 @@ def _clear(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
     if any(one.status not in ("answered", "doubt") for one in _earlier(state, call)):
         return []
     if failed := _earlier_failed(state, call):
-        return [refuse(call.seq, "order", f"not started: {failed.tool}, asked for before it, did not succeed", call.version)]
+        return [
+            refuse(call.seq, "order", f"not started: {failed.tool}, asked for before it, did not succeed", call.version)
+        ]
     judged = policy.judge(bound, state, call, moment)
     if judged.verdict == "refuse":
         return [CallJudged(call.seq, "refuse", judged.rules, call.version)]
     if judged.stale:
         return _refresh(bound, state, call, judged)
     if call.changed and not judged.reviews:
-        return [refuse(call.seq, "fresh", "what it rests on has changed since you read it; read it again", call.version)]
+        return [
+            refuse(call.seq, "fresh", "what it rests on has changed since you read it; read it again", call.version)
+        ]
     if judged.verdict == "review":
         digest = binding(state, call, judged, moment)
         if not policy.approved(call, digest, max(one.people for one in judged.reviews), moment.at):
@@ -264,10 +292,21 @@ def _clear(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
 
 def _refresh(bound: Bound, state: State, call: CallState, judged: Judgement) -> Sequence[AnyEvent]:
     """Read stale evidence again, by ourselves, before acting on it."""
-    under_way = {other.tool for other in state.calls.values() if other.serves == call.seq and other.status != "answered"}
-    failed = next((o for o in state.calls.values() if o.serves == call.seq and o.status == "answered" and not o.ok), None)
+    under_way = {
+        other.tool for other in state.calls.values() if other.serves == call.seq and other.status != "answered"
+    }
+    failed = next(
+        (o for o in state.calls.values() if o.serves == call.seq and o.status == "answered" and not o.ok), None
+    )
     if failed is not None:
-        return [refuse(call.seq, "fresh", f"{failed.tool} could not be read again: {failed.message or failed.said}", call.version)]
+        return [
+            refuse(
+                call.seq,
+                "fresh",
+                f"{failed.tool} could not be read again: {failed.message or failed.said}",
+                call.version,
+            )
+        ]
     return [_service(call, tool, item) for tool, item in judged.stale if tool not in under_way]
 
 
@@ -281,7 +320,11 @@ def _page(bound: Bound, state: State, call: CallState) -> Sequence[AnyEvent]:
     """Fetch the next part of a partial result."""
     tool = bound.tools.get(call.tool)
     pages = [other for other in state.calls.values() if other.serves == call.seq]
-    if tool is None or call.pages + 1 >= tool.options.pages or any(page.status != "answered" or not page.ok for page in pages):
+    if (
+        tool is None
+        or call.pages + 1 >= tool.options.pages
+        or any(page.status != "answered" or not page.ok for page in pages)
+    ):
         return []
     return [CallAsked(
         ask=call.ask, index=call.index, tool=call.tool, id="", args=Inline(call.args), digest=call.digest, effect=call.effect,

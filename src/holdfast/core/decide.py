@@ -171,7 +171,9 @@ def _ask(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
         return []
     if asking is not None and asking.status == "failed":
         return _ask_again(bound, state, moment)
-    if any(call.status != "answered" for call in state.calls.values()) or any(q.asked.about == "surprise" for q in state.questions.values()):
+    if any(call.status != "answered" for call in state.calls.values()) or any(
+        q.asked.about == "surprise" for q in state.questions.values()
+    ):
         return []
     step = asking.step + 1 if asking is not None else 1
     if (event := limits.reached(bound, state, "steps", state.spent.steps)) is not None:
@@ -221,7 +223,9 @@ def _asked(bound: Bound, state: State, moment: Moment, model: str, step: int, at
         return quoted
     add = tuple(segment.ref for segment in prompt.to_show(state))
     before = state.asking
-    rolling = keyed(moment.secret, "manifest", before.rolling if before else "", *(f"{seq}.{part}" for seq, part in add))
+    rolling = keyed(
+        moment.secret, "manifest", before.rolling if before else "", *(f"{seq}.{part}" for seq, part in add)
+    )
     return ModelAsked(
         step=step, attempt=attempt, model=model, worker=moment.worker, until=moment.at + ASK_TIMEOUT, heard=state.said,
         base=before.seq if before else 0, add=add, rolling=rolling, reserved=quoted.nusd, max_output=quoted.max_output,

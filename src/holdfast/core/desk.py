@@ -14,7 +14,17 @@ from holdfast.agent import Bound
 from holdfast.codec import canonical, keyed
 from holdfast.core.state import CallState, Question, State
 from holdfast.errors import NotAllowed, UsageError
-from holdfast.events import Body, CallSettled, Inline, Json, LimitGranted, LimitName, PersonAnswered, ProposalAmended, Said
+from holdfast.events import (
+    Body,
+    CallSettled,
+    Inline,
+    Json,
+    LimitGranted,
+    LimitName,
+    PersonAnswered,
+    ProposalAmended,
+    Said,
+)
 from holdfast.shape import Misfit
 
 VERDICTS: Mapping[str, tuple[str, ...]] = {
@@ -35,37 +45,69 @@ def question(state: State, seq: int, by: str, at: int, roles: Sequence[str] | No
     """
     found = state.questions.get(seq)
     if found is None:
-        raise NotAllowed(f"question {seq} is not open", run=state.run, hint="somebody decided it, or it was withdrawn; holdfast show says which")
+        raise NotAllowed(
+            f"question {seq} is not open",
+            run=state.run,
+            hint="somebody decided it, or it was withdrawn; holdfast show says which",
+        )
     asked = found.asked
     if asked.until and at >= asked.until:
-        raise NotAllowed(f"question {seq} expired", run=state.run, seq=seq, hint="what follows is decided when the run is driven next")
+        raise NotAllowed(
+            f"question {seq} expired",
+            run=state.run,
+            seq=seq,
+            hint="what follows is decided when the run is driven next",
+        )
     if not by:
         raise NotAllowed("nobody is named as deciding", run=state.run, seq=seq, hint="say who you are: --as alice")
     if asked.about != "question" and by in state.speakers:
-        raise NotAllowed(f"{by} opened, spoke or amended in this run and cannot decide in it", run=state.run, seq=seq, hint="somebody else has to")
+        raise NotAllowed(
+            f"{by} opened, spoke or amended in this run and cannot decide in it",
+            run=state.run,
+            seq=seq,
+            hint="somebody else has to",
+        )
     if roles is not None and asked.role not in ("", "requester", *roles):
-        raise NotAllowed(f"this is for {asked.role}; {by} acts as {', '.join(roles) or 'nobody'}", run=state.run, seq=seq)
+        raise NotAllowed(
+            f"this is for {asked.role}; {by} acts as {', '.join(roles) or 'nobody'}", run=state.run, seq=seq
+        )
     return found
 
 
-def answer(state: State, seq: int, verdict: str, by: str, at: int, text: str = "", roles: Sequence[str] | None = None) -> PersonAnswered:
+def answer(
+    state: State, seq: int, verdict: str, by: str, at: int, text: str = "", roles: Sequence[str] | None = None
+) -> PersonAnswered:
     """A person's answer to a question."""
     asked = question(state, seq, by, at, roles).asked
     allowed = VERDICTS[asked.about]
     if verdict not in allowed:
         how = "settle it: happened, did not, or stop" if asked.about == "doubt" else f"one of {', '.join(allowed)}"
-        raise NotAllowed(f"a question about {asked.about} cannot be answered with {verdict}", run=state.run, seq=seq, hint=how)
+        raise NotAllowed(
+            f"a question about {asked.about} cannot be answered with {verdict}", run=state.run, seq=seq, hint=how
+        )
     call = state.calls.get(asked.call)
     if verdict == "approve" and call is not None:
         if state.said > asked.heard and call.effect == "write":
-            raise NotAllowed("the requester has written since this was shown", run=state.run, seq=seq, hint="read it; the agent decides again with it")
+            raise NotAllowed(
+                "the requester has written since this was shown",
+                run=state.run,
+                seq=seq,
+                hint="read it; the agent decides again with it",
+            )
         if any(vote.by == by for vote in call.votes):
             raise NotAllowed(f"{by} has approved this already", run=state.run, seq=seq, hint="another person is needed")
     return PersonAnswered(seq, verdict, by, text, version=asked.version)  # type: ignore[arg-type]  # one of `allowed`
 
 
 def amend(
-    bound: Bound | None, state: State, seq: int, changes: Mapping[str, Json], by: str, at: int, secret: bytes, amendable: Sequence[str]
+    bound: Bound | None,
+    state: State,
+    seq: int,
+    changes: Mapping[str, Json],
+    by: str,
+    at: int,
+    secret: bytes,
+    amendable: Sequence[str],
 ) -> ProposalAmended:
     """A reviewer's other arguments for a held call. bound: checks their shape, where the agent's code is at hand."""
     asked = question(state, seq, by, at).asked
@@ -75,7 +117,12 @@ def amend(
     fixed = [name for name in changes if name not in amendable and asked.about == "review"]
     if fixed:
         may = ", ".join(amendable) or "nothing"
-        raise NotAllowed(f"{', '.join(fixed)} may not be changed here", run=state.run, seq=seq, hint=f"the contract lets a reviewer change: {may}")
+        raise NotAllowed(
+            f"{', '.join(fixed)} may not be changed here",
+            run=state.run,
+            seq=seq,
+            hint=f"the contract lets a reviewer change: {may}",
+        )
     args = {**call.args, **changes}
     if bound is not None:
         shape = bound.gives if asked.about == "output" else bound.tools[call.tool].takes
@@ -94,13 +141,22 @@ def amendable_of(state: State, call: CallState) -> list[str]:
 
 
 def settle(
-    state: State, call: int, verdict: Literal["happened", "did_not", "stop"], by: str, text: str = "", result: Json = None, *, known: bool = False
+    state: State,
+    call: int,
+    verdict: Literal["happened", "did_not", "stop"],
+    by: str,
+    text: str = "",
+    result: Json = None,
+    *,
+    known: bool = False,
 ) -> CallSettled:
     """A person's ruling on a write in doubt. known: `result` is what it returned, and was checked."""
     if not by:
         raise NotAllowed("nobody is named as deciding", run=state.run, hint="say who you are: --as alice")
     if by in state.speakers:
-        raise NotAllowed(f"{by} opened or spoke in this run and cannot settle it", run=state.run, hint="somebody else has to")
+        raise NotAllowed(
+            f"{by} opened or spoke in this run and cannot settle it", run=state.run, hint="somebody else has to"
+        )
     doubtful = state.calls.get(call)
     if state.closed is None and (doubtful is None or doubtful.status != "doubt"):
         raise NotAllowed(f"call {call} is not in doubt", run=state.run, seq=call)
@@ -113,7 +169,9 @@ def settle(
 def said(state: State, text: Json, by: str, *, ends: bool = False) -> Said:
     """What the requester says. Raises NotAllowed once the run is closed."""
     if state.closed is not None:
-        raise NotAllowed("the run is closed", run=state.run, hint="start another one; give it this one's name in its tags")
+        raise NotAllowed(
+            "the run is closed", run=state.run, hint="start another one; give it this one's name in its tags"
+        )
     return Said(Inline(text), by or state.opened.on_behalf_of or state.opened.by, ends=ends)
 
 
@@ -127,7 +185,11 @@ def grant(state: State, limit: LimitName, amount: int, by: str) -> LimitGranted:
     if amount <= 0:
         raise UsageError(f"a grant of {amount}", run=state.run, hint="give more than nothing")
     if not by or by in state.speakers:
-        raise NotAllowed(f"{by or 'nobody'} cannot raise the limits of this run", run=state.run, hint="somebody who did not open it has to")
+        raise NotAllowed(
+            f"{by or 'nobody'} cannot raise the limits of this run",
+            run=state.run,
+            hint="somebody who did not open it has to",
+        )
     return LimitGranted(limit, amount, by)
 
 

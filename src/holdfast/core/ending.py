@@ -44,7 +44,9 @@ def why(bound: Bound, state: State) -> Ending | None:
         return Ending("stopped", f"it is not known whether {doubt.tool} happened", "tool")
     if surprises.exhausted == "stop" and (spent := next((c for c in state.turn_calls if _exhausted(c.rules)), None)):
         return Ending("stopped", f"{spent.tool} could not be carried out: {spent.message}", "tool")
-    if surprises.partial == "stop" and (part := next((c for c in state.turn_calls if c.complete == "partial" and not c.next), None)):
+    if surprises.partial == "stop" and (
+        part := next((c for c in state.turn_calls if c.complete == "partial" and not c.next), None)
+    ):
         return Ending("stopped", f"{part.tool} gave only a part: {part.missing}", "tool")
     return _model_gave_up(bound, state)
 
@@ -76,14 +78,20 @@ def end(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
         return []
     open_doubts = {call.seq for call in state.calls.values() if call.status == "doubt"}
     out: list[AnyEvent] = [
-        QuestionWithdrawn(question.seq, "closing") for question in state.questions.values() if question.asked.call not in open_doubts
+        QuestionWithdrawn(question.seq, "closing")
+        for question in state.questions.values()
+        if question.asked.call not in open_doubts
     ]
     for call in state.calls.values():
-        if call.status in ("asked", "held", "cleared", "failed") or (call.status == "unsure" and call.effect != "write"):
+        if call.status in ("asked", "held", "cleared", "failed") or (
+            call.status == "unsure" and call.effect != "write"
+        ):
             out.append(calls.refuse(call.seq, "closing", "the run is ending"))
     if out:
         return out
-    if waiting := [call for call in state.calls.values() if call.effect == "write" and call.status in ("running", "unsure")]:
+    if waiting := [
+        call for call in state.calls.values() if call.effect == "write" and call.status in ("running", "unsure")
+    ]:
         return calls.settle_doubts(bound, state, moment, waiting)
     unresolved = tuple(sorted({*state.unresolved, *open_doubts}))
     return [RunClosed(ending.outcome, ending.reason, fault=ending.fault, unresolved=unresolved)]

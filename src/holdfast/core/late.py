@@ -35,7 +35,9 @@ def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
             if _runs(state, call, attempt):
                 return fact
             result = fact.result if fact.complete != "started" else None
-            return CallReturnedLate(call, attempt, result, effect_id=fact.effect_id, fate=None if result else "unknown", took=fact.took)
+            return CallReturnedLate(
+                call, attempt, result, effect_id=fact.effect_id, fate=None if result else "unknown", took=fact.took
+            )
         case CallFailed(call=call, attempt=attempt):
             if _runs(state, call, attempt):
                 return fact

@@ -56,7 +56,11 @@ def quote(bound: Bound, state: State, model: str, moment: Moment) -> Quote | Lim
     left, the answer is bounded by what is left. A request that may cost nothing is never stopped by money.
     """
     limits = bound.contract.limits
-    size = prompt.base_weight(bound, state) + state.weight + sum(prompt.weight(segment) for segment in prompt.to_show(state))
+    size = (
+        prompt.base_weight(bound, state)
+        + state.weight
+        + sum(prompt.weight(segment) for segment in prompt.to_show(state))
+    )
     if (full := reached(bound, state, "context", size, "the prompt is longer than the contract allows")) is not None:
         return full
     top, charged = ceiling(bound, state, "usd"), state.spent.charged

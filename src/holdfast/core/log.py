@@ -55,7 +55,9 @@ class Log(Sequence[T], Generic[T]):
             yield self._items[at]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Log) and len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+        return (
+            isinstance(other, Log) and len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+        )
 
     __hash__ = None  # type: ignore[assignment]  # equal logs may hold unhashable items
 
@@ -92,9 +94,13 @@ class Tally:
         return self._length
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Tally) and len(self) == len(other) and all(self[k] == other[k] for k in {*self._at, *other._at})
+        return (
+            isinstance(other, Tally)
+            and len(self) == len(other)
+            and all(self[k] == other[k] for k in {*self._at, *other._at})
+        )
 
     __hash__ = None  # type: ignore[assignment]  # compared by content
 
     def __repr__(self) -> str:
-        return f"Tally({ {key: self[key] for key in self._at if self[key]} !r})"
+        return f"Tally({ {key: self[key] for key in self._at if self[key]}!r})"

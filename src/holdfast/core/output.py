@@ -49,7 +49,12 @@ def admit(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     if not event.calls:
         return _words(bound, state)
     if len(event.calls) > MAX_CALLS:
-        return [_rejected(state, f"You asked for {len(event.calls)} calls at once; at most {MAX_CALLS} are taken up. Answer again.")]
+        return [
+            _rejected(
+                state,
+                f"You asked for {len(event.calls)} calls at once; at most {MAX_CALLS} are taken up. Answer again.",
+            )
+        ]
     return [_asked(bound, state, moment, at, want) for at, want in enumerate(event.calls)]
 
 
@@ -114,7 +119,9 @@ def conclude(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     """When every other call of the turn has an answer: the calls that speak of the run itself."""
     if state.over and _may_end_silently(bound) and not _open(state):
         return [RunClosed("done", "the requester ended the conversation")]
-    special = [call for call in state.turn_calls if call.tool in ("done", "decline", "ask") and call.status == "cleared"]
+    special = [
+        call for call in state.turn_calls if call.tool in ("done", "decline", "ask") and call.status == "cleared"
+    ]
     others = [call for call in state.calls.values() if call not in special and call.status != "answered"]
     if not special or others or any(calls.paging(bound, state, call) for call in state.turn_calls):
         return _partial(bound, state)
@@ -153,7 +160,10 @@ def _partial(bound: Bound, state: State) -> Sequence[AnyEvent]:
 
 def _question(state: State, call: CallState) -> Sequence[AnyEvent]:
     of = str(call.args.get("of", "requester"))
-    return [CallJudged(call.seq, "review"), PersonAsked("question", str(call.args.get("question", "")), call.seq, role=of)]
+    return [
+        CallJudged(call.seq, "review"),
+        PersonAsked("question", str(call.args.get("question", "")), call.seq, role=of),
+    ]
 
 
 def _done(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequence[AnyEvent]:

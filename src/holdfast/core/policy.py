@@ -58,7 +58,15 @@ class _Judge:
         early = tuple(self._structure())
         if early or self.call.effect == "builtin":
             return Judgement("refuse" if early else "allow", early)
-        fired = [*self._counts(), *self._needs(), *self._sources(), *self._must(), *self._labels(), *self._review(), *self._setting()]
+        fired = [
+            *self._counts(),
+            *self._needs(),
+            *self._sources(),
+            *self._must(),
+            *self._labels(),
+            *self._review(),
+            *self._setting(),
+        ]
         verdicts: list[Verdict] = [one.verdict for one in fired]
         verdict: Verdict = max(verdicts, key=_RANK.__getitem__, default="allow")
         reviews = tuple(sorted(self.reviews, key=lambda review: -review.people))
@@ -113,7 +121,14 @@ class _Judge:
             yield self._refuse("limits.repeats", f"the same call gave the same result {_times(top)} already")
 
     def _repeated(self) -> int:
-        last = next((item for item in reversed(self.state.evidence.get(self.call.tool, Log())[-20:]) if item.args == self.call.args), None)
+        last = next(
+            (
+                item
+                for item in reversed(self.state.evidence.get(self.call.tool, Log())[-20:])
+                if item.args == self.call.args
+            ),
+            None,
+        )
         return self.state.repeats[f"{self.call.digest}:{last.digest}"] if last else 0
 
     # ---- evidence
@@ -131,7 +146,10 @@ class _Judge:
             found = self._reading(tool, args)
             if found is None:
                 shown = ", ".join(f"{name}={value!r}" for name, value in args.items())
-                yield self._refuse(f"{self.clause}.needs.{tool}", f"read {tool}({shown}) first, completely, before calling {self.call.tool}")
+                yield self._refuse(
+                    f"{self.clause}.needs.{tool}",
+                    f"read {tool}({shown}) first, completely, before calling {self.call.tool}",
+                )
             else:
                 self.evidence[tool] = found
 
@@ -185,7 +203,13 @@ class _Judge:
     def _place(self, name: str) -> str:
         seq = name.partition(":")[2]
         tool = next((source.tool for source in self.state.sources if source.name == name), "")
-        return f"{tool} (entry {seq})" if tool else "a marked part of the input" if seq == "1" else f"an attachment (entry {seq})"
+        return (
+            f"{tool} (entry {seq})"
+            if tool
+            else "a marked part of the input"
+            if seq == "1"
+            else f"an attachment (entry {seq})"
+        )
 
     def _must(self) -> Iterator[Fired]:
         if any(tool not in self.evidence for tool in self.grant.needs):
@@ -200,7 +224,9 @@ class _Judge:
             return
         leaking = sorted(set(self.state.label.classes) - set(accepts))
         if leaking:
-            yield self._refuse(f"{self.clause}.accepts", f"the run has read {', '.join(leaking)}, which may not reach {self.call.tool}")
+            yield self._refuse(
+                f"{self.clause}.accepts", f"the run has read {', '.join(leaking)}, which may not reach {self.call.tool}"
+            )
         if not self.state.label.trusted and "untrusted" not in accepts and self.call.effect == "write":
             because = f"{self.call.tool} changes something, and the run has read text that anyone could have written"
             self.reviews.append(Review(because=because))
@@ -214,7 +240,9 @@ class _Judge:
             try:
                 wanted = self.scope.holds(review.when)
             except Unanswered as error:
-                yield self._refuse(rule, f"{review.because} (the condition cannot be answered: {error})", secret=review.secret)
+                yield self._refuse(
+                    rule, f"{review.because} (the condition cannot be answered: {error})", secret=review.secret
+                )
                 continue
             if wanted:
                 self.reviews.append(review)

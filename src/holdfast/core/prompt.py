@@ -83,12 +83,17 @@ def _object(**properties: Json) -> Json:
 
 _TEXT: Final = {"type": "string"}
 BUILTIN_SCHEMAS: Final[dict[str, Json]] = {
-    "ask": _object(question=_TEXT, of={**_TEXT, "default": "requester", "description": "requester, or the role of a person"}),
+    "ask": _object(
+        question=_TEXT, of={**_TEXT, "default": "requester", "description": "requester, or the role of a person"}
+    ),
     "decline": _object(
         reason=_TEXT,
         hand_over={"type": "boolean", "default": False, "description": "true: a person should take the case on"},
     ),
-    "more": _object(result={**_TEXT, "description": "the number that stands beside the result"}, start={"type": "integer", "minimum": 0}),
+    "more": _object(
+        result={**_TEXT, "description": "the number that stands beside the result"},
+        start={"type": "integer", "minimum": 0},
+    ),
 }
 
 
@@ -96,7 +101,10 @@ def output_schema(gives: Json) -> Json:
     """The arguments of `done`: the output's own fields, or one called `value`."""
     if gives.get("type") == "object" or "$ref" in gives:
         return gives
-    return {**_object(value={key: part for key, part in gives.items() if key != "$defs"}), "$defs": gives.get("$defs", {})}
+    return {
+        **_object(value={key: part for key, part in gives.items() if key != "$defs"}),
+        "$defs": gives.get("$defs", {}),
+    }
 
 
 def output_of(gives: Json, args: Json) -> Json:
@@ -162,7 +170,7 @@ def result(call: CallState) -> Result:
     if call.complete == "partial":
         notes.append(f"this is not complete: {call.missing or 'the source gave a part only'}")
     if len(text) > WINDOW:
-        notes.append(f"characters 0 to {WINDOW} of {len(text)}; the rest: more(result=\"{call.answer}\", start={WINDOW})")
+        notes.append(f'characters 0 to {WINDOW} of {len(text)}; the rest: more(result="{call.answer}", start={WINDOW})')
         text = text[:WINDOW]
     note = "".join(f"\n[{line}]" for line in notes)
     return Result(ref, call.id, call.tool, text + note, failed=False)
@@ -170,15 +178,34 @@ def result(call: CallState) -> Result:
 
 def unadmitted(answer: int, index: int, wanted: Wanted) -> Result:
     """What a model is told of a call that was never taken up, because the answer it stood in could not stand."""
-    return Result((answer, index + 1), wanted.id, wanted.tool, "not carried out: the answer it stood in could not be accepted", failed=True)
+    return Result(
+        (answer, index + 1),
+        wanted.id,
+        wanted.tool,
+        "not carried out: the answer it stood in could not be accepted",
+        failed=True,
+    )
 
 
 def to_show(state: State) -> list[Segment]:
     """The segments that the next request has and the last one had not, in order."""
     out: list[Segment] = []
-    if state.answer_seq and state.answered is not None and state.asking is not None and state.asking.status == "answered":
+    if (
+        state.answer_seq
+        and state.answered is not None
+        and state.asking is not None
+        and state.asking.status == "answered"
+    ):
         event = state.answered
-        out.append(Answered((state.answer_seq, 0), text_of(codec.value_of(event.text) or ""), event.calls, event.model, codec.value_of(event.payload)))
+        out.append(
+            Answered(
+                (state.answer_seq, 0),
+                text_of(codec.value_of(event.text) or ""),
+                event.calls,
+                event.model,
+                codec.value_of(event.payload),
+            )
+        )
         by_index = {call.index: call for call in state.turn_calls}
         out += [result(by_index[at]) for at in sorted(by_index)]
         out += [unadmitted(state.answer_seq, at, want) for at, want in enumerate(event.calls) if at not in by_index]
@@ -191,7 +218,7 @@ def window(text: str, start: int, answer: int) -> str:
     if not piece:
         return f"[the result has {len(text)} characters]"
     end = start + len(piece)
-    rest = f"; the rest: more(result=\"{answer}\", start={end})" if end < len(text) else ""
+    rest = f'; the rest: more(result="{answer}", start={end})' if end < len(text) else ""
     return f"{piece}\n[characters {start} to {end} of {len(text)}{rest}]"
 
 
@@ -212,7 +239,11 @@ def weight(segment: Segment) -> int:
     """Bytes of a segment's text: no tokenizer makes more tokens than that."""
     match segment:
         case Told(text=text, attached=files):
-            return len(text.encode()) + sum(len(file.data) if file.media.startswith("text/") else 3_000 for file in files) + 16
+            return (
+                len(text.encode())
+                + sum(len(file.data) if file.media.startswith("text/") else 3_000 for file in files)
+                + 16
+            )
         case Answered(text=text, calls=calls, payload=payload):
             kept = len(codec.canonical(payload)) if payload is not None else 0
             return len(text.encode()) + sum(len(call.args.encode()) + len(call.tool) + 32 for call in calls) + kept + 16

@@ -91,7 +91,9 @@ def _places(text: str, number: Decimal | None, sources: Log[Source]) -> Iterator
     yield from (at for at in hits if at < known)
     if number is None:
         whole = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
-        yield from (at for at in range(known) if text in seen.texts[at] and (len(text) > 12 or whole.search(seen.texts[at])))
+        yield from (
+            at for at in range(known) if text in seen.texts[at] and (len(text) > 12 or whole.search(seen.texts[at]))
+        )
 
 
 def origins(args: Json, sources: Log[Source]) -> dict[str, str]:
@@ -101,7 +103,11 @@ def origins(args: Json, sources: Log[Source]) -> dict[str, str]:
 
 def under(argument: str, found: dict[str, str]) -> dict[str, str]:
     """The origins of one argument's leaves."""
-    return {path: name for path, name in found.items() if path == argument or path.startswith((f"{argument}.", f"{argument}["))}
+    return {
+        path: name
+        for path, name in found.items()
+        if path == argument or path.startswith((f"{argument}.", f"{argument}["))
+    }
 
 
 def untrusted_parts(value: Json, schema: Json) -> tuple[Json, Json]:

@@ -25,7 +25,6 @@ from holdfast.events import (
     CancelAsked,
     Completeness,
     Effect,
-    Fate,
     Fired,
     Json,
     Label,
@@ -100,7 +99,9 @@ MOVES: Final[dict[tuple[Status, str], Status]] = {
 `CallJudged refuse` out of `unsure` is for reads, and for writes that were looked up and are surely absent: a write of unknown
 outcome is never merely given up."""
 
-QUIET: Final = frozenset({"CallReturnedLate", "CallReturnedLate unknown", "CallReturnedLate not_done", "CallLookedUp absent"})
+QUIET: Final = frozenset(
+    {"CallReturnedLate", "CallReturnedLate unknown", "CallReturnedLate not_done", "CallLookedUp absent"}
+)
 """Entries that are kept and move nothing where the table has no line for them: they come from outside, at any time."""
 
 

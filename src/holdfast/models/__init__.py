@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from holdfast.errors import SettingsError
 from holdfast.models.port import Model
-from holdfast.models.provider import provider
+from holdfast.models.provider import provider as _provider
 
 __all__ = ["open_model"]
 
@@ -29,4 +29,4 @@ def open_model(name: str) -> Model:
             f"{name} stands for a model that is given, not opened",
             hint=f"hand it to the runner: models={{{name!r}: …}}",
         )
-    return provider(name)
+    return _provider(name)

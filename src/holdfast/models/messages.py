@@ -24,6 +24,7 @@ from holdfast import codec
 from holdfast.dialogue import Answer, Answered, Attached, Offer, Request, Result, Segment, Told
 from holdfast.events import Finish, Json, Usage, Wanted
 from holdfast.models.kept import Kept
+from holdfast.models.port import ModelError
 
 PAYLOAD: Final = 1
 """Version of the form of `Answer.payload`: {"form", "provider", "response"}."""
@@ -35,6 +36,7 @@ _FINISH: Final[Mapping[str | None, Finish]] = {
     "content_filter": "filter",
 }
 _TEXTS: Final = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml")
+_SEEN: Final = ("image/", "application/pdf")
 _DROPPED: Final = frozenset({"usage", "timestamp", "state"})
 """Fields of a pydantic-ai response that say nothing to the provider, or that we must not say again."""
 
@@ -52,7 +54,10 @@ class Conversation:
         self._settled: OrderedDict[tuple[str, int], _Settled] = OrderedDict()
 
     def messages(self, request: Request) -> list[ai.ModelMessage]:
-        """Give the messages of a request; what was made for its run's earlier steps is used again."""
+        """Give the messages of a request; what was made for its run's earlier steps is used again.
+
+        Raises ModelError `rejected` for a file that cannot be sent.
+        """
         count, known = self._messages.get(request.run, request.segments) or (0, [])
         if count == len(request.segments):
             return list(known)
@@ -117,6 +122,10 @@ def _part(segment: Told | Result) -> ai.ModelRequestPart:
 
 
 def _file(file: Attached) -> ai.UserContent:
+    if not file.media.startswith((*_TEXTS, *_SEEN)):
+        # Said here, where nothing was sent yet; pydantic-ai raises a different thing for every provider.
+        what = f"the file {file.name} ({file.media}) cannot be sent: images, PDF and text can"
+        raise ModelError("rejected", what, fate="not_done")
     data = base64.b64decode(file.data)
     if file.media.startswith(_TEXTS):
         # Text is sent as text: every provider reads it, while few take it as a document.

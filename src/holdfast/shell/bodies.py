@@ -9,7 +9,18 @@ import msgspec
 
 from holdfast.codec import canonical, keyed, parse
 from holdfast.errors import Bug
-from holdfast.events import AnyEvent, Body, ContractAdopted, Entry, Erased, Inline, Loaded, RunOpened, Stored, Unknown
+from holdfast.events import (
+    AnyEvent,
+    Body,
+    ContractAdopted,
+    Entry,
+    Erased,
+    Inline,
+    Loaded,
+    RunOpened,
+    Stored,
+    Unknown,
+)
 
 INLINE_BYTES: Final = 2_048
 """Bodies up to this size stand in their entry, unless the run is about a person."""

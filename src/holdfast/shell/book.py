@@ -58,7 +58,9 @@ class Book:
     def known(self) -> State:
         """The state. Raises UsageError for a run that does not exist."""
         if self.state is None:
-            raise UsageError("there is no such run in this journal", run=self.run, hint="holdfast show lists the runs there are")
+            raise UsageError(
+                "there is no such run in this journal", run=self.run, hint="holdfast show lists the runs there are"
+            )
         return self.state
 
     async def refresh(self) -> State | None:
@@ -88,10 +90,17 @@ class Book:
         blobs = list(after.blobs) if after is not None else []
         durable = after is not None and after.durable
         for draft in drafts:
-            event, stored = bodies.store(self.redactor.event(draft.event), self.secret, personal=self._personal(draft.event))
+            event, stored = bodies.store(
+                self.redactor.event(draft.event), self.secret, personal=self._personal(draft.event)
+            )
             seq = (state.seq if state is not None else 0) + 1
             if seq > MAX_ENTRIES:
-                raise UsageError(f"a run may have {MAX_ENTRIES} entries", run=self.run, seq=seq, hint="give it less to do, or child runs")
+                raise UsageError(
+                    f"a run may have {MAX_ENTRIES} entries",
+                    run=self.run,
+                    seq=seq,
+                    hint="give it less to do, or child runs",
+                )
             entry = Entry(self.run, seq, max(at, state.at if state is not None else 0), draft.cause, draft.actor, event)
             data = codec.encode(entry)
             digest = chain(head, data)
@@ -116,7 +125,9 @@ class Book:
         opened = event if isinstance(event, RunOpened) else self.state.opened if self.state is not None else None
         return opened is not None and bool(opened.on_behalf_of)
 
-    async def append(self, written: Written, outlook: Outlook, *, secret: tuple[str, bytes] | None = None) -> Committed | Moved | KeyTaken:
+    async def append(
+        self, written: Written, outlook: Outlook, *, secret: tuple[str, bytes] | None = None
+    ) -> Committed | Moved | KeyTaken:
         """Append a batch that goes on from this book's head; the book follows if it got in."""
         expected = self.state.seq if self.state is not None else 0
         answer = await self.journal.append(Append(

@@ -24,8 +24,12 @@ class Finding(Struct, frozen=True):
     retry_after: float = 0.0
 
 
-_HTTPX_NOT_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"})
-_HTTPX_TRANSPORT: Final = frozenset({"ReadTimeout", "WriteTimeout", "ReadError", "WriteError", "CloseError", "RemoteProtocolError"})
+_HTTPX_NOT_SENT: Final = frozenset(
+    {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"}
+)
+_HTTPX_TRANSPORT: Final = frozenset(
+    {"ReadTimeout", "WriteTimeout", "ReadError", "WriteError", "CloseError", "RemoteProtocolError"}
+)
 
 
 def classify(error: Exception, effect: Effect) -> Finding:

@@ -119,7 +119,9 @@ class Driver:
                 known = written.state
         events = decide(self._agreement(known), known, moment) if not self.draining and not known.strange else ()
         if events:
-            written = self.book.write([Draft(event, known.seq, self.world.worker) for event in events], moment.at, written)
+            written = self.book.write(
+                [Draft(event, known.seq, self.world.worker) for event in events], moment.at, written
+            )
         if written is None:
             return True
         known = written.state
@@ -133,7 +135,9 @@ class Driver:
         if self._bound is None or self._bound.contract.digest != state.contract_digest:
             agent = self.world.agents[state.opened.agent]
             same = agent.contract.digest == state.contract_digest
-            self._bound = agent.bound if same else agent.bind(Contract.parse(state.contract, f"the contract of run {state.run}"))
+            self._bound = (
+                agent.bound if same else agent.bind(Contract.parse(state.contract, f"the contract of run {state.run}"))
+            )
         return self._bound
 
     def _moment(self, state: State) -> Moment:
@@ -166,7 +170,9 @@ class Driver:
             if place not in self._flying and not (self.draining and isinstance(request, LookUp)):
                 ends = boot + max(_until(state, request) - moment.at, 0) / 1e6
                 attempt = Attempt(bound, state, self.book.secret, self.world.journal.now, ends, self._late(place[1]))
-                self._flying[place] = asyncio.create_task(self._fly(request, place, attempt), name=f"{state.run} {place}")
+                self._flying[place] = asyncio.create_task(
+                    self._fly(request, place, attempt), name=f"{state.run} {place}"
+                )
 
     async def _fly(self, request: Pending, place: tuple[str, int], attempt: Attempt) -> None:
         try:

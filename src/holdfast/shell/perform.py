@@ -72,7 +72,13 @@ class Attempt(Struct, frozen=True):
 class Performer:
     """Carries out requests, with the resources and models of one worker."""
 
-    def __init__(self, models: Callable[[str], Model], resources: Sequence[object] = (), *, clock: Callable[[], float] = boot_seconds) -> None:
+    def __init__(
+        self,
+        models: Callable[[str], Model],
+        resources: Sequence[object] = (),
+        *,
+        clock: Callable[[], float] = boot_seconds,
+    ) -> None:
         self._models = models
         self._resources = tuple(resources)
         self._clock = clock
@@ -163,20 +169,29 @@ class Performer:
 
     def _more(self, call: CallState, attempt: Attempt) -> AnyEvent:
         wanted, start = str(call.args.get("result", "")), int(call.args.get("start", 0))
-        text = next((prompt.full_text(seg, attempt.state) for seg in attempt.state.transcript if str(seg.ref[0]) == wanted), None)
+        text = next(
+            (prompt.full_text(seg, attempt.state) for seg in attempt.state.transcript if str(seg.ref[0]) == wanted),
+            None,
+        )
         shown = "there is no such result" if text is None else prompt.window(text, start, int(wanted))
         return CallReturned(call.seq, call.attempt, Inline(shown), keyed(attempt.secret, "result", shown))
 
-    def _begin(self, tool: Tool[..., Any], function: Callable[..., Any], call: CallState, attempt: Attempt) -> asyncio.Future[Any]:
+    def _begin(
+        self, tool: Tool[..., Any], function: Callable[..., Any], call: CallState, attempt: Attempt
+    ) -> asyncio.Future[Any]:
         args = tool.takes.python(call.args)
         given = args if tool.options.by_mapping else {name: getattr(args, name) for name in type(args).model_fields}
         injected = self.injected(tool.injects if function is tool.function else _injects(function), call, attempt)
-        work = partial(function, given, **injected) if tool.options.by_mapping else partial(function, **given, **injected)
+        work = (
+            partial(function, given, **injected) if tool.options.by_mapping else partial(function, **given, **injected)
+        )
         if inspect.iscoroutinefunction(function):
             task: asyncio.Future[Any] = asyncio.ensure_future(work())
             return task
         context = contextvars.copy_context()
-        future: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(self._threads, partial(context.run, work))
+        future: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(
+            self._threads, partial(context.run, work)
+        )
         return future
 
     def injected(self, wanted: Mapping[str, Any], call: CallState, attempt: Attempt) -> dict[str, Any]:
@@ -220,7 +235,9 @@ class Performer:
             call.seq, call.attempt, "timeout", fate, f"no answer within {tool.timeout / 1e6:g} s", took=_since(began), ended=ended
         )  # fmt: skip
 
-    def _outcome(self, task: asyncio.Future[Any], call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int) -> AnyEvent:
+    def _outcome(
+        self, task: asyncio.Future[Any], call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int
+    ) -> AnyEvent:
         if task.cancelled():
             fate: Fate = "unknown" if tool.effect == "write" else "not_done"
             return CallFailed(call.seq, call.attempt, "raised", fate, "it cancelled itself", took=took)
@@ -244,7 +261,9 @@ class Performer:
             result = tool.gives.json(value)
         except Misfit as error:
             fate: Fate = "unknown" if tool.effect == "write" else "not_done"
-            return CallFailed(call.seq, call.attempt, "result", fate, f"what it returned does not fit: {error}"[:2000], took=took)
+            return CallFailed(
+                call.seq, call.attempt, "result", fate, f"what it returned does not fit: {error}"[:2000], took=took
+            )
         data = canonical(result)
         if len(data) > MAX_RESULT:
             return _too_large(call, tool, len(data), took)
@@ -269,7 +288,9 @@ class Performer:
             answer = CannotTell(f"{type(error).__name__}: {error}")
         return self._looked_up(answer, call, tool, attempt, _since(began))
 
-    def _looked_up(self, answer: object, call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int) -> CallLookedUp:
+    def _looked_up(
+        self, answer: object, call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int
+    ) -> CallLookedUp:
         seen = partial(CallLookedUp, call.seq, call.attempt, took=took)
         match answer:
             case Found(effect_id, value):
@@ -288,7 +309,9 @@ class Performer:
                 return seen("pending", message=progress)
             case CannotTell(reason):
                 return seen("cannot_tell", message=reason)
-        return seen("cannot_tell", message=f"it returned {type(answer).__name__}, which is none of Found, Absent, CannotTell")
+        return seen(
+            "cannot_tell", message=f"it returned {type(answer).__name__}, which is none of Found, Absent, CannotTell"
+        )
 
 
 def _tell_late(
@@ -309,7 +332,9 @@ def _injects(function: Callable[..., Any]) -> dict[str, Any]:
 def _too_large(call: CallState, tool: Tool[..., Any], size: int, took: int) -> AnyEvent:
     what = f"the result has {size:,} bytes; at most {MAX_RESULT:,} are kept"
     if tool.effect == "write":
-        return CallReturned(call.seq, call.attempt, Inline(None), complete="partial", missing=what, label=tool.label, took=took)
+        return CallReturned(
+            call.seq, call.attempt, Inline(None), complete="partial", missing=what, label=tool.label, took=took
+        )
     return CallFailed(call.seq, call.attempt, "size", "not_done", what, took=took)
 
 
@@ -317,4 +342,3 @@ def effect_id_of(tool: Tool[..., Any], result: Json) -> str:
     """The other system's name for an effect, in the field the tool declares."""
     field = tool.options.effect_id
     return str(result.get(field, "")) if field and isinstance(result, dict) else ""
-

@@ -29,7 +29,10 @@ class Redactor:
         self._names: dict[str, str] = {}
         for name, value in (secrets or {}).items():
             if len(value) < SHORTEST:
-                raise SettingsError(f"the secret {name} is shorter than {SHORTEST} characters", hint="it would be found in innocent texts")
+                raise SettingsError(
+                    f"the secret {name} is shorter than {SHORTEST} characters",
+                    hint="it would be found in innocent texts",
+                )
             for form in {value, quote(value, safe=""), base64.b64encode(value.encode()).decode().rstrip("=")}:
                 self._names[form] = name
         longest_first = sorted(self._names, key=len, reverse=True)

@@ -90,7 +90,9 @@ class Runner:
 
         Raises the JournalError that fits.
         """
-        return _Opening(cls, journal, agents, resources, dict(settings or {}), mode, model, dict(prices or {}), dict(secrets or {}))
+        return _Opening(
+            cls, journal, agents, resources, dict(settings or {}), mode, model, dict(prices or {}), dict(secrets or {})
+        )
 
     # ---- runs
 
@@ -289,7 +291,9 @@ class Runner:
     ) -> None:
         """Answer an open question. Raises NotAllowed with the reason."""
         now = self.journal.now
-        await self.put(run, lambda state: desk.answer(state, question, verdict, by, max(now(), state.at), text, roles), actor=by)
+        await self.put(
+            run, lambda state: desk.answer(state, question, verdict, by, max(now(), state.at), text, roles), actor=by
+        )
 
     async def amend(self, run: str, question: int, changes: Mapping[str, Json], *, by: str) -> None:
         """Change arguments of a held call, where the contract lets a reviewer. Raises NotAllowed."""
@@ -307,7 +311,14 @@ class Runner:
         await self.put(run, make, actor=by)
 
     async def settle(
-        self, run: str, call: int, verdict: Literal["happened", "did_not", "stop"], *, by: str, text: str = "", result: Json = None
+        self,
+        run: str,
+        call: int,
+        verdict: Literal["happened", "did_not", "stop"],
+        *,
+        by: str,
+        text: str = "",
+        result: Json = None,
     ) -> None:
         """Say what became of a write in doubt. Raises NotAllowed; InputError for a result that the tool could not have given."""
 
@@ -318,7 +329,9 @@ class Runner:
                 try:
                     value = agent.tools[doubtful.tool].gives.check(value)
                 except Misfit as error:
-                    raise InputError(f"{doubtful.tool} could not have returned that: {error}", run=run, seq=call) from None
+                    raise InputError(
+                        f"{doubtful.tool} could not have returned that: {error}", run=run, seq=call
+                    ) from None
             return desk.settle(state, call, verdict, by, text, value, known=value is not None)
 
         await self.put(run, make, actor=by)

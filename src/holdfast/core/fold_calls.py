@@ -1,0 +1,304 @@
+"""What entries about calls change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from holdfast.codec import value_of
+from holdfast.core import prompt
+from holdfast.core.log import Log
+from holdfast.core.state import CallState, Evidence, Question, Source, State, move
+from holdfast.errors import Bug
+from holdfast.events import (
+    CallAsked,
+    CallFailed,
+    CallJudged,
+    CallLookedUp,
+    CallReturned,
+    CallReturnedLate,
+    CallSettled,
+    CallStarted,
+    DoubtRaised,
+    Entry,
+)
+
+Changes: TypeAlias = dict[str, Any]
+"""Fields of the state that an entry changes."""
+
+replace = msgspec.structs.replace
+
+
+def open_call(state: State, entry: Entry, seq: int) -> CallState:
+    call = state.calls.get(seq)
+    if call is None:
+        raise Bug(f"there is no open call {seq}", run=state.run, seq=entry.seq)
+    return call
+
+
+def with_call(state: State, call: CallState, **more: Any) -> Changes:
+    return {"calls": {**state.calls, call.seq: call}, **more}
+
+
+def call_asked(state: State, entry: Entry, event: CallAsked) -> Changes:
+    asking = state.asking
+    call = CallState(
+        seq=entry.seq, ask=event.ask, manifest=asking.seq if asking else 0, index=event.index, tool=event.tool, id=event.id,
+        args=value_of(event.args), digest=event.digest, effect=event.effect, problem=event.problem, sources=event.sources,
+        serves=event.serves, cursor=event.cursor, heard=state.heard,
+    )  # fmt: skip
+    return with_call(state, call, admitted=True, turn=state.turn if event.serves else (*state.turn, entry.seq))
+
+
+def judged(state: State, entry: Entry, event: CallJudged) -> Changes:
+    call = open_call(state, entry, event.call)
+    status = move(state.run, entry.seq, call.status, f"CallJudged {event.verdict}")
+    if event.verdict != "refuse":
+        return with_call(state, replace(call, status=status, rules=event.rules))
+    given_up = call.status in ("failed", "unsure")
+    said = prompt.refusal(event.rules, "failed" if given_up else "refused")
+    if given_up and call.message:
+        said = f"{said} ({call.message})"
+    settled = {**state.settled, call.seq: "given_up"} if call.unknown else state.settled
+    done = replace(call, status=status, rules=event.rules, answer=entry.seq, said=said, ok=False)
+    counted = state.counted
+    if call.status == "unsure" and call.effect == "write":
+        counted = {**counted, call.tool: max(counted.get(call.tool, 0) - 1, 0)}
+    return with_call(state, done, settled=settled, counted=counted)
+
+
+def started(state: State, entry: Entry, event: CallStarted) -> Changes:
+    call = open_call(state, entry, event.call)
+    again = call.attempt > 0 and call.error != "lost"
+    after = replace(
+        call, status=move(state.run, entry.seq, call.status, "CallStarted"), attempt=event.attempt, start=entry.seq,
+        worker=event.worker, until=event.until, key=event.key, keyed_until=event.keyed_until, first_started=call.first_started or entry.at, error="", looked="",
+    )  # fmt: skip
+    spent = replace(state.spent, retries=state.spent.retries + 1) if again else state.spent
+    counted = state.counted
+    if call.effect != "builtin" and not call.attempt and not call.serves:
+        counted = {**counted, call.tool: counted.get(call.tool, 0) + 1}
+    return with_call(state, after, spent=spent, counted=counted)
+
+
+def _running(state: State, entry: Entry, seq: int, attempt: int) -> CallState:
+    call = open_call(state, entry, seq)
+    if call.attempt != attempt:
+        raise Bug(f"attempt {attempt} of call {seq} is not the running one", run=state.run, seq=entry.seq)
+    return call
+
+
+def returned(state: State, entry: Entry, event: CallReturned) -> Changes:
+    call = _running(state, entry, event.call, event.attempt)
+    spent = replace(state.spent, work=state.spent.work + event.took)
+    if event.complete == "started":
+        status = move(state.run, entry.seq, call.status, "CallReturned started")
+        handle = value_of(event.result) or {}
+        after = replace(
+            call, status=status, error="started", handle=str(handle.get("handle", "")), unknown=True, failed_at=entry.at,
+            look_at=entry.at + round(float(handle.get("poll", 5.0)) * 1e6), ended=True,
+        )  # fmt: skip
+        return with_call(state, after, spent=spent)
+    status = move(state.run, entry.seq, call.status, "CallReturned")
+    value = value_of(event.result)
+    after = replace(
+        call, status=status, answer=entry.seq, ok=True, result=value, result_digest=event.digest, complete=event.complete,
+        missing=event.missing, next=event.cursor, effect_id=event.effect_id, label=event.label,
+    )  # fmt: skip
+    return _learned(state, entry, after) | {"spent": spent}
+
+
+def _learned(state: State, entry: Entry, call: CallState) -> Changes:
+    """A call gave a result: evidence, effects, sources and counts follow from it."""
+    changes = with_call(state, call)
+    if call.effect == "builtin":
+        return changes
+    if call.serves and call.cursor:
+        return _paged(state, entry, call)
+    if call.serves:
+        return changes | _reread(state, entry, call)
+    name = f"{'trusted' if call.label.trusted else 'untrusted'}:{entry.seq}"
+    changes["sources"] = state.sources.plus(Source(name, call.label.trusted, call.result, call.tool))
+    changes["repeats"] = state.repeats.plus(f"{call.digest}:{call.result_digest}")
+    if call.effect == "read":
+        if call.complete == "complete":
+            changes["evidence"] = _with_evidence(state, entry, call, call)
+    else:
+        changes |= _effected(state, call)
+    return changes
+
+
+def _with_evidence(state: State, entry: Entry, call: CallState, of: CallState) -> dict[str, Log[Evidence]]:
+    shown = Evidence(entry.seq, entry.at, of.args, call.result, call.result_digest, of.seq)
+    return {**state.evidence, call.tool: state.evidence.get(call.tool, Log()).plus(shown)}
+
+
+def _effected(state: State, call: CallState) -> Changes:
+    """A write took effect, as far as anybody knows."""
+    value = {**call.args, "simulated": True} if call.complete == "simulated" else call.result
+    changes: Changes = {"effects": {**state.effects, call.tool: state.effects.get(call.tool, Log()).plus(value)}}
+    if call.effect_id:
+        changes["effect_ids"] = {**state.effect_ids, f"{call.tool}:{call.effect_id}": call.seq}
+    return changes
+
+
+def _paged(state: State, entry: Entry, page: CallState) -> Changes:
+    """A further page belongs to the call it was fetched for."""
+    first = open_call(state, entry, page.serves)
+    both = isinstance(first.result, list) and isinstance(page.result, list)
+    value = [*first.result, *page.result] if both else [*(first.result if first.pages else [first.result]), page.result]
+    done = page.complete == "complete" and not page.next
+    whole = replace(
+        first, result=value, pages=first.pages + 1, next=page.next, complete="complete" if done else "partial",
+        missing="" if done else page.missing, result_digest=page.result_digest, answer=entry.seq,
+    )  # fmt: skip
+    calls = {**state.calls, page.seq: page, first.seq: whole}
+    changes: Changes = {"calls": calls}
+    name = f"{'trusted' if page.label.trusted else 'untrusted'}:{entry.seq}"
+    changes["sources"] = state.sources.plus(Source(name, page.label.trusted, page.result, page.tool))
+    if done:
+        changes["evidence"] = _with_evidence(state, entry, whole, first)
+    return changes
+
+
+def _reread(state: State, entry: Entry, call: CallState) -> Changes:
+    """The machine read evidence again for a write: the same is fresh again, something else is noted on the write."""
+    known = state.evidence.get(call.tool, Log[Evidence]())
+    before = next((item for item in reversed(known[:]) if item.args == call.args), None)
+    if call.complete == "complete":
+        same = before is not None and before.digest == call.result_digest
+        kept = Evidence(
+            before.seq if same and before else entry.seq, entry.at, call.args, call.result, call.result_digest, call.seq
+        )
+        changes: Changes = {"evidence": {**state.evidence, call.tool: known.plus(kept)}}
+    else:
+        same, changes = False, {}
+    write = open_call(state, entry, call.serves)
+    if not same:
+        return changes | {
+            "calls": {
+                **state.calls,
+                call.seq: call,
+                write.seq: replace(write, changed=(*write.changed, entry.seq), votes=()),
+            }
+        }
+    return changes
+
+
+def failed(state: State, entry: Entry, event: CallFailed) -> Changes:
+    call = _running(state, entry, event.call, event.attempt)
+    status = move(state.run, entry.seq, call.status, f"CallFailed {event.fate}")
+    lost = event.error == "lost"
+    after = replace(
+        call, status=status, error=event.error, message=event.message, failures=call.failures + (not lost), failed_at=entry.at,
+        retry_at=event.retry_at, ended=event.ended and call.ended, unknown=call.unknown or event.fate == "unknown", looked="",
+        look_at=0,
+    )  # fmt: skip
+    counted = state.counted
+    if event.fate == "not_done" and not after.unknown and not call.serves and call.effect != "builtin":
+        counted = {**counted, call.tool: max(counted.get(call.tool, 0) - 1, 0)}
+        after = replace(after, attempt=call.attempt)
+    spent = replace(state.spent, work=state.spent.work + event.took)
+    return with_call(state, after, spent=spent, counted=counted)
+
+
+def looked_up(state: State, entry: Entry, event: CallLookedUp) -> Changes:
+    call = open_call(state, entry, event.call)
+    status = move(state.run, entry.seq, call.status, f"CallLookedUp {event.answer}")
+    spent = replace(state.spent, work=state.spent.work + event.took)
+    if event.answer == "pending":
+        return with_call(
+            state, replace(call, status=status, look_at=entry.at + 5_000_000, message=event.message), spent=spent
+        )
+    if event.answer != "found":
+        after = replace(
+            call, status=status, looked=event.answer, looks=call.looks + 1, message=event.message or call.message
+        )
+        return with_call(state, after, spent=spent)
+    found = replace(
+        call, status=status, looked="found", answer=entry.seq, ok=True, result=value_of(event.result),
+        result_digest=event.digest, effect_id=event.effect_id, label=event.label, complete="complete",
+    )  # fmt: skip
+    return _learned(state, entry, found) | {"spent": spent}
+
+
+def doubt(state: State, entry: Entry, event: DoubtRaised) -> Changes:
+    call = open_call(state, entry, event.call)
+    return with_call(
+        state, replace(call, status=move(state.run, entry.seq, call.status, "DoubtRaised"), message=event.why)
+    )
+
+
+def _without_call(state: State, call: int) -> dict[int, Question]:
+    return {seq: question for seq, question in state.questions.items() if question.asked.call != call}
+
+
+def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
+    settled = {**state.settled, event.call: event.verdict}
+    if state.closed is not None:
+        return {"settled": settled, "unresolved": tuple(seq for seq in state.unresolved if seq != event.call)}
+    call = open_call(state, entry, event.call)
+    again = event.verdict == "did_not" and bool(call.key) and call.keyed_until > entry.at
+    status = move(state.run, entry.seq, call.status, "CallSettled retry" if again else f"CallSettled {event.verdict}")
+    changes: Changes = {"settled": settled, "questions": _without_call(state, event.call)}
+    if again:
+        return with_call(state, replace(call, status=status, settled=event.verdict, error="settled"), **changes)
+    if event.verdict == "happened":
+        value = value_of(event.result)
+        known = event.result is not None
+        done = replace(
+            call, status=status, answer=entry.seq, ok=True, settled=event.verdict, result=value,
+            complete="complete" if known else "partial", missing="" if known else "a person says it happened; its result is not known",
+        )  # fmt: skip
+        return _learned(state, entry, done) | changes
+    said = (
+        "a person found that this did not happen"
+        if event.verdict == "did_not"
+        else "nobody could tell whether this happened"
+    )
+    counted = state.counted
+    if event.verdict == "did_not":
+        counted = {**counted, call.tool: max(counted.get(call.tool, 0) - 1, 0)}
+    changes["counted"] = counted
+    if event.verdict == "stop":
+        changes |= {
+            "stop": f"{event.by} stopped it: nobody could tell whether {call.tool} happened",
+            "unresolved": (*state.unresolved, call.seq),
+        }
+    return with_call(
+        state,
+        replace(call, status=status, answer=entry.seq, said=said, settled=event.verdict, unknown=False),
+        **changes,
+    )
+
+
+def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
+    happened = event.result is not None
+    call = state.calls.get(event.call)
+    verdict = state.settled.get(event.call, "")
+    changes: Changes = {}
+    if happened and verdict in ("did_not", "given_up"):
+        changes["conflict"] = (*state.conflict, entry.seq)
+        changes["late"] = {**state.late, entry.seq: event.call}
+    elif event.fate == "not_done" and verdict == "happened":
+        changes["conflict"] = (*state.conflict, entry.seq)
+        changes["late"] = {**state.late, entry.seq: event.call}
+    if call is None or state.closed is not None:
+        return changes
+    suffix = "" if happened else f" {event.fate or 'unknown'}"
+    status = move(state.run, entry.seq, call.status, f"CallReturnedLate{suffix}")
+    if status == call.status:
+        ended = call.ended or event.attempt == call.attempt
+        return changes | with_call(state, replace(call, ended=ended))
+    found = replace(
+        call, status=status, answer=entry.seq, ok=True, result=value_of(event.result), effect_id=event.effect_id, complete="complete",
+    )  # fmt: skip
+    return _learned(state, entry, found) | changes
+
+
+CALLS: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {
+    CallAsked: call_asked, CallJudged: judged, CallStarted: started, CallReturned: returned, CallFailed: failed,
+    CallLookedUp: looked_up, DoubtRaised: doubt, CallSettled: call_settled, CallReturnedLate: late,
+}  # fmt: skip

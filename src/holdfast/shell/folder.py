@@ -1,0 +1,236 @@
+"""An agent as a folder: `contract.yaml`, `instructions.md`, `tools.py`, loaded as a package under its own name."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from msgspec import Struct
+
+from holdfast.agent import Agent, Predicate
+from holdfast.contract import Contract
+from holdfast.errors import ContractError, UsageError
+from holdfast.events import Json
+from holdfast.tool import Tool
+
+_PLAIN: Final[dict[str, Any]] = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "list": list}
+_REQUIRED: Final = ("name", "task", "takes", "gives", "models", "tools")
+
+
+class Folder(Struct, frozen=True):
+    """What an agent's folder holds."""
+
+    path: Path
+    agent: Agent[Any, Any]
+    resources: Callable[[Mapping[str, str]], Any] | None = None
+    standin: Any = None
+    """A scripted stand-in for a model, for running the example without a key."""
+
+
+def load(where: str) -> Folder:
+    """The agent in a folder, or the one a Python path `package.module:name` names.
+
+    Raises UsageError where there is none, ContractError with everything that is wrong with it.
+    """
+    path = Path(where)
+    if path.is_dir():
+        return _from_folder(path.resolve())
+    if ":" in where:
+        return _from_object(where)
+    raise UsageError(
+        f"there is no agent at {where}",
+        hint="give a folder with a contract.yaml, or a Python path like package.module:agent",
+    )
+
+
+def _from_object(where: str) -> Folder:
+    module_name, _, name = where.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"there is no module {error.name}", hint="is it installed, or in this folder?") from None
+    found = getattr(module, name, None)
+    if not isinstance(found, Agent):
+        raise UsageError(f"{where} is no Agent", hint=f"agents in it: {', '.join(_named(module, Agent)) or 'none'}")
+    return Folder(
+        Path(module.__file__ or "."), found, getattr(module, "resources", None), getattr(module, "standin", None)
+    )
+
+
+def _from_folder(folder: Path) -> Folder:
+    data = read_yaml(folder / "contract.yaml")
+    missing = [key for key in _REQUIRED if key not in data]
+    if missing:
+        raise ContractError(
+            f"{folder / 'contract.yaml'}: `{missing[0]}` is missing",
+            hint=f"six keys are required: {', '.join(_REQUIRED)}",
+        )
+    package = _package(folder)
+    tools_file = folder / "tools.py"
+    module = _module(f"{package}.tools", tools_file) if tools_file.exists() else ModuleType("tools")
+    standin_file = folder / "standin.py"
+    standin = _module(f"{package}.standin", standin_file) if standin_file.exists() else None
+    return Folder(
+        folder,
+        _agent(folder, dict(data), module),
+        getattr(module, "resources", None),
+        getattr(standin, "standin", None),
+    )
+
+
+def _agent(folder: Path, data: dict[str, Json], module: ModuleType) -> Agent[Any, Any]:
+    where = folder / "contract.yaml"
+    grants = _grants(folder, data.pop("tools"), where)
+    tools = {name: found for name in dir(module) if isinstance(found := getattr(module, name), Tool)}
+    by_name = {tool.name: tool for tool in tools.values()}
+    missing = [name for name in grants if name not in by_name]
+    if missing:
+        raise ContractError(
+            f"{where}: there is no tool called {missing[0]}",
+            hint=f"tools in tools.py: {', '.join(sorted(by_name)) or 'none'}",
+        )
+    instructions = str(data.pop("instructions", "") or "")
+    if instructions.endswith((".md", ".txt")) and "\n" not in instructions:
+        instructions = _text(folder / instructions)
+    checks = _checks(data, grants, module, where)
+    takes, gives = _type(data.pop("takes"), module, where, "takes"), _type(data.pop("gives"), module, where, "gives")
+    unknown = [key for key in data if key not in Contract.model_fields or key == "predicates"]
+    if unknown:
+        raise ContractError(f"{where}: `{unknown[0]}` is no key of a contract", hint="docs/contract.md names them all")
+    try:
+        return Agent(
+            takes=takes, gives=gives, tools={by_name[name]: terms for name, terms in grants.items()}, predicates=checks,
+            instructions=instructions, **data,
+        )  # fmt: skip
+    except ContractError as error:
+        raise ContractError(f"{where}: {error.what}", hint=error.hint) from None
+
+
+def _grants(folder: Path, given: Json, where: Path) -> dict[str, Json]:
+    """Tool → terms; a bare name has none."""
+    if isinstance(given, list):
+        given = {name: None for name in given}
+    if not isinstance(given, Mapping):
+        raise ContractError(f"{where}: `tools` is a list of names, or a mapping from names to terms")
+    for name, terms in given.items():
+        if isinstance(terms, Mapping) and "agent" in terms:
+            other = (folder / str(terms["agent"])).resolve()
+            if other == folder:
+                raise ContractError(
+                    f"{where}: tools.{name} delegates to the agent itself", hint="an agent cannot be its own tool"
+                )
+            raise ContractError(f"{where}: tools.{name}: delegation to {other.name} is not available in this version")
+    return {str(name): terms or {} for name, terms in given.items()}
+
+
+def _checks(data: Json, grants: dict[str, Json], module: ModuleType, where: Path) -> list[Predicate]:
+    """The Python predicates that rules name."""
+    rules = [rule for terms in grants.values() if isinstance(terms, Mapping) for rule in terms.get("must") or ()]
+    rules += (data.get("done") or {}).get("must") or ()
+    names = dict.fromkeys(str(rule["check"]) for rule in rules if isinstance(rule, Mapping) and rule.get("check"))
+    found: list[Predicate] = []
+    for name in names:
+        check = getattr(module, name, None)
+        if not callable(check):
+            raise ContractError(
+                f"{where}: no predicate is called {name}", hint=f"define def {name}(names): ... in tools.py"
+            )
+        found.append(check)
+    return found
+
+
+def _type(given: Json, module: ModuleType, where: Path, key: str) -> Any:
+    if given is None or isinstance(given, Mapping):
+        return given
+    found = _PLAIN.get(str(given)) or getattr(module, str(given), None)
+    if found is None:
+        raise ContractError(
+            f"{where}: `{key}` names the type {given}, and tools.py has none of that name",
+            hint="define it there, or give a JSON Schema",
+        )
+    return found
+
+
+def read_yaml(path: Path) -> dict[str, Json]:
+    """A YAML 1.2 file that holds one mapping with text keys. Raises ContractError with file and line."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    text = _text(path)
+    try:
+        data = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise ContractError(f"{path}, line {line}: {error.problem or error}", hint="this is not YAML 1.2") from None
+    except YAMLError as error:
+        raise ContractError(f"{path}: {error}", hint="this is not YAML 1.2") from None
+    if not isinstance(data, dict):
+        raise ContractError(f"{path}: a contract is a mapping of keys", hint="begin with name: and task:")
+    _keys(data, path, "")
+    return data
+
+
+def _keys(value: Json, path: Path, at: str) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ContractError(
+                    f"{path}: the key {key!r} under {at or 'the top'} is no text", hint='put it in quotes: "…"'
+                )
+            _keys(item, path, f"{at}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _keys(item, path, f"{at}[{number}]")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ContractError(
+            f"there is no {path}", hint="an agent's folder has contract.yaml, and beside it what it names"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path} cannot be read: {error}") from None
+
+
+def _package(folder: Path) -> str:
+    """The folder as a package under its own name, unless another one has that name already."""
+    name = "".join(char if char.isalnum() else "_" for char in folder.name)
+    known = sys.modules.get(name)
+    if known is not None and [str(folder)] != list(getattr(known, "__path__", [])):
+        name = f"agent_{name}_{abs(hash(str(folder))) % 10**8}"
+    if name not in sys.modules:
+        package = ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    return name
+
+
+def _module(name: str, path: Path) -> ModuleType:
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ContractError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except ContractError:
+        del sys.modules[name]
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        raise ContractError(
+            f"{path} cannot be imported: {type(error).__name__}: {error}", hint="run it alone to see where"
+        ) from error
+    return module
+
+
+def _named(module: ModuleType, kind: type) -> list[str]:
+    return [name for name in dir(module) if isinstance(getattr(module, name), kind)]
