@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 
 from holdfast.errors import Bug, JournalDamaged, JournalNewer
 from holdfast.events import (
-    DECISIONS,
     SCHEMA,
     AnyEvent,
     Body,
@@ -168,48 +167,3 @@ def check_chain(run: str, lines: Iterable[tuple[bytes, bytes]], prev: bytes = GE
             raise JournalDamaged(f"here stands entry {line.seq} of run {line.run}", run=run, seq=seq)
         prev = digest
     return prev
-
-
-def essence(entries: Sequence[Entry]) -> list[bytes]:
-    """What makes two journals the same (SEMANTICS rule 40): one comparable line an entry, in a settled order.
-
-    Left out are clocks, workers, durations, digests and keys. Facts between two decision batches are ordered by what
-    they answer, since which of two parallel calls returned first says nothing about the run.
-    """
-    out: list[bytes] = []
-    facts: list[tuple[tuple[int, int], bytes]] = []
-    ranks: dict[int, int] = {}
-    for entry in entries:
-        line, rank = _bare(entry)
-        if type(entry.event) in DECISIONS:
-            out += [text for _, text in sorted(facts)]
-            facts.clear()
-            out.append(line)
-        else:
-            facts.append((rank, line))
-        ranks[entry.seq] = len(out)
-    return out + [text for _, text in sorted(facts)]
-
-
-_PASSING: Final = frozenset({
-    "at", "until", "worker", "took", "digest", "rolling", "key", "retry_at", "contract_digest", "input_digest", "epoch",
-    "versions", "by_worker",
-})  # fmt: skip
-
-
-def _bare(entry: Entry) -> tuple[bytes, tuple[int, int]]:
-    if isinstance(entry.event, Unknown):
-        return entry.event.raw, (0, entry.seq)
-    fields: dict[str, Json] = msgspec.to_builtins(entry.event)
-    rank = (int(fields.get("call") or fields.get("ask") or 0), int(fields.get("attempt") or 0))
-    kept = {name: _bodiless(value) for name, value in fields.items() if name not in _PASSING}
-    if fields.get("error") == "lost":
-        kept.pop("by", None)
-    return canonical(kept), rank
-
-
-def _bodiless(value: Json) -> Json:
-    """A body by its value, wherever it is kept: the same text inline or beside the chain is the same text."""
-    if isinstance(value, dict) and "body" in value:
-        return {"value": value["value"]} if "value" in value else {"ref": value["ref"]}
-    return value

@@ -15,11 +15,23 @@ for part in ("appending", "durability", "keeping", "living"):
 Trip = Callable[[str], sqlite3.Error | None]
 
 
+def make_error(name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(f"made by a test: {name}")
+    error.sqlite_errorname = name
+    error.sqlite_errorcode = getattr(sqlite3, name)
+    return error
+
+
 class FaultyConnection(sqlite3.Connection):
-    """Fails as told: `before` a statement, or `after` it was carried out."""
+    """Fails as told: `before` a statement is carried out, or `after` it was."""
 
     before: Trip = staticmethod(lambda _sql: None)
     after: Trip = staticmethod(lambda _sql: None)
+
+    @classmethod
+    def fail(cls, when: str, statement: str, error: str, *, times: int = 1_000_000) -> None:
+        left = [make_error(error) for _ in range(min(times, 100))]
+        setattr(cls, when, staticmethod(lambda sql: left.pop() if left and sql.startswith(statement) else None))
 
     def execute(self, sql: str, *args: object) -> sqlite3.Cursor:  # type: ignore[override]
         if error := self.before(sql):
@@ -32,15 +44,14 @@ class FaultyConnection(sqlite3.Connection):
 
 @pytest.fixture
 def faulty() -> type[FaultyConnection]:
-    """A class of connections of this test's own, to set `before` and `after` on."""
+    """A class of connections of this test's own, to be told how to fail."""
     return type("Faulty", (FaultyConnection,), {})
 
 
-def sqlite_error(name: str) -> sqlite3.OperationalError:
-    error = sqlite3.OperationalError(f"made by a test: {name}")
-    error.sqlite_errorname = name
-    error.sqlite_errorcode = getattr(sqlite3, name)
-    return error
+@pytest.fixture
+def sqlite_error() -> Callable[[str], sqlite3.OperationalError]:
+    """Makes the error that SQLite gives by this name."""
+    return make_error
 
 
 class Disk:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from holdfast.journal.port import Journal
+from holdfast.errors import JournalDamaged, UsageError
+from holdfast.journal.port import Committed, Journal
 from holdfast.journal.sqlite import SqliteJournal
-from holdfast.testing.journal_contract import JournalContract
+from holdfast.testing.journal_contract import JournalContract, a_batch, a_row, until
 
 
 class TestContract(JournalContract):
@@ -19,3 +23,212 @@ class TestContract(JournalContract):
 
     def again(self, journal: Journal) -> Journal:
         return SqliteJournal(self.path)
+
+
+def synced(statements: list[str]) -> list[bool]:
+    """Of each transaction, whether it was synced."""
+    full, out = False, []
+    for statement in statements:
+        if statement.startswith("PRAGMA synchronous"):
+            full = statement.endswith("FULL")
+        elif statement == "COMMIT":
+            out.append(full)
+    return out
+
+
+@pytest.fixture
+def statements(faulty) -> list[str]:
+    """What the connection made of `faulty` is asked to do."""
+    asked: list[str] = []
+    faulty.before = staticmethod(asked.append)
+    return asked
+
+
+def test_a_group_is_synced_if_one_of_its_batches_must_be(tmp_path: Path, faulty, statements: list[str]):
+    async def story() -> None:
+        journal = SqliteJournal(tmp_path / "journal.db", connection=faulty, flush_after=60)
+        await journal.append(a_batch("a"))
+        await asyncio.gather(journal.append(a_batch("b")), journal.append(a_batch("c", durable=True)))
+        await journal.append(a_batch("d"))
+        done = synced(statements)
+        # The two of one group may have been taken one by one, if the thread was quick.
+        assert done in ([False, True, False], [False, False, True, False])
+        assert journal.watermark() == 3
+        await journal.close()
+        assert synced(statements)[len(done) :] == [True]
+
+    asyncio.run(story())
+
+
+def test_soft_lines_are_flushed_by_a_transaction_that_writes(tmp_path: Path, faulty, statements: list[str]):
+    async def story() -> None:
+        journal = SqliteJournal(tmp_path / "journal.db", connection=faulty, flush_after=0.01)
+        await journal.append(a_batch("a"))
+        await until(lambda: journal.watermark() == 1)
+        begun = len(statements) - 1 - statements[::-1].index("BEGIN IMMEDIATE")
+        assert synced(statements) == [False, True]
+        assert [text for text in statements[begun:] if text.startswith("UPDATE meta")]
+        await journal.close()
+        assert synced(statements) == [False, True]
+
+    asyncio.run(story())
+
+
+def test_steady_soft_work_is_synced_all_the_same(tmp_path: Path):
+    async def story() -> None:
+        journal = SqliteJournal(tmp_path / "journal.db", flush_after=0.02)
+        seq = 0
+        async with asyncio.timeout(20):
+            while journal.watermark() < 1:
+                await journal.append(a_batch("r", seq))
+                seq += 1
+        await journal.close()
+
+    asyncio.run(story())
+
+
+def test_what_a_killed_process_left_unsynced_is_synced_for_whoever_reads_the_feed(tmp_path: Path):
+    async def story() -> None:
+        killed = SqliteJournal(tmp_path / "journal.db", flush_after=60)
+        await killed.append(a_batch("r", count=2))
+        other = SqliteJournal(tmp_path / "journal.db")
+        heads: dict[str, int] = {}
+        other.listen(heads.__setitem__)
+        assert (await other.feed(), other.watermark()) == ([], 0)
+        await until(lambda: heads == {"r": 2})  # told when it became durable
+        assert len(await other.feed()) == 2
+        await other.close()
+        await killed.close()
+
+    asyncio.run(story())
+
+
+def test_a_listener_hears_of_lines_that_others_wrote_between_ones_own(tmp_path: Path):
+    async def story() -> None:
+        one, other = (SqliteJournal(tmp_path / "journal.db") for _ in "12")
+        heads: dict[str, int] = {}
+        one.listen(heads.__setitem__)
+        for seq in range(30):
+            await asyncio.gather(
+                one.append(a_batch("one", seq)), other.append(a_batch("other", seq, durable=seq % 2 == 0))
+            )
+        await until(lambda: heads == {"one": 30, "other": 30})
+        await one.close()
+        await other.close()
+
+    asyncio.run(story())
+
+
+def test_the_log_is_brought_into_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    async def story() -> None:
+        path = tmp_path / "journal.db"
+        journal = SqliteJournal(path)
+        monkeypatch.setattr("holdfast.journal.sqlite_writer.CHECKPOINT_PAGES", 20)
+        before = path.stat().st_size
+        for seq in range(0, 50, 5):
+            await journal.append(a_batch("r", seq, 5, text="x" * 2000))
+        await until(lambda: path.stat().st_size > before + 20_000)
+        assert Path(f"{path}-wal").stat().st_size < 300_000
+        await journal.close()
+
+    asyncio.run(story())
+
+
+def test_what_is_erased_is_gone_from_the_disk(tmp_path: Path):
+    def on_disk() -> bool:
+        return any(b"phone 0451" in file.read_bytes() for file in tmp_path.glob("journal.db*") if file.is_file())
+
+    async def story() -> None:
+        journal = SqliteJournal(tmp_path / "journal.db")
+        await journal.append(a_batch("r", blobs=(("b", b"phone 0451" * 2_000), ("c", b"phone 0451"))))
+        assert on_disk()
+        await journal.append(a_batch("r", 1, erase=("b", "c"), durable=True))
+        await until(lambda: not on_disk())
+        await journal.close()
+
+    asyncio.run(story())
+
+
+def test_an_erasure_beside_a_long_reader_is_finished_when_he_is(tmp_path: Path):
+    async def story() -> None:
+        path = tmp_path / "journal.db"
+        journal = SqliteJournal(path)
+        await journal.append(a_batch("r", blobs=(("b", b"phone 0451"),)))
+        reader = sqlite3.connect(path, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM entries").fetchone()
+        await journal.append(a_batch("r", 1, erase=("b",), durable=True))
+        await journal.append(a_batch("r", 2, durable=True))  # nobody waits for the reader
+        assert b"phone 0451" in Path(f"{path}-wal").read_bytes()
+        reader.close()
+        await until(lambda: b"phone 0451" not in Path(f"{path}-wal").read_bytes())
+        await journal.close()
+
+    asyncio.run(story())
+
+
+def test_a_closed_journal_says_so(tmp_path: Path):
+    async def story() -> None:
+        journal = SqliteJournal(tmp_path / "journal.db")
+        journal.enlist("w")
+        await journal.append(a_batch("r"))
+        await journal.close()
+        await journal.close()
+        calls: list[Callable[[], object]] = [lambda: journal.read("r"), lambda: journal.find, journal.recovered]
+        for call in (calls[0], calls[2]):
+            with pytest.raises(UsageError, match="the journal is closed"):
+                await call()  # type: ignore[misc]
+        with pytest.raises(UsageError, match="the journal is closed"):
+            journal.epoch()
+        other = SqliteJournal(tmp_path / "journal.db")
+        assert other.alive("w") is False
+        assert len(await other.feed()) == 1
+        await other.close()
+
+    asyncio.run(story())
+
+
+def test_a_listener_in_a_loop_that_is_gone_is_forgotten(tmp_path: Path):
+    journal = SqliteJournal(tmp_path / "journal.db")
+
+    async def first() -> None:
+        journal.listen(lambda _run, _head: None)
+
+    async def second() -> None:
+        heads: dict[str, int] = {}
+        journal.listen(heads.__setitem__)
+        await journal.append(a_batch("r"))
+        await until(lambda: heads == {"r": 1})
+        await journal.close()
+
+    asyncio.run(first())
+    asyncio.run(second())
+
+
+def test_an_answer_nobody_waits_for_any_more_harms_nobody(tmp_path: Path):
+    async def story() -> None:
+        journal = SqliteJournal(tmp_path / "journal.db")
+        gone = asyncio.ensure_future(journal.append(a_batch("gone")))
+        kept = asyncio.ensure_future(journal.append(a_batch("kept")))
+        gone.cancel()
+        assert isinstance(await kept, Committed)
+        assert sorted(await journal.runs()) == ["gone", "kept"]
+        await journal.close()
+
+    asyncio.run(story())
+
+
+def test_two_runs_with_one_request_key_cannot_be_indexed(tmp_path: Path):
+    async def story() -> None:
+        journal = SqliteJournal(tmp_path / "journal.db")
+        await asyncio.gather(*[journal.append(a_batch(run, row=a_row(run, 1, key=run))) for run in "ab"])
+        await journal.reindex([a_row("a", 1, key="b"), a_row("b", 1, key="a")])
+        row = await journal.row("a")
+        assert row is not None
+        assert row.key == "b"
+        with pytest.raises(JournalDamaged, match="contradicts itself"):
+            await journal.reindex([a_row("a", 1, key="b"), a_row("b", 1, key="b")])
+        assert await journal.row("a") == row
+        await journal.close()
+
+    asyncio.run(story())

@@ -37,7 +37,7 @@ READS = [name for name in load("read") if name != "find" and not name.startswith
 @pytest.mark.parametrize("name", READS)
 def test_no_read_looks_through_a_whole_table(db: sqlite3.Connection, name: str):
     steps = plan(db, load("read")[name], FIND)
-    assert not [step for step in steps if step.startswith("SCAN")]
+    assert not [step for step in steps if step.startswith("SCAN") and "CONSTANT" not in step]
 
 
 @pytest.mark.parametrize("index", [name for name in load("read") if name.startswith("runs_")])
@@ -56,4 +56,4 @@ WRITES = [name for name, text in load("write").items() if text.startswith(("SELE
 def test_every_write_is_one_that_the_tables_take(db: sqlite3.Connection, name: str):
     statement = load("write")[name]
     steps = plan(db, statement, [1] * statement.count("?"))
-    assert not [step for step in steps if step.startswith("SCAN") and "VALUES" not in step]
+    assert not [step for step in steps if step.startswith("SCAN") and "CONSTANT" not in step]

@@ -40,6 +40,8 @@ class Loopback:
         self.seen: list[Seen] = []
         self._replies: deque[Callable[[BaseHTTPRequestHandler], None]] = deque()
         self._over = threading.Event()
+        self.reached = threading.Event()
+        """Set when a request hangs."""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -54,7 +56,10 @@ class Loopback:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 128  # 5 by default, and twenty runs knock at once
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
@@ -77,6 +82,7 @@ class Loopback:
         """Read the request and say nothing until the test is over."""
 
         def reply(handler: BaseHTTPRequestHandler) -> None:
+            self.reached.set()
             self._over.wait(20)
             handler.close_connection = True
 

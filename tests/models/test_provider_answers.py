@@ -109,9 +109,7 @@ def test_a_content_filter_of_the_chat_format(asking, loopback, wire, prompt):
     [(ANTHROPIC, "pause_turn"), (ANTHROPIC, "something_new"), (CHAT, "guardrail"), (CHAT, None)],
 )
 def test_a_finish_nobody_knows_is_unknown(name, reason, asking, loopback, wire, prompt):
-    loopback.replies(
-        wire.anthropic(TEXT, stop=reason) if name == ANTHROPIC else wire.chat(reason, content="It is")
-    )
+    loopback.replies(wire.anthropic(TEXT, stop=reason) if name == ANTHROPIC else wire.chat(reason, content="It is"))
     (answer,) = asking(name)(prompt())
     assert answer.finish == "unknown"
 

@@ -7,6 +7,9 @@ import socket
 
 import pytest
 
+from holdfast.dialogue import Attached, Told
+from holdfast.models.port import ModelError
+
 ANTHROPIC = "anthropic:claude-haiku-4-5-20251001"
 CHAT = "openai-chat:gpt-5.1"
 RESPONSES = "openai:gpt-5.1"
@@ -77,10 +80,9 @@ SAID = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "status", "kind", "message", "code", "error"), SAID)
-def test_what_the_body_says_counts_more_than_the_status(
-    name, status, kind, message, code, error, asking, loopback, prompt
-):
+@pytest.mark.parametrize("said", SAID)
+def test_what_the_body_says_counts_more_than_the_status(said, asking, loopback, prompt):
+    name, status, kind, message, code, error = said
     loopback.replies(problem(name, kind, message, code), status)
     caught = asking(name).fails(prompt())
     assert (caught.error, caught.fate) == (error, "not_done")
@@ -129,15 +131,15 @@ GARBAGE = ["this is no JSON", {"hello": "world"}, [], {"choices": []}, {"output"
 @pytest.mark.parametrize("body", GARBAGE)
 def test_an_answer_without_sense_is_garbage_or_an_answer_that_is_not_trusted(name, body, asking, loopback, prompt):
     loopback.replies(body)
-    try:
-        (answer,) = asking(name)(prompt())
-    except AssertionError:
-        raise
-    except Exception as caught:  # noqa: BLE001  # the type is what is asserted
-        assert type(caught).__name__ == "ModelError"
-        assert (caught.error, caught.fate) == ("garbage", "unknown")
-    else:
-        assert (answer.finish, answer.calls) == ("unknown", ())
+
+    def outcome():
+        try:
+            (answer,) = asking(name)(prompt())
+        except ModelError as caught:
+            return caught.error, caught.fate
+        return answer.finish, answer.calls
+
+    assert outcome() in {("garbage", "unknown"), ("unknown", ())}
     assert len(loopback.seen) == 1
 
 
@@ -152,8 +154,7 @@ def test_cancelling_passes_through(asking, loopback, prompt):
 
     async def cancelled() -> bool:
         task = asyncio.ensure_future(made.answer(prompt()))
-        while not loopback.seen:
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(loopback.reached.wait, 10)
         task.cancel()
         try:
             await task
@@ -167,8 +168,6 @@ def test_cancelling_passes_through(asking, loopback, prompt):
 
 
 def test_a_file_no_provider_reads_is_rejected_before_anything_is_sent(asking, loopback, prompt, told):
-    from holdfast.dialogue import Attached, Told
-
     odd = Told(told.ref, "input", "Look.", (Attached("a.bin", "application/x-odd", "AAAA"),))
     for name in ALL:
         caught = asking(name).fails(prompt(odd))

@@ -39,7 +39,8 @@ def test_a_name_that_cannot_be_opened_is_refused_at_once(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "variable"), [(NAME, "ANTHROPIC_API_KEY"), ("openai:x", "OPENAI_API_KEY"), ("openai-chat:x", "OPENAI_API_KEY")]
+    ("name", "variable"),
+    [(NAME, "ANTHROPIC_API_KEY"), ("openai:x", "OPENAI_API_KEY"), ("openai-chat:x", "OPENAI_API_KEY")],
 )
 def test_a_missing_key_is_named(name, variable, monkeypatch, prompt):
     monkeypatch.delenv(variable)

@@ -158,15 +158,17 @@ def test_raw_is_word_for_word(prompt):
 
 
 def test_usage_is_by_length_whatever_was_kept(prompt):
-    told = Told((1, 0), "input", "x" * 40, (Attached("a", "text/plain", "y" * 8),))
+    told = Told(
+        (1, 0), "input", "x" * 40, (Attached("a", "text/plain", "y" * 8), Attached("b", "image/png", "y" * 9_000))
+    )
     past = Answered((2, 0), "z" * 4, (Wanted("i", "tool", "a" * 4),))
     result = Result((3, 0), "i", "tool", "r" * 12)
     model, fresh = (script(*[say("abcdefgh")] * 2, price=Price(3, 4)) for _ in range(2))
     short = prompt(told, system="s" * 4, offers=())
     long = prompt(told, past, result, system="s" * 4, offers=(), step=2)
-    assert answer(model, short).usage == Usage(13, 2)
-    assert answer(model, long).usage == answer(fresh, long).usage == Usage(19, 2)
-    assert answer(model, short).usage == Usage(13, 2)
+    assert answer(model, short).usage == Usage(763, 2)
+    assert answer(model, long).usage == answer(fresh, long).usage == Usage(769, 2)
+    assert answer(model, short).usage == Usage(763, 2)
     assert model.price() == Price(3, 4)
 
 

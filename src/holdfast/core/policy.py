@@ -250,6 +250,11 @@ class _Judge:
 
     def _setting(self) -> Iterator[Fired]:
         """What the run's mode and history ask for, whatever the contract says."""
+        then = self.state.opened.versions.get(self.call.tool)
+        if then is not None and then != self.bound.versions.get(self.call.tool):
+            because = f"{self.call.tool} takes or gives something else than when this run began"
+            self.reviews.append(Review(because=because))
+            yield Fired("tools", "review", because)
         if self.call.effect != "write":
             return
         if self.state.opened.mode == "supervise":

@@ -29,6 +29,9 @@ APPLICATION = 0x686F6C64
 
 OLDEST_SQLITE = (3, 33, 0)
 
+_SMALLEST = 512
+"""Bytes of the smallest page SQLite has."""
+
 STATEMENTS_KEPT = 256
 """Prepared statements kept for each connection: more than there are."""
 
@@ -60,7 +63,7 @@ def _is_still(path: Path) -> bool:
     Told so, SQLite does without the files it would share with a writer, which it could not make there.
     """
     log = Path(f"{path}-wal")
-    in_use = Path(f"{path}-shm").exists() or (log.exists() and log.stat().st_size > 0)
+    in_use = Path(f"{path}-shm").exists() or _size(log)
     return not in_use and not os.access(path.parent, os.W_OK)
 
 
@@ -87,7 +90,7 @@ def prepare(path: Path, *, readonly: bool, wait: float) -> None:
             hint="use another build of Python",
         )
     try:
-        new = not path.exists() or path.stat().st_size == 0
+        new = _is_missing(path)
         if readonly and new:
             raise JournalError(f"there is no journal at {path}", hint="check the path")
         if not readonly:
@@ -105,6 +108,22 @@ def prepare(path: Path, *, readonly: bool, wait: float) -> None:
             _settle(path)
     except (sqlite3.Error, OSError) as error:
         raise explain(error, path) from error
+
+
+def _is_missing(path: Path) -> bool:
+    """Tell whether there is nothing yet. Raises JournalDamaged for a stump that SQLite would take for nothing too."""
+    log = _size(Path(f"{path}-wal"))  # looked at first: whoever makes a journal writes the file before its log
+    size = _size(path)
+    if 0 < size < _SMALLEST or (not size and log):
+        raise JournalDamaged(
+            f"the journal {path} was cut off: {size} bytes are left of it",
+            hint="keep what is there; restore a backup, then `holdfast journal recovered`",
+        )
+    return not size
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _make_place(path: Path) -> None:

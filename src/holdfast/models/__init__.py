@@ -18,7 +18,7 @@ __all__ = ["open_model"]
 
 
 def open_model(name: str) -> Model:
-    """Make the model that a contract names: `anthropic:claude-haiku-4-5-20251001`, `openai:gpt-5.1`.
+    """The model that a contract names: `anthropic:claude-haiku-4-5-20251001`, `openai:gpt-5.1`.
 
     Raises SettingsError for a name that is no `provider:model`, and for `script:…` and `recorded:…`, which
     name models that only their maker has.

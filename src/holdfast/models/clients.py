@@ -3,7 +3,6 @@
 Imports pydantic-ai and, for the provider in question, its SDK; `provider` imports this at the first answer.
 """
 
-# ruff: noqa: PLC0415  # an SDK is an extra: it is imported when its provider is opened
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
@@ -25,7 +24,7 @@ class Opened(NamedTuple):
 
 
 def opened(provider: str, model: str, base_url: str | None, key: str) -> Opened:
-    """Open a provider.
+    """A provider, opened.
 
     Raises SettingsError for a provider pydantic-ai does not know, and where a package or a key is missing.
     """

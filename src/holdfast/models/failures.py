@@ -57,7 +57,7 @@ _LONGEST: Final = 400
 
 
 def model_error(error: BaseException, name: str) -> ModelError:
-    """Say in our words what asking the model `name` raised."""
+    """What asking the model `name` raised, in our words."""
     kind, fate = _kind(error)
     if isinstance(error, ai.ModelAPIError) and error.in_stream:
         fate = "unknown"
@@ -132,7 +132,7 @@ def _message(error: BaseException) -> str:
 
 
 def _told(body: object) -> str:
-    """Find what the provider says in an error body: `error.message`, `message`, or the body itself."""
+    """What the provider says in an error body: `error.message`, `message`, or the body itself."""
     inner = body.get("error", body) if isinstance(body, dict) else body
     if isinstance(inner, dict):
         said = inner.get("message")

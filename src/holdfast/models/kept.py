@@ -29,10 +29,7 @@ class Kept(Generic[T]):
         self._runs: OrderedDict[str, tuple[int, Segment, T]] = OrderedDict()
 
     def get(self, run: str, segments: Sequence[Segment]) -> tuple[int, T] | None:
-        """Give the value and how many of these segments it was made of, or None.
-
-        The count comes first in the pair.
-        """
+        """How many of these segments a value was made of, and the value; None where nothing is kept of them."""
         with self._lock:
             held = self._runs.get(run)
         if held is None:

@@ -54,7 +54,7 @@ class Conversation:
         self._settled: OrderedDict[tuple[str, int], _Settled] = OrderedDict()
 
     def messages(self, request: Request) -> list[ai.ModelMessage]:
-        """Give the messages of a request; what was made for its run's earlier steps is used again.
+        """The messages of a request; what was made for its run's earlier steps is used again.
 
         Raises ModelError `rejected` for a file that cannot be sent.
         """
@@ -67,7 +67,7 @@ class Conversation:
         return list(made)
 
     def parameters(self, request: Request) -> ModelRequestParameters:
-        """Give the system prompt and the tools of a request."""
+        """The system prompt and the tools of a request."""
         key = (request.system, len(request.offers))
         held = self._settled.get(key)
         if held is not None and held[0] == request.offers:
@@ -155,7 +155,7 @@ def _from_payload(payload: Json, provider: str) -> ai.ModelResponse | None:
 
 
 def answer_of(response: ai.ModelResponse, provider: str) -> Answer:
-    """Turn a provider's answer into ours, without its cost."""
+    """A provider's answer as ours, without its cost."""
     calls = _calls(response)
     text = _text(response)
     details = response.provider_details or {}

@@ -42,7 +42,7 @@ class PriceList:
         self._flat = written is None and not any(_tiers(part, window) for part in parts)
 
     def cost(self, usage: Usage, cache_write: int = 0) -> int | None:
-        """Give the true cost in nusd where `price` is only a ceiling; None where it tells the cost exactly.
+        """The true cost in nusd where `price` is only a ceiling; None where it tells the cost exactly.
 
         cache_write: tokens of `usage.input` that the provider wrote to its cache.
         """
@@ -58,7 +58,7 @@ class PriceList:
 
 
 def price_list(provider: str, model: str) -> PriceList | None:
-    """Find today's prices of a provider's model; None where the list does not have it."""
+    """Today's prices of a provider's model; None where the list does not have it."""
     try:
         _, found = get_snapshot().find_provider_model(model, None, provider, None)
     except LookupError:
@@ -70,7 +70,7 @@ def price_list(provider: str, model: str) -> PriceList | None:
 
 
 def _tiers(price: _Listed, window: int | None) -> list[Decimal]:
-    """Give the higher prices that a prompt within the model's window can reach."""
+    """The higher prices that a prompt within the model's window can reach."""
     if not isinstance(price, TieredPrices):
         return []
     return [tier.price for tier in price.tiers if window is None or tier.start < window]

@@ -7,7 +7,6 @@ first question for a price.
 `openai:` speaks the Responses API, `openai-chat:` Chat Completions, as most compatible servers do.
 """
 
-# ruff: noqa: PLC0415  # the imports inside functions are those that must not happen earlier
 from __future__ import annotations
 
 import asyncio
@@ -95,16 +94,16 @@ class Provider:
         return msgspec.structs.replace(answer, cost=self._cost(answer, response))
 
     def price(self) -> Price | None:
-        """Give at most what a token costs by today's price list; None where the list lacks the model."""
+        """At most what a token costs by today's price list; None where the list lacks the model."""
         listed = self._price_list()
         return listed.price if listed else None
 
     def quote(self, run: str, step: int) -> int | None:
-        """Give None: tokens and price tell."""
+        """None: tokens and price tell."""
         return None
 
     def check(self) -> None:
-        """See, without asking anybody, whether the provider could be asked.
+        """Whether the provider could be asked, found out without asking anybody.
 
         Raises SettingsError that names the extra to install or the variable to set. Of providers whose client
         is not ours only the first answer tells.
@@ -171,7 +170,7 @@ class Provider:
 
 
 def provider(name: str, *, base_url: str | None = None, key_from: str | None = None) -> Provider:
-    """Make a model of a provider, from `provider:model`.
+    """A model of a provider, from `provider:model`.
 
     base_url: another server that speaks the provider's protocol. key_from: the environment variable that
     holds the key, where it is not the provider's usual one. Both are for `anthropic` and `openai` only.

@@ -35,7 +35,7 @@ class Recorded:
         self._price = Price(0, 0) if price is None and costed else price
 
     async def answer(self, request: Request) -> Answer:
-        """Give the recorded answer of this step.
+        """The recorded answer of this step.
 
         Raises ModelError `rejected` where nothing was recorded for it.
         """
@@ -54,11 +54,11 @@ class Recorded:
         )
 
     def price(self) -> Price | None:
-        """Give what a token costs, for answers that carry no cost of their own."""
+        """What a token costs, for answers that carry no cost of their own."""
         return self._price
 
     def quote(self, run: str, step: int) -> int | None:
-        """Give the recorded cost of this step in nusd; None where none is recorded."""
+        """The recorded cost of this step in nusd; None where none is recorded."""
         answers = self._runs.get(run, self._every)
         return answers[step - 1].cost if 1 <= step <= len(answers) else None
 
@@ -66,7 +66,7 @@ class Recorded:
 def recorded(
     source: Mapping[str, Sequence[Answer]] | Sequence[Answer] | Iterable[Entry], *, price: Price | None = None
 ) -> Recorded:
-    """Make a model of recorded answers: by run, for every run, or from the entries of a journal.
+    """A model of recorded answers: by run, for every run, or from the entries of a journal.
 
     Raises what `answers_of` raises, and UsageError for a sequence of something else.
     """
@@ -83,7 +83,7 @@ def recorded(
 
 
 def answers_of(entries: Iterable[Entry]) -> dict[str, list[Answer]]:
-    """Read the answers of every run out of its entries, in the order of its steps.
+    """The answers of every run, read from its entries, in the order of its steps.
 
     Bodies must be loaded; a text that was erased is read as empty. Raises Bug for a body that is not
     loaded, and JournalDamaged where an answer is to no recorded question, or a step was skipped.
@@ -97,9 +97,7 @@ def answers_of(entries: Iterable[Entry]) -> dict[str, list[Answer]]:
         elif isinstance(entry.event, ModelAnswered):
             step = asked.get((entry.run, entry.event.ask))
             if step is None:
-                raise JournalDamaged(
-                    "a model's answer is to no recorded question", run=entry.run, seq=entry.seq
-                )
+                raise JournalDamaged("a model's answer is to no recorded question", run=entry.run, seq=entry.seq)
             found[entry.run][step] = _answer(entry.event)
     for run, steps in found.items():
         if sorted(steps) != list(range(1, len(steps) + 1)):

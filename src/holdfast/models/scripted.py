@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from holdfast import codec
-from holdfast.dialogue import Answer, Answered, Request, Result, Segment, Told
+from holdfast.dialogue import Answer, Answered, Attached, Request, Result, Segment, Told
 from holdfast.errors import UsageError
 from holdfast.events import Fate, Finish, Json, Price, Usage, Wanted
 from holdfast.models.kept import Kept
@@ -92,12 +92,12 @@ class _Step(Struct, frozen=True):
 
 
 def call(tool: str, /, **args: object) -> Call:
-    """Have the model call `tool`. Several calls of one turn are written as a list."""
+    """The model calls `tool`. Several calls of one turn are written as a list."""
     return Call(tool, _json(args))
 
 
 def done(*value: object, **fields: object) -> Call:
-    """Have the model give the run's output: the fields of an object, an object itself, or any other value.
+    """The model gives the run's output: the fields of an object, an object itself, or any other value.
 
     `done(status="shipped")`, `done(Decision(...))` and `done({"status": "shipped"})` give an object;
     `done(42)` gives a value that is none. Raises UsageError for more than one value, or a value and fields.
@@ -111,24 +111,22 @@ def done(*value: object, **fields: object) -> Call:
 
 
 def say(text: str) -> Say:
-    """Have the model say `text` and call nothing. In a list it stands beside calls."""
+    """The model says `text` and calls nothing. In a list it stands beside calls."""
     return Say(text)
 
 
 def ask(question: str, of: str = "requester") -> Call:
-    """Have the model ask the requester, or people of a role."""
+    """The model asks the requester, or people of a role."""
     return Call("ask", {"question": question, "of": of})
 
 
 def decline(reason: str) -> Call:
-    """Have the model decline the task."""
+    """The model declines the task."""
     return Call("decline", {"reason": reason})
 
 
-def fail(
-    error: str, message: str = "", *, retry_after: float | None = None, fate: Fate | None = None
-) -> Fail:
-    """Have one attempt at the next turn fail.
+def fail(error: str, message: str = "", *, retry_after: float | None = None, fate: Fate | None = None) -> Fail:
+    """One attempt at the next turn fails.
 
     error: a word of `ModelError`. retry_after: seconds the provider asks to wait. fate: what is known of the
     attempt; the error's usual one where it is not given. Raises UsageError for an error nobody knows.
@@ -146,7 +144,7 @@ def raw(
     usage: Usage | None = None,
     cost: int | None = None,
 ) -> Raw:
-    """Have the model answer exactly this: malformed arguments, a cut text, a cost in nusd."""
+    """The model answers exactly this: malformed arguments, a cut text, a cost in nusd."""
     return Raw(text, tuple(calls), finish or ("calls" if calls else "stop"), usage, cost)
 
 
@@ -173,11 +171,11 @@ class Script:
         return self._played(step.turn, request)
 
     def price(self) -> Price | None:
-        """Give the price that the script was made with."""
+        """The price that the script was made with."""
         return self._price
 
     def quote(self, run: str, step: int) -> int | None:
-        """Give None: tokens and price tell what a scripted answer costs."""
+        """None: tokens and price tell what a scripted answer costs."""
         return None
 
     def _played(self, turn: Turn, request: Request) -> Answer:
@@ -200,7 +198,7 @@ class Script:
         return Answer(text, calls, "calls" if calls else "stop", usage, None, request.model)
 
     def _usage(self, request: Request, text: str, calls: tuple[Wanted, ...]) -> Usage:
-        """Count four characters a token, at least one. Schemas of tools are not counted."""
+        """Four characters a token, at least one token. Schemas of tools are not counted."""
         count, chars = self._chars.get(request.run, request.segments) or (0, 0)
         chars += sum(_length(segment) for segment in request.segments[count:])
         self._chars.put(request.run, request.segments, chars)
@@ -211,7 +209,7 @@ class Script:
 
 
 def script(*turns: Turn, price: Price | None = FREE) -> Script:
-    """Make a model that answers every run with these turns, in order.
+    """A model that answers every run with these turns, in order.
 
     Raises UsageError for what is no turn. A run that wants more answers than there are turns gets a
     ModelError `rejected`, which is not retried: its text, which names the run, the step and what was last
@@ -222,7 +220,7 @@ def script(*turns: Turn, price: Price | None = FREE) -> Script:
 
 
 def script_by(choose: Callable[[str], Sequence[Turn]], price: Price | None = FREE) -> Script:
-    """Make a model whose script depends on the run: `choose` gets the first text that the model is told.
+    """A model whose script depends on the run: `choose` gets the first text that the model is told.
 
     `choose` must give the same turns for the same text. They are checked when a run first needs them.
     """
@@ -275,15 +273,20 @@ def _first(segments: Sequence[Segment]) -> str:
 def _length(segment: Segment) -> int:
     match segment:
         case Told():
-            return len(segment.text) + sum(len(file.data) for file in segment.attached)
+            return len(segment.text) + sum(_size(file) for file in segment.attached)
         case Answered():
             return len(segment.text) + sum(len(one.tool) + len(one.args) for one in segment.calls)
         case Result():
             return len(segment.text)
 
 
+def _size(file: Attached) -> int:
+    # A picture costs by its size on the screen: about this many characters' worth, and less than is reserved for it.
+    return len(file.data) if file.media.startswith("text/") else min(len(file.data), 3_000)
+
+
 def _json(value: object) -> Any:
-    """Write a value as JSON would give it back; pydantic models may stand anywhere in it."""
+    """A value as JSON would give it back; pydantic models may stand anywhere in it."""
     return codec.plain(msgspec.to_builtins(value, enc_hook=_dump))
 
 

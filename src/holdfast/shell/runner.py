@@ -219,6 +219,10 @@ class Runner:
                 return state, stands
             await asyncio.sleep(max(stands.due - self.journal.now(), 0) / units.SECOND)
 
+    async def drive(self, run: str) -> Outlook:
+        """Drive a run here until it is closed or has to wait, and say how it stands."""
+        return (await asyncio.shield(self._drive(run)))[1]
+
     def _drive(self, run: str) -> asyncio.Task[tuple[State, Outlook]]:
         held = self._drivers.get(run)
         if held is not None:

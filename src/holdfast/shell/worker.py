@@ -1,0 +1,98 @@
+"""A worker: finds runs that are due, drives them, and parks them by forgetting them.
+
+Nothing stands for a parked run but its row. A worker looks for due rows, hears of appends by any process, and takes up
+what a worker that died was driving. On SIGTERM it starts nothing more, lets what is being performed finish and be
+recorded, and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from holdfast.journal.port import Row, Where
+from holdfast.shell.runner import Runner
+
+POLL: Final = 1.0
+"""Seconds between looks for due runs; appends are heard of at once."""
+
+ORPHANS: Final = 5.0
+"""Seconds between looks for runs whose worker died."""
+
+
+class Worker:
+    """Drives the due runs of a runner's agents until it is told to stop. slots: how many at once."""
+
+    def __init__(self, runner: Runner, *, slots: int = 200) -> None:
+        self.runner = runner
+        self.slots = slots
+        self._stop = asyncio.Event()
+        self._heard = asyncio.Event()
+        self._under_way: dict[str, asyncio.Task[object]] = {}
+
+    def stop(self) -> None:
+        """Take up nothing more; `work` returns when what is under way is recorded."""
+        self._stop.set()
+        self._heard.set()
+
+    async def work(self, *, until_idle: bool = False) -> None:
+        """Work until stopped; with until_idle, until no run of these agents is due.
+
+        Raises the first error of a driver that is no expected failure: a worker that cannot trust itself ends.
+        """
+        deaf = self.runner.journal.listen(lambda run, seq: self._heard.set())
+        loop = asyncio.get_running_loop()
+        looked = -ORPHANS
+        try:
+            while not self._stop.is_set():
+                self._heard.clear()
+                orphans = loop.time() - looked >= ORPHANS
+                if orphans:
+                    looked = loop.time()
+                self._take(await self._due(orphans=orphans))
+                if until_idle and not self._under_way:
+                    return
+                await self._wait()
+        finally:
+            deaf()
+            await self.runner.drain()
+
+    async def _due(self, *, orphans: bool) -> list[Row]:
+        journal = self.runner.journal
+        rows = await journal.due(journal.now(), self.slots)
+        if orphans:
+            rows = [*rows, *await journal.find(Where(status="working", limit=self.slots))]
+        return [row for row in rows if row.agent in self.runner.agents]
+
+    def _take(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            if len(self._under_way) >= self.slots or self._stop.is_set():
+                return
+            if row.run not in self._under_way:
+                self._under_way[row.run] = asyncio.create_task(self.runner.drive(row.run), name=f"work {row.run}")
+
+    async def _wait(self) -> None:
+        """Until something is heard of, a run ends, or it is time to look again."""
+        hearing = asyncio.ensure_future(self._heard.wait())
+        await asyncio.wait({hearing, *self._under_way.values()}, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
+        hearing.cancel()
+        for run, task in list(self._under_way.items()):
+            if task.done():
+                del self._under_way[run]
+                task.result()
+
+
+@contextlib.contextmanager
+def stopping(worker: Worker) -> Iterator[None]:
+    """Stop the worker on SIGTERM and SIGINT, for the length of a `with`."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from holdfast.errors import (
+    Bug,
+    JournalDamaged,
+    JournalError,
+    JournalFull,
+    JournalLocked,
+    JournalNewer,
+)
+from holdfast.journal.port import Append, Committed, Moved
+from holdfast.journal.sqlite import SqliteJournal
+from holdfast.testing.journal_contract import a_batch, a_row, until
+
+
+def run(story, path: Path, **options: object) -> None:
+    async def whole() -> None:
+        journal = SqliteJournal(path, **options)
+        async with asyncio.timeout(30):
+            await story(journal)
+
+    asyncio.run(whole())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+# --------------------------------------------------------------------------------------- uncertain commits
+
+
+def test_a_commit_that_failed_after_it_succeeded_is_found_in_the_file(path: Path, faulty):
+    faulty.fail("after", "COMMIT", "SQLITE_INTERRUPT", times=1)
+
+    async def story(journal: SqliteJournal) -> None:
+        asked = [a_batch("a", durable=True), a_batch("a", 1, blobs=(("b", b"1"),)), a_batch("b", 9)]
+        answers = await asyncio.gather(*map(journal.append, asked))
+        assert answers == [Committed(1), Committed(2), Moved(0)]
+        assert await journal.append(a_batch("a", 2)) == Committed(3)
+        await journal.close()
+
+    run(story, path, connection=faulty)
+
+
+def test_a_commit_that_failed_left_nothing_and_can_be_asked_for_again(path: Path, faulty):
+    faulty.fail("before", "COMMIT", "SQLITE_FULL", times=1)
+
+    async def story(journal: SqliteJournal) -> None:
+        with pytest.raises(JournalFull, match=r"no room left .* \(run a\)"):
+            await journal.append(a_batch("a", row=a_row("a", 1, key="k")))
+        assert await journal.read("a") == []
+        assert await journal.append(a_batch("a", row=a_row("a", 1, key="k"))) == Committed(1)
+        await journal.close()
+
+    run(story, path, connection=faulty)
+
+
+def test_after_a_failed_sync_nothing_is_written_any_more(path: Path, faulty):
+    async def story(journal: SqliteJournal) -> None:
+        await journal.append(a_batch("r", durable=True))
+        faulty.fail("before", "COMMIT", "SQLITE_IOERR_FSYNC", times=1)
+        asked = [journal.append(a_batch("r", 1, durable=True)), journal.append(a_batch("r", 2))]
+        for answer in await asyncio.gather(*asked, return_exceptions=True):
+            assert isinstance(answer, JournalError)
+            assert "SQLITE_IOERR_FSYNC" in str(answer)
+            assert "what to do: end this process" in str(answer)
+        for write in (lambda: journal.append(a_batch("other")), journal.recovered, lambda: journal.reindex([])):
+            with pytest.raises(JournalError, match="the disk failed"):
+                await write()
+        assert len(await journal.read("r")) == len(await journal.feed()) == 1
+        with pytest.raises(JournalError, match="the disk failed"):
+            await journal.close()
+
+    run(story, path, connection=faulty)
+
+
+def test_what_stands_in_the_file_after_a_failed_sync_is_committed_but_promised_to_nobody(path: Path, faulty):
+    faulty.fail("after", "COMMIT", "SQLITE_IOERR_FSYNC", times=1)
+
+    async def story(journal: SqliteJournal) -> None:
+        soft, hard = await asyncio.gather(
+            journal.append(a_batch("soft")), journal.append(a_batch("hard", durable=True)), return_exceptions=True
+        )
+        assert (soft == Committed(1), type(hard)) in {(True, JournalError), (False, JournalError)}
+        with pytest.raises(JournalError, match="end this process"):
+            await journal.append(a_batch("more"))
+        with pytest.raises(JournalError, match="end this process"):
+            await journal.close()
+
+    run(story, path, connection=faulty)
+
+
+def test_a_disk_that_fails_under_a_checkpoint_ends_the_writing_too(path: Path, faulty, monkeypatch):
+    monkeypatch.setattr("holdfast.journal.sqlite_writer.CHECKPOINT_PAGES", 1)
+    faulty.fail("before", "PRAGMA wal_checkpoint", "SQLITE_IOERR_FSYNC")
+
+    async def story(journal: SqliteJournal) -> None:
+        assert await journal.append(a_batch("r", durable=True)) == Committed(1)
+
+        async def refused() -> bool:
+            try:
+                await journal.append(a_batch("other"))
+            except JournalError as error:
+                return "end this process" in error.hint
+            return False
+
+        await until(refused)
+        with pytest.raises(JournalError):
+            await journal.close()
+
+    run(story, path, connection=faulty)
+
+
+def test_a_disk_that_fails_under_a_flush_ends_the_writing_too(path: Path, faulty):
+    async def story(journal: SqliteJournal) -> None:
+        await journal.append(a_batch("r"))
+        faulty.fail("before", "COMMIT", "SQLITE_IOERR_FSYNC")
+        with pytest.raises(JournalError, match="the disk failed"):
+            await journal.close()
+
+    run(story, path, connection=faulty, flush_after=60)
+
+
+def test_a_rollback_that_fails_ends_the_writing_too(path: Path, faulty, sqlite_error):
+    def before(sql: str) -> sqlite3.Error | None:
+        return sqlite_error("SQLITE_FULL") if sql in {"COMMIT", "ROLLBACK"} else None
+
+    faulty.before = staticmethod(before)
+
+    async def story(journal: SqliteJournal) -> None:
+        for _ in range(2):
+            with pytest.raises(JournalError, match="the disk failed"):
+                await journal.append(a_batch("r"))
+        with pytest.raises(JournalError):
+            await journal.close()
+
+    run(story, path, connection=faulty)
+
+
+def test_when_the_file_cannot_be_read_after_a_failed_commit_nobody_is_told_anything(path: Path, faulty, sqlite_error):
+    failing = []
+
+    def before(sql: str) -> sqlite3.Error | None:
+        return sqlite_error("SQLITE_IOERR_READ") if failing and sql.startswith("SELECT digest") else None
+
+    def after(sql: str) -> sqlite3.Error | None:
+        return failing.append(1) or sqlite_error("SQLITE_INTERRUPT") if sql == "COMMIT" and not failing else None
+
+    faulty.before, faulty.after = staticmethod(before), staticmethod(after)
+
+    async def story(journal: SqliteJournal) -> None:
+        with pytest.raises(JournalError, match="whether the last lines are in it is not known"):
+            await journal.append(a_batch("r"))
+        with pytest.raises(JournalError):
+            await journal.close()
+
+    run(story, path, connection=faulty)
+
+
+# --------------------------------------------------------------------------------------- locks and room
+
+
+def test_a_lock_that_is_not_let_go_fails_what_waited_and_loses_nothing(path: Path):
+    async def story(journal: SqliteJournal) -> None:
+        await journal.append(a_batch("r"))
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        answers = await asyncio.gather(
+            *[journal.append(a_batch(f"r{n}")) for n in range(20)], return_exceptions=True
+        )
+        assert {type(answer) for answer in answers} == {JournalLocked}
+        with pytest.raises(JournalLocked, match=r"nothing was written"):
+            await journal.recovered()
+        assert await journal.runs() == ["r"]  # reading waits for nobody
+        other.execute("ROLLBACK")
+        other.close()
+        assert isinstance(await journal.append(a_batch("r0")), Committed)
+        await journal.close()
+
+    run(story, path, lock_wait=0.05)
+
+
+def test_a_lock_that_is_let_go_was_only_waited_for(path: Path):
+    async def story(journal: SqliteJournal) -> None:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        asked = asyncio.ensure_future(journal.append(a_batch("r")))
+        done, _ = await asyncio.wait({asked}, timeout=0.05)
+        assert not done
+        other.execute("ROLLBACK")
+        other.close()
+        assert await asked == Committed(1)
+        await journal.close()
+
+    run(story, path)
+
+
+def test_a_flush_that_met_a_lock_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("holdfast.journal.sqlite_writer.RETRY_AFTER", 0.01)
+
+    async def story(journal: SqliteJournal) -> None:
+        await journal.append(a_batch("r"))
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalLocked):
+            await journal.append(a_batch("s"))
+        other.execute("ROLLBACK")
+        other.close()
+        await until(lambda: journal.watermark() == 1)
+        await journal.close()
+
+    run(story, path, lock_wait=0.05, flush_after=0.01)
+
+
+def test_a_full_disk_refuses_what_is_new_and_keeps_what_was_acknowledged(disk):
+    path = disk.folder / "journal.db"
+
+    async def story(journal: SqliteJournal) -> None:
+        seq = 0
+        disk.fill(leave=200_000)
+        with pytest.raises(JournalFull, match="make room, then go on"):
+            for seq in range(0, 1000, 2):  # noqa: B007  where it ends is what counts
+                await journal.append(a_batch("r", seq, 2, text="x" * 4000, durable=True))
+        assert seq > 0
+        assert len(await journal.read("r")) == seq
+        disk.free()
+        assert isinstance(await journal.append(a_batch("r", seq, durable=True)), Committed)
+        assert len(await journal.feed()) == seq + 1
+        await journal.close()
+
+    run(story, path)
+
+
+# --------------------------------------------------------------------------------------- what spoils a group
+
+
+def test_a_batch_that_cannot_be_written_fails_alone(path: Path):
+    async def story(journal: SqliteJournal) -> None:
+        good = a_batch("good")
+        asked = [
+            good,
+            Append(run="bad", expected=0, lines=((object(), b""),), row=a_row("bad", 1)),  # type: ignore[arg-type]
+            a_batch("broken \ud800".encode("utf-8", "surrogatepass").decode("utf-8", "replace")),
+            a_batch("good", 1, durable=True),
+            Append(run="r\ud800", expected=0, lines=good.lines, row=a_row("r\ud800", 1)),
+        ]
+        answers = await asyncio.gather(*map(journal.append, asked), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [Committed, Bug, Committed, Committed, Bug]
+        assert "run bad" in str(answers[1])
+        assert len(await journal.read("good")) == 2
+        await journal.close()
+
+    run(story, path)
+
+
+def test_a_run_whose_index_is_wrong_fails_alone(path: Path):
+    async def story(journal: SqliteJournal) -> None:
+        await asyncio.gather(journal.append(a_batch("right")), journal.append(a_batch("wrong", count=2)))
+        other = sqlite3.connect(path)
+        other.execute("UPDATE runs SET seq = 1 WHERE name = 'wrong'")
+        other.commit()
+        other.close()
+        asked = [journal.append(a_batch("wrong", 1)), journal.append(a_batch("right", 1))]
+        wrong, right = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(wrong, JournalDamaged)
+        assert "contradicts itself" in str(wrong)
+        assert isinstance(right, Committed)
+        await journal.close()
+
+    run(story, path)
+
+
+def test_a_newer_holdfast_that_changed_the_tables_meanwhile_is_noticed(path: Path):
+    async def story(journal: SqliteJournal) -> None:
+        await journal.append(a_batch("r"))
+        other = sqlite3.connect(path)
+        other.execute("PRAGMA user_version = 2")
+        other.close()
+        answers = await asyncio.gather(
+            *[journal.append(a_batch("r", 1)), journal.append(a_batch("s"))], return_exceptions=True
+        )
+        assert [type(answer) for answer in answers] == [JournalNewer, JournalNewer]
+        with pytest.raises(JournalNewer):
+            await journal.close()  # the first line is not durable, and may not be made so
+
+    run(story, path, flush_after=60)
+
+
+def test_more_runs_than_are_remembered(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("holdfast.journal.sqlite_ledger.HEADS_KEPT", 10)
+
+    async def story(journal: SqliteJournal) -> None:
+        for seq in range(3):
+            answers = await asyncio.gather(*[journal.append(a_batch(f"r{n}", seq)) for n in range(40)])
+            assert {type(answer) for answer in answers} == {Committed}
+        await journal.close()
+
+    run(story, path)
+
+
+def test_more_batches_than_one_transaction_takes(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("holdfast.journal.sqlite_writer.GROUP_MAX", 7)
+
+    async def story(journal: SqliteJournal) -> None:
+        answers = await asyncio.gather(*[journal.append(a_batch(f"r{n}")) for n in range(100)])
+        assert answers == [Committed(n) for n in range(1, 101)]
+        await journal.close()
+
+    run(story, path)
