@@ -57,6 +57,8 @@ class Bound:
         self.takes = takes
         self.gives = gives
         self.predicates = predicates
+        self.systems: dict[str, tuple[str, int]] = {}
+        """Run → its system text and the bytes of it: made once, since it never changes. See `core.prompt.system`."""
 
     def asks(self, check: str, names: Mapping[str, Json]) -> bool:
         """What a predicate says. Raises Unanswered where it is missing, or breaks: an error is never a yes."""

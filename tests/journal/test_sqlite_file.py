@@ -158,7 +158,7 @@ def test_a_folder_in_the_place_of_the_file_or_of_a_folder(tmp_path: Path):
 
 def test_several_processes_may_make_the_journal_at_once(tmp_path: Path):
     spawn = multiprocessing.get_context("spawn")
-    for n in range(3):
+    for n in range(2):
         with spawn.Pool(4) as pool:
             pool.map(_open_and_append, [(str(tmp_path / f"{n}.db"), f"run {k}") for k in range(8)], chunksize=1)
         assert read_all(tmp_path / f"{n}.db") == 8

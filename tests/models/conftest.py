@@ -180,6 +180,12 @@ def asking(loopback: Loopback) -> Callable[..., Asking]:
     return make
 
 
+@pytest.fixture
+def asking_of() -> type[Asking]:
+    """Ask a provider made elsewhere."""
+    return Asking
+
+
 class Wire:
     """Answers in the providers' formats."""
 

@@ -151,3 +151,11 @@ def test_a_flat_price_leaves_the_cost_to_whoever_froze_it(asking, loopback, wire
     loopback.replies(wire.anthropic(TEXT))
     (answer,) = asking(ANTHROPIC)(prompt())
     assert answer.cost is None
+
+
+def test_a_cost_that_a_gateway_reports_counts(asking, loopback, wire, prompt):
+    answer = wire.chat(content="x")
+    answer["usage"]["pydantic_ai_gateway"] = {"cost_estimate": "0.0000425"}
+    loopback.replies(answer)
+    (given,) = asking(CHAT)(prompt())
+    assert given.cost == 42_500

@@ -102,6 +102,20 @@ def test_other_providers_are_opened_as_pydantic_ai_does(prompt, monkeypatch):
         provider("deepseek:deepseek-chat", base_url="http://127.0.0.1:1").check()
 
 
+def test_a_provider_opened_by_pydantic_ai_is_asked_once_too(asking_of, loopback, wire, prompt, monkeypatch):
+    monkeypatch.setenv("OLLAMA_BASE_URL", f"{loopback.url}/v1")
+    made = asking_of(provider("ollama:llama"))
+    loopback.replies(wire.chat(content="x"))
+    assert made(prompt())[0].text == "x"
+    loopback.replies({"error": {"message": "broken"}}, 500)
+    assert made.fails(prompt(run="r_2")).error == "server"
+    assert len(loopback.seen) == 2
+
+
+def test_closing_what_was_never_opened_is_nothing():
+    asyncio.run(provider(NAME).close())
+
+
 def test_one_object_serves_several_event_loops(asking, loopback, wire, prompt):
     made = asking("openai-chat:gpt-5.1")
     for _ in range(3):

@@ -1,7 +1,7 @@
 """`decide`: what follows from what is known, at one moment.
 
-A batch is made by asking a short list of rules, in order, again and again: the first that has something to say adds its
-events to a draft of the state, until none has. So each rule sees what the ones before it decided in the same batch, and
+A batch is made in two phases, each by asking a short list of rules, in order, again and again: the first that has something
+to say adds its events to a draft of the state, until none has. So each rule sees what the ones before it decided in the same batch, and
 each can be read on its own. Nothing is performed here; a `ModelAsked` or `CallStarted` says that whoever appends it may.
 """
 
@@ -43,31 +43,72 @@ def decide(bound: Bound, state: State, moment: Moment) -> tuple[AnyEvent, ...]:
 
     Raises Bug if the rules do not come to rest.
     """
-    if state.closed is not None and not state.conflict or state.strange:
+    if state.strange:
         return ()
     at = max(state.at, moment.at)
     moment = moment if moment.at == at else msgspec.structs.replace(moment, at=at)
     draft, out = state, list[AnyEvent]()
-    while events := _next(bound, draft, moment):
-        for event in events:
-            draft = fold(draft, Entry(state.run, draft.seq + 1, at, state.seq, moment.worker, event))
-            if isinstance(event, ModelAsked | CallStarted):
-                moment = msgspec.structs.replace(moment, flying=moment.flying | {draft.seq})
-        out += events
-        if len(out) > MAX_EVENTS:
-            raise Bug("the rules do not come to rest", run=state.run, seq=state.seq)
-        if draft.closed is not None:
-            break
+    for phase in (_what_is_over, _what_follows):
+        while draft.closed is None or draft.conflict:
+            events = phase(bound, draft, moment)
+            if not events:
+                break
+            for event in events:
+                draft = fold(draft, Entry(state.run, draft.seq + 1, at, state.seq, moment.worker, event))
+                if isinstance(event, ModelAsked | CallStarted):
+                    moment = msgspec.structs.replace(moment, flying=moment.flying | {draft.seq})
+            out += events
+            if len(out) > MAX_EVENTS:
+                raise Bug("the rules do not come to rest", run=state.run, seq=state.seq)
     return tuple(out)
 
 
-def _next(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
-    for rule in RULES:
+def _what_is_over(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    """First phase: what time, other workers and other systems have ended meanwhile."""
+    return _first(OVER, bound, state, moment)
+
+
+def _what_follows(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    """Second phase: what the run needs next. A turn in which nothing is out of the ordinary skips what only disturbs."""
+    if not _calm(bound, state):
+        if events := ending.end(bound, state, moment):
+            return events
+        if ending.is_ending(bound, state):
+            return ()
+        if events := _first(DISTURBANCES, bound, state, moment):
+            return events
+        if state.paused or state.limit is not None:
+            return ()
+    return _first(TURN, bound, state, moment)
+
+
+def _first(rules: Sequence[Rule], bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    for rule in rules:
         if events := rule(bound, state, moment):
             return events
-        if rule in GATES and GATES[rule](bound, state, moment):
-            return ()
     return ()
+
+
+def _calm(bound: Bound, state: State) -> bool:
+    """Whether nothing can be ending, halting, overtaken or in doubt."""
+    if (
+        state.cancel
+        or state.limit
+        or state.stop
+        or state.paused
+        or state.said != state.heard
+        or state.contradiction
+        or state.taken
+    ):
+        return False
+    if state.asking is not None and state.asking.status == "failed":
+        return False
+    surprises = bound.contract.surprises
+    return (
+        surprises.partial != "stop"
+        and surprises.exhausted != "stop"
+        and not any(call.status in ("unsure", "doubt") for call in state.calls.values())
+    )
 
 
 # ----------------------------------------------------------------------------------------------- the run as a whole
@@ -132,7 +173,9 @@ def _expired(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
 
 def _time(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     """The limits that time itself reaches."""
-    event = limits.of_time(bound, state, moment.at) if state.limit is None else None
+    if state.limit is not None or ending.is_ending(bound, state):
+        return []
+    event = limits.of_time(bound, state, moment.at)
     return [event] if event is not None else []
 
 
@@ -145,11 +188,6 @@ def _limit(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
         return []
     text = f"the limit of {reached.limit} is reached ({reached.used} of {reached.ceiling}){': ' + reached.why if reached.why else ''}"
     return [PersonAsked("limit", text, limit=reached.limit)]
-
-
-def _halted(bound: Bound, state: State, moment: Moment) -> bool:
-    """Whether nothing new may start."""
-    return state.paused or state.limit is not None
 
 
 # ------------------------------------------------------------------------------------------------------- the model
@@ -235,14 +273,11 @@ def _asked(bound: Bound, state: State, moment: Moment, model: str, step: int, at
 ASK_TIMEOUT: Final = 180_000_000
 """µs an attempt at a model may take; its lease too."""
 
-RULES: Final[tuple[Rule, ...]] = (
-    _new_epoch, _lost, _contradicted, _expired, ending.end, _time, _limit, calls.overtaken, calls.unsure, output.admit, calls.advance,
-    output.conclude, _ask,
-)  # fmt: skip
-"""In order: what is known to be over, what ends the run, what stops it, what its calls need, what its answer means, what comes next."""
+OVER: Final[tuple[Rule, ...]] = (_new_epoch, _lost, _contradicted, _expired, _time)
+"""What was found to be over; once at the start of a batch, since nothing in a batch can add to it."""
 
-GATES: Final[dict[Rule, Callable[[Bound, State, Moment], bool]]] = {
-    ending.end: lambda bound, state, moment: ending.is_ending(bound, state),
-    calls.unsure: _halted,
-}
-"""Rules after which nothing further may be decided while the gate holds."""
+DISTURBANCES: Final[tuple[Rule, ...]] = (_limit, calls.overtaken, calls.unsure)
+"""What holds a turn up."""
+
+TURN: Final[tuple[Rule, ...]] = (output.admit, calls.advance, output.conclude, _ask)
+"""A turn: take up the calls of an answer, bring each to its answer, conclude, ask again."""

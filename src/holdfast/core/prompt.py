@@ -46,8 +46,26 @@ def wording_digest() -> str:
     return codec.public_digest([WORDING, WINDOW])[:16]
 
 
+MAX_SYSTEMS: Final = 2_000
+"""System texts that are kept at hand."""
+
+
 def system(bound: Bound, state: State) -> str:
     """The system text of a run: fixed when it is opened."""
+    return _system(bound, state)[0]
+
+
+def _system(bound: Bound, state: State) -> tuple[str, int]:
+    known = bound.systems.get(state.run)
+    if known is None:
+        if len(bound.systems) >= MAX_SYSTEMS:
+            bound.systems.clear()
+        text = _system_text(bound, state)
+        known = bound.systems[state.run] = (text, len(text.encode()))
+    return known
+
+
+def _system_text(bound: Bound, state: State) -> str:
     contract = bound.contract
     parts = [f"# Task\n{contract.task}", WORDING["frame"]]
     if contract.conversation:
@@ -115,17 +133,13 @@ def output_of(gives: Json, args: Json) -> Json:
 
 
 @lru_cache(maxsize=64)
-def _offers(key: int, bound: Bound) -> tuple[Offer, ...]:
+def offers(bound: Bound) -> tuple[Offer, ...]:
+    """The tools as a model is told of them, the built-in ones last."""
     made = [Offer(name, tool.description, tool.takes.schema) for name, tool in bound.tools.items()]
     builtin = dict(BUILTIN_SCHEMAS)
     if not (bound.contract.conversation and bound.contract.gives.get("type") == "null"):
         builtin["done"] = output_schema(bound.contract.gives)
     return (*made, *(Offer(name, WORDING[name], builtin[name]) for name in BUILTIN if name in builtin))
-
-
-def offers(bound: Bound) -> tuple[Offer, ...]:
-    """The tools as a model is told of them, the built-in ones last."""
-    return _offers(id(bound), bound)
 
 
 def request(bound: Bound, state: State) -> Request:
@@ -253,9 +267,9 @@ def weight(segment: Segment) -> int:
 
 def base_weight(bound: Bound, state: State) -> int:
     """Bytes of the system text and the tools."""
-    return len(system(bound, state).encode()) + _offers_weight(id(bound), bound)
+    return _system(bound, state)[1] + _offers_weight(bound)
 
 
 @lru_cache(maxsize=64)
-def _offers_weight(key: int, bound: Bound) -> int:
+def _offers_weight(bound: Bound) -> int:
     return sum(len(codec.canonical([offer.name, offer.description, offer.schema])) + 32 for offer in offers(bound))

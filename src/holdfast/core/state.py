@@ -356,7 +356,8 @@ class State(Struct, frozen=True, kw_only=True):
     @property
     def turn_calls(self) -> list[CallState]:
         """The calls the model asked for in this turn, in asked order."""
-        return [self.calls[seq] for seq in self.turn]
+        calls = self.calls
+        return [calls[seq] for seq in self.turn]
 
 
 class Moment(Struct, frozen=True, kw_only=True):

@@ -56,9 +56,8 @@ class SqliteJournal:
         self._clock = clock or (lambda: time.time_ns() // 1000)
         prepare(self._path, readonly=readonly, wait=lock_wait)
         try:
-            writing = connect(self._path, readonly=readonly, wait=0, kind=connection)
-            if not readonly:
-                tune(writing)
+            writing = connect(self._path, readonly=readonly, wait=lock_wait, kind=connection)
+            tune(writing, readonly=readonly)
             self._reader = Reader(self._path, wait=lock_wait)
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
@@ -152,11 +151,12 @@ class SqliteJournal:
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Be told of commits, and once more of those that became durable later; also of other processes' commits."""
-        _, last = self._reader.extent()
+        durable, last = self._reader.extent()
         first = not self._writer.listeners
         stop = self._writer.listeners.add(listener)
-        # From a position read before this returns: whoever now reads misses nothing (SEMANTICS D7).
-        self._writer.listen(last, first=first)
+        # From a position read before this returns: whoever now reads misses nothing (SEMANTICS D7). The first listener
+        # is told of soft lines too, so that there is somebody to tell when they become durable.
+        self._writer.listen(durable if first else last, first=first)
         return stop
 
     async def close(self) -> None:

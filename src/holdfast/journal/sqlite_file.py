@@ -67,16 +67,20 @@ def _is_still(path: Path) -> bool:
     return not in_use and not os.access(path.parent, os.W_OK)
 
 
-def tune(db: sqlite3.Connection) -> None:
-    """Set what a writing connection needs; not `synchronous`, which every transaction chooses for itself."""
-    # Checkpoints are the writer's own, after it has answered: SQLite's automatic ones keep their errors to themselves,
-    # and a failed sync must end the process.
-    db.execute("PRAGMA wal_autocheckpoint = 0")
-    db.execute("PRAGMA journal_size_limit = 67108864")
-    db.execute("PRAGMA secure_delete = ON")  # erased means overwritten
-    db.execute("PRAGMA cache_size = -16384")
-    db.execute("PRAGMA fullfsync = ON")  # what a sync means on macOS; elsewhere nothing
-    db.execute("PRAGMA checkpoint_fullfsync = ON")
+def tune(db: sqlite3.Connection, *, readonly: bool) -> None:
+    """Make the connection of the writing thread ready; all but `synchronous`, which every transaction chooses."""
+    if not readonly:
+        # Checkpoints are the writer's own, after it has answered: SQLite's automatic ones keep their errors to
+        # themselves, and a failed sync must end the process.
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+        db.execute("PRAGMA journal_size_limit = 67108864")
+        db.execute("PRAGMA secure_delete = ON")  # erased means overwritten
+        db.execute("PRAGMA cache_size = -16384")
+        db.execute("PRAGMA fullfsync = ON")  # what a sync means on macOS; elsewhere nothing
+        db.execute("PRAGMA checkpoint_fullfsync = ON")
+    # From this look on nobody can have the file for himself alone; the thread then waits for locks in its own way.
+    db.execute(load("read")["extent"]).fetchone()
+    db.execute("PRAGMA busy_timeout = 0")
 
 
 def prepare(path: Path, *, readonly: bool, wait: float) -> None:

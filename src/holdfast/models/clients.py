@@ -82,9 +82,11 @@ def _openai(provider: str, name: str, base_url: str | None, key: str) -> Opened:
 
 
 def _other(name: str) -> Opened:
-    # Not a client of ours: its retries are turned off with every request, its connections are pydantic-ai's.
-    return Opened(infer_model(name), ModelSettings(max_retries=0), _nothing)
+    # Not a client of ours, so its retries are turned off with every request.
+    model = infer_model(name)
 
+    async def close() -> None:
+        async with model:
+            """Leaving it closes the connections that pydantic-ai opened for it."""
 
-async def _nothing() -> None:
-    return None
+    return Opened(model, ModelSettings(max_retries=0), close)

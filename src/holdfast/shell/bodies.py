@@ -61,7 +61,7 @@ def store(event: AnyEvent, secret: bytes, *, personal: bool) -> tuple[AnyEvent, 
     for name in names:
         value = getattr(event, name)
         if name == "contract" and isinstance(value, Inline) and isinstance(event, RunOpened | ContractAdopted):
-            ref, data = f"contract_{event.contract_digest}", canonical(value.value)
+            ref, data = f"contract_{event.contract_digest}", canonical(value.value)  # the same for all runs under it
             blobs.append((ref, data))
             changes[name] = Stored(ref, len(data))
         elif isinstance(value, tuple):

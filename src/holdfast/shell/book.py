@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from holdfast import codec
@@ -53,6 +54,8 @@ class Book:
         self.state: State | None = None
         self.head = GENESIS
         self.secret = b""
+        self.expecting = 0
+        """Seq up to which this process has appended, or is appending."""
 
     @property
     def known(self) -> State:
@@ -90,9 +93,7 @@ class Book:
         blobs = list(after.blobs) if after is not None else []
         durable = after is not None and after.durable
         for draft in drafts:
-            event, stored = bodies.store(
-                self.redactor.event(draft.event), self.secret, personal=self._personal(draft.event)
-            )
+            event = self.redactor.event(draft.event)
             seq = (state.seq if state is not None else 0) + 1
             if seq > MAX_ENTRIES:
                 raise UsageError(
@@ -102,7 +103,7 @@ class Book:
                     hint="give it less to do, or child runs",
                 )
             entry = Entry(self.run, seq, max(at, state.at if state is not None else 0), draft.cause, draft.actor, event)
-            data = codec.encode(entry)
+            data, stored = self._encode(entry)
             digest = chain(head, data)
             back = codec.decode(data, head, digest)
             if isinstance(back.event, Unknown):
@@ -110,8 +111,6 @@ class Book:
             if stored:
                 back = bodies.filled(back, dict(stored))
                 blobs += stored
-            elif bodies.is_stored(back):
-                back = Entry(back.run, back.seq, back.at, back.cause, back.actor, event, head, digest)
             state = fold(state, back)
             head = digest
             lines.append((data, digest))
@@ -119,6 +118,17 @@ class Book:
         if state is None:
             raise Bug("an empty batch was written", run=self.run)
         return Written(tuple(lines), tuple(blobs), state, head, durable)
+
+    def _encode(self, entry: Entry) -> tuple[bytes, list[tuple[str, bytes]]]:
+        """The stored bytes of an entry, and the bodies that are kept beside it."""
+        event = entry.event
+        assert not isinstance(event, Unknown)
+        personal = self._personal(event)
+        data = codec.encode(entry)
+        if not personal and len(data) <= bodies.INLINE_BYTES and not isinstance(event, RunOpened):
+            return data, []
+        kept, stored = bodies.store(event, self.secret, personal=personal)
+        return (codec.encode(msgspec.structs.replace(entry, event=kept)), stored) if stored else (data, [])
 
     def _personal(self, event: AnyEvent) -> bool:
         """Bodies of a run that is about somebody are kept beside the chain, so that they can be erased."""
@@ -130,6 +140,7 @@ class Book:
     ) -> Committed | Moved | KeyTaken:
         """Append a batch that goes on from this book's head; the book follows if it got in."""
         expected = self.state.seq if self.state is not None else 0
+        self.expecting = written.state.seq
         answer = await self.journal.append(Append(
             run=self.run, expected=expected, lines=written.lines, row=row_of(written.state, outlook), durable=written.durable,
             blobs=written.blobs, secret=secret,

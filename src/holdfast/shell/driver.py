@@ -62,7 +62,7 @@ class Driver:
 
     def notify(self, seq: int) -> None:
         """Somebody appended to this run."""
-        if self.book.state is None or seq > self.book.state.seq:
+        if self.book.state is None or seq > max(self.book.state.seq, self.book.expecting):
             self._stale = True
             self._woken.set()
 

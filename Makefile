@@ -1,0 +1,43 @@
+# Everything a newcomer needs: `make demo`, then `make test`.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+DATA ?= ../shared/data
+
+.PHONY: setup demo test test-long check real bench bench-peers clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+demo: setup
+	$(BIN)/python -m examples.refund_desk.demo
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist worksteal
+
+test-long: setup
+	$(BIN)/python -m pytest -m long
+
+real: setup
+	$(BIN)/python -m real --data $(DATA) $(if $(CHECKS),--checks $(CHECKS))
+
+bench: setup
+	$(BIN)/python -m bench
+
+bench-peers: setup
+	$(BIN)/python bench/peers/setup.py .venv-peers
+	$(BIN)/python -m bench.run_peers --env .venv-peers
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) .venv-peers build .holdfast
