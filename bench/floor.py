@@ -154,9 +154,7 @@ async def _produce(writer: Writer, run: int, steps: Sequence[Sequence[bytes]], w
             await writer.append(rows[start : start + size])
 
 
-async def _group(
-    database: Path, runs: int, bodies: list[list[bytes]], waits: int
-) -> tuple[workload.Meter, int]:
+async def _group(database: Path, runs: int, bodies: list[list[bytes]], waits: int) -> tuple[workload.Meter, int]:
     """All runs to their end, measured, and how many commits it took."""
     writer = Writer(database, asyncio.get_running_loop())
     writer.start()

@@ -61,9 +61,7 @@ def run_script(python: Path, script: str, mode: str, runs: int, steps: int) -> F
     return figures
 
 
-def cases_of(
-    python: Path, modes: Sequence[str], runs: int, steps: int
-) -> dict[tuple[str, str], Callable[[], Figures]]:
+def cases_of(python: Path, modes: Sequence[str], runs: int, steps: int) -> dict[tuple[str, str], Callable[[], Figures]]:
     """Every installed peer in every mode it has; a resume has its own length, and is taken once a round."""
     cases: dict[tuple[str, str], Callable[[], Figures]] = {}
     for mode in modes:
@@ -84,12 +82,8 @@ def measure(python: Path, modes: Sequence[str], runs: int, steps: int, rounds: i
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Run the installed peers over the shared workload.")
-    parser.add_argument(
-        "--env", type=Path, required=True, help="the peers' environment (bench/peers/setup.py)"
-    )
-    parser.add_argument(
-        "--modes", default="solo,concurrent,threads", help="of solo, concurrent, threads, resume"
-    )
+    parser.add_argument("--env", type=Path, required=True, help="the peers' environment (bench/peers/setup.py)")
+    parser.add_argument("--modes", default="solo,concurrent,threads", help="of solo, concurrent, threads, resume")
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)

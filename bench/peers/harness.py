@@ -229,9 +229,7 @@ def figures_of(kind: type[Peer], options: argparse.Namespace) -> dict[str, objec
 def main(kind: type[Peer]) -> None:
     """The command line of one peer's script."""
     os.environ.update(QUIET)
-    parser = argparse.ArgumentParser(
-        description=f"{kind.name} over the shared workload; prints one line of JSON."
-    )
+    parser = argparse.ArgumentParser(description=f"{kind.name} over the shared workload; prints one line of JSON.")
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--mode", choices=kind.modes, default="solo")

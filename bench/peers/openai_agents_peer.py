@@ -15,9 +15,7 @@ from bench.peers.harness import Peer, main
 def message(step: int, text: str) -> ResponseOutputMessage:
     """What the model says."""
     part = ResponseOutputText(text=text, type="output_text", annotations=[], logprobs=[])
-    return ResponseOutputMessage(
-        id=f"msg_{step}", type="message", role="assistant", status="completed", content=[part]
-    )
+    return ResponseOutputMessage(id=f"msg_{step}", type="message", role="assistant", status="completed", content=[part])
 
 
 class LocalModel(Model):
@@ -66,9 +64,7 @@ class OpenAiAgentsPeer(Peer):
             """Look one item up."""
             return self.tool(query)
 
-        self._agent = Agent(
-            name="bench", instructions=workload.SYSTEM, model=LocalModel(self), tools=[lookup]
-        )
+        self._agent = Agent(name="bench", instructions=workload.SYSTEM, model=LocalModel(self), tools=[lookup])
         yield
 
     async def one(self, key: str) -> str:

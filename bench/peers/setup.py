@@ -36,9 +36,7 @@ def make(environment: Path) -> bool:
     pip = [str(interpreter(environment)), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], check=True)
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    done = subprocess.run(
-        [str(interpreter(environment)), "-c", ask], stdout=subprocess.PIPE, text=True, check=True
-    )
+    done = subprocess.run([str(interpreter(environment)), "-c", ask], stdout=subprocess.PIPE, text=True, check=True)
     Path(done.stdout.strip(), "bench-root.pth").write_text(f"{ROOT}\n")
     mark.write_text(wanted_mark())
     return True

@@ -56,12 +56,8 @@ class Shop:
     def writing(self) -> Iterator[None]:
         """A transaction that nobody else writes beside: all of it, or nothing."""
         self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._db:
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def fault(self, tool: str, about: str) -> Kind | None:
         """How this call goes wrong, if it does. Asking counts."""

@@ -93,8 +93,9 @@ class Story:
 
     @property
     def paid_back(self) -> int:
-        """The cents that the tools' answers say were paid back."""
-        return sum(refund["cents"] for refund in self.found("issue_refund"))
+        """The cents that went back: what the answers say, or what was asked for where an answer holds nothing."""
+        paid = [one for one in self.made("issue_refund") if not one.failed]
+        return sum((one.found[0] if one.found else _arguments(one.args))["cents"] for one in paid)
 
     def was_refused(self, tool: str, args: Json) -> bool:
         """Whether just this was asked for since the order was last read, and did not succeed."""

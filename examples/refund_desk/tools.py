@@ -26,9 +26,12 @@ from .shop import Shop
 PAGE: Final = 3
 """Orders on one page of `find_orders`."""
 
-SLOW_READ: Final = 0.3
-SLOW_WRITE: Final = 1.0
+READ_IN: Final = 0.5
+REFUND_IN: Final = 2.0
 """Timeouts, in seconds, of the two tools that are slow at times: small, so that nobody waits long."""
+
+TOO_LONG: Final = 60.0
+"""Seconds a slow answer takes. Nobody waits for it: the timeout ends it."""
 
 # ----------------------------------------------------------------------------------------------- types
 
@@ -199,11 +202,11 @@ async def get_order(order_id: str, *, shop: Shop) -> Order | Partial[Order]:
     return order
 
 
-@tool.read(timeout=SLOW_READ, retry=Retry(times=2, wait=0.1), trust="trusted")
+@tool.read(timeout=READ_IN, retry=Retry(times=2, wait=0.1), trust="trusted")
 async def get_payment(order_id: str, *, shop: Shop) -> Payments:
     """Show every payment of one order. For mails that say too much was charged."""
     if shop.fault("get_payment", order_id) == "slow":
-        await asyncio.sleep(2 * SLOW_READ)
+        await asyncio.sleep(TOO_LONG)
     rows = shop.all("SELECT * FROM payments WHERE order_id = ? ORDER BY payment_id", order_id)
     if not rows:
         raise Refused(f"there is no order {order_id}")
@@ -334,7 +337,7 @@ async def reverse_refund(refund: Refund, *, shop: Shop, key: CallKey) -> Reversa
 
 
 @tool.write(
-    timeout=SLOW_WRITE,
+    timeout=REFUND_IN,
     retry=Retry(times=2, wait=0.1),
     undo=reverse_refund,
     lookup=find_refund,
@@ -350,7 +353,7 @@ async def issue_refund(order_id: str, cents: Cents, reason: Reason, *, shop: Sho
     if fault == "lost":
         raise Unknown("the connection broke before the payment side answered")
     if fault == "late":
-        await asyncio.sleep(2 * SLOW_WRITE)
+        await asyncio.sleep(TOO_LONG)
     return refund
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 import json
 import re
 import sqlite3
-import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -17,12 +15,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from holdfast import lint
-from holdfast.agent import Agent
 from holdfast.conditions import Scope
 from holdfast.dialogue import Answered, Request, Result, Told
 from holdfast.events import Wanted
 from holdfast.models.scripted import Script
 from holdfast.shape import Misfit
+from holdfast.shell.folder import load
 from holdfast.shell.run import Done, Waiting
 from holdfast.shell.runner import Runner
 from holdfast.tool import Absent, Call, CallKey, CannotTell, Found, NotDone, Partial, Refused, Unknown
@@ -30,18 +28,10 @@ from holdfast.tool import Absent, Call, CallKey, CannotTell, Found, NotDone, Par
 DESK = Path(__file__).parents[2] / "examples" / "refund_desk"
 
 
-def part(name):
-    """A module of the example, loaded as its own package."""
-    if "refund_desk" not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            "refund_desk", DESK / "__init__.py", submodule_search_locations=[str(DESK)]
-        )
-        sys.modules["refund_desk"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["refund_desk"])
-    return importlib.import_module(f"refund_desk.{name}")
-
-
-tools, standin, story = part("tools"), part("standin"), part("story")
+FOLDER = load(str(DESK))
+tools, standin, story, shops = (
+    importlib.import_module(f"refund_desk.{name}") for name in ("tools", "standin", "story", "shop")
+)
 
 
 def rows(name):
@@ -105,10 +95,9 @@ def test_shop_is_made_once_and_kept(tmp_path):
 
 
 def test_shop_that_appears_meanwhile_is_not_overwritten(tmp_path):
-    shop = part("shop")
     path = tmp_path / "shop.db"
     path.write_bytes(b"")
-    shop._create(path)
+    shops._create(path)
     assert path.read_bytes() == b""
 
 
@@ -332,7 +321,8 @@ def test_slow_payment_is_slow_once(tmp_path):
     assert outcome(tmp_path, look).order_id == "O-1044"
 
 
-def test_slow_payment_answers_whoever_waits(tmp_path):
+def test_slow_payment_answers_whoever_waits(tmp_path, monkeypatch):
+    monkeypatch.setattr(tools, "TOO_LONG", 0.0)
     assert outcome(tmp_path, lambda shop: tools.get_payment("O-1045", shop=shop)).order_id == "O-1045"
 
 
@@ -362,7 +352,7 @@ def test_late_answer_of_a_refund_leaves_one_refund(tmp_path):
 
 
 def test_late_answer_reaches_whoever_waits(tmp_path, monkeypatch):
-    monkeypatch.setattr(tools, "SLOW_WRITE", 0.0)
+    monkeypatch.setattr(tools, "TOO_LONG", 0.0)
     assert outcome(tmp_path, lambda shop: refund(shop, "k1", "O-1047", 2750)).cents == 2750
 
 
@@ -398,15 +388,20 @@ def test_half_an_order_says_so_and_knows_no_amounts(tmp_path):
 # ---------------------------------------------------------------------------------------- the contract
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def agent():
-    """The contract's YAML, with its names resolved by hand."""
+    return FOLDER.agent
+
+
+def test_folder_has_what_a_runner_needs():
+    assert FOLDER.resources is tools.resources
+    assert FOLDER.standin is standin.standin
+
+
+def test_contract_is_plain_yaml_and_says_little_that_is_not_needed():
     data = YAML(typ="safe").load((DESK / "contract.yaml").read_text(encoding="utf-8"))
-    by_name = {tool.name: tool for tool in tools.TOOLS}
-    grants = {by_name[name]: terms or {} for name, terms in data.pop("tools").items()}
-    data |= {name: getattr(tools, data[name]) for name in ("takes", "gives")}
-    data["instructions"] = (DESK / data["instructions"]).read_text(encoding="utf-8")
-    return Agent(tools=grants, **data)
+    assert (data["takes"], data["gives"], data["instructions"]) == ("RefundRequest", "Decision", "instructions.md")
+    assert FOLDER.agent.contract.instructions == (DESK / "instructions.md").read_text(encoding="utf-8")
 
 
 def test_contract_binds_and_lint_finds_no_errors(agent):
@@ -563,7 +558,7 @@ def request(line, *segments, step=1):
 
 def answers(line, *segments, step=1):
     """(calls as (tool, arguments), text) of the stand-in's next answer."""
-    answer = asyncio.run(standin.model().answer(request(line, *segments, step=step)))
+    answer = asyncio.run(standin.standin.answer(request(line, *segments, step=step)))
     return [(want.tool, json.loads(want.args)) for want in answer.calls], answer.text
 
 
@@ -689,7 +684,7 @@ def test_stand_in_talks_once_instead_of_acting(facts):
 @pytest.mark.parametrize(("key", "finish"), [("mail:0056", "calls"), ("mail:0061", "length")])
 def test_stand_in_breaks_its_arguments(facts, key, finish):
     play = after_reading(key, facts)
-    answer = asyncio.run(standin.model().answer(request(play.line, *play.segments, step=2)))
+    answer = asyncio.run(standin.standin.answer(request(play.line, *play.segments, step=2)))
     assert answer.finish == finish
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         json.loads(answer.calls[0].args)
@@ -789,7 +784,7 @@ def test_stand_in_declines_where_a_customer_has_no_order_and_names_none():
 
 
 def test_stand_in_is_overloaded_once_in_one_ticket():
-    assert isinstance(standin.model(), Script)
+    assert isinstance(standin.standin, Script)
     fails = [key for key in REQUESTS if len(standin.turns(json.dumps(REQUESTS[key]["input"]))) > standin.STEPS]
     assert fails == sorted(standin.OVERLOADED)
 
@@ -819,9 +814,11 @@ def ending(result, state):
     return f"waits: {asked.about}" + (f" to the {asked.role}" if asked.role else "")
 
 
-async def served(runner, agent, line):
+async def served(runner, line):
     """(run, how it ended) of one request, with what its customer says later."""
-    run = await runner.start(agent, line["input"], key=line["key"], by=line["by"], on_behalf_of=line["on_behalf_of"])
+    run = await runner.start(
+        FOLDER.agent, line["input"], key=line["key"], by=line["by"], on_behalf_of=line["on_behalf_of"]
+    )
     result = await run.result()
     for later in line.get("then", []):
         assert isinstance(result, Waiting)
@@ -831,18 +828,18 @@ async def served(runner, agent, line):
 
 
 @pytest.fixture(scope="module")
-def desk(agent, tmp_path_factory):
+def desk(tmp_path_factory):
     """(what became of each line, in order; the shop afterwards) of a day at the desk, everybody at once."""
     path = tmp_path_factory.mktemp("desk")
 
     async def day():
         settings = {"shop": str(path / "shop.db")}
         opening = Runner.open(
-            f"sqlite:///{path}/journal.db", resources=tools.resources, settings=settings, model=standin.model()
+            f"sqlite:///{path}/journal.db", resources=tools.resources, settings=settings, model=standin.standin
         )
         async with opening as runner:
-            early = await asyncio.gather(*(served(runner, agent, line) for line in LINES[:-1]))
-            return [*early, await served(runner, agent, LINES[-1])]
+            early = await asyncio.gather(*(served(runner, line) for line in LINES[:-1]))
+            return [*early, await served(runner, LINES[-1])]
 
     return list(zip(LINES, asyncio.run(day()), strict=True)), path
 
@@ -868,6 +865,78 @@ def test_money_that_left_the_shop_is_what_the_decisions_say(desk):
     in_doubt = 2150  # mail:0049 paid, and waits because nobody knows of its message
     assert paid == sum(int(end.split()[1]) for end in ends if end.startswith("done")) + in_doubt
     assert set(most) == {(1,)}
+
+
+def decided(path, key, decide):
+    """What a run comes to once a person did `decide(runner, run name, question)`."""
+
+    async def day():
+        settings = {"shop": str(path / "shop.db")}
+        async with Runner.open(
+            "memory:", resources=tools.resources, settings=settings, model=standin.standin
+        ) as runner:
+            line = REQUESTS[key]
+            run = await runner.start(FOLDER.agent, line["input"], by=line["by"], on_behalf_of=line["on_behalf_of"])
+            await run.result()
+            [question] = (await run.state()).questions
+            await decide(runner, run.name, question)
+            return await run.result()
+
+    return asyncio.run(day())
+
+
+def test_reviewer_may_say_yes_to_less_and_the_decision_says_so(tmp_path):
+    result = decided(
+        tmp_path, "mail:0018", lambda runner, run, question: runner.amend(run, question, {"cents": 4000}, by="alice")
+    )
+    assert isinstance(result, Done)
+    assert (result.output.refunded_cents, paid_back(tmp_path, "O-1018")) == (4000, [4000])
+    assert "40.00" in result.output.sentence
+
+
+def test_reviewer_may_approve_what_was_asked_for(tmp_path):
+    result = decided(
+        tmp_path, "mail:0017", lambda runner, run, question: runner.answer(run, question, "approve", by="alice")
+    )
+    assert isinstance(result, Done)
+    assert paid_back(tmp_path, "O-1017") == [18900]
+
+
+def test_reviewer_may_say_no_and_the_customer_is_told(tmp_path):
+    result = decided(
+        tmp_path, "mail:0020", lambda runner, run, question: runner.answer(run, question, "deny", by="alice")
+    )
+    assert isinstance(result, Done)
+    assert (result.output.verdict, paid_back(tmp_path, "O-1020")) == ("not_refunded", [])
+
+
+def test_message_in_doubt_is_settled_by_a_person_and_not_sent_again(tmp_path):
+    async def settle(runner, run, question):
+        call = (await runner.state(run)).questions[question].asked.call
+        sent = {"message_id": 1, "customer_id": "c:031"}
+        await runner.settle(run, call, "happened", by="alice", result=sent)
+
+    async def sent(shop):
+        return shop.number("SELECT count(*) FROM messages")
+
+    result = decided(tmp_path, "mail:0049", settle)
+    assert isinstance(result, Done)
+    assert (result.output.refunded_cents, at_the_desk(tmp_path, sent)) == (2150, 1)
+
+
+def test_simulated_day_moves_no_money(tmp_path):
+    settings = {"shop": str(tmp_path / "shop.db")}
+
+    async def day():
+        opening = Runner.open(
+            "memory:", resources=tools.resources, settings=settings, model=standin.standin, mode="simulate"
+        )
+        async with opening as runner:
+            return await (await runner.start(FOLDER.agent, REQUESTS["mail:0001"]["input"])).result()
+
+    result = asyncio.run(day())
+    assert isinstance(result, Done)
+    assert (result.output.refunded_cents, paid_back(tmp_path, "O-1001")) == (998, [])
 
 
 def test_nobody_but_the_customers_who_wrote_got_a_message(desk):

@@ -1,6 +1,6 @@
 """A process that appends until it is killed, and says what was acknowledged.
 
-    python appender.py PATH NAME        prints `run seq digest` for every batch, after its answer
+python appender.py PATH NAME        prints `run seq digest` for every batch, after its answer
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import multiprocessing
 import shutil
 import sqlite3
@@ -19,7 +20,7 @@ from holdfast.errors import (
 )
 from holdfast.journal import sqlite_file
 from holdfast.journal.sqlite import SqliteJournal
-from holdfast.testing.journal_contract import a_batch
+from holdfast.testing.journal_contract import a_batch, until
 
 
 def open_and_close(path: Path, **options: object) -> None:
@@ -149,7 +150,7 @@ def test_a_copy_made_by_sqlite_is_put_in_write_ahead_mode(written: Path, tmp_pat
 
 
 def test_a_folder_in_the_place_of_the_file_or_of_a_folder(tmp_path: Path):
-    with pytest.raises(JournalError, match="could not be used|cannot be opened"):
+    with pytest.raises(JournalError, match=r"could not be used|cannot be opened"):
         open_and_close(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match="cannot be opened"):
@@ -232,9 +233,7 @@ def test_a_journal_in_use_can_be_looked_at_and_not_written_through(tmp_path: Pat
                 await act()
         with pytest.raises(JournalReadOnly):
             looking.enlist("w")
-        async with asyncio.timeout(10):
-            while heads != {"r": 2}:
-                await asyncio.sleep(0.002)
+        await until(lambda: heads == {"r": 2})
         await looking.close()
         await journal.close()
 
@@ -258,7 +257,55 @@ def test_a_file_system_without_shared_memory_is_refused(tmp_path: Path, monkeypa
         open_and_close(tmp_path / "journal.db")
 
 
+def test_a_lock_while_the_mode_is_set_is_waited_for(tmp_path: Path, faulty, monkeypatch: pytest.MonkeyPatch):
+    connect = sqlite_file.connect
+    faulty.fail("before", "PRAGMA journal_mode", "SQLITE_BUSY", times=2)
+    monkeypatch.setattr(sqlite_file, "connect", lambda path, **given: connect(path, **given, kind=faulty))
+    open_and_close(tmp_path / "journal.db")
+
+
+def test_a_connection_that_cannot_be_tuned_is_given_back(tmp_path: Path, faulty):
+    faulty.fail("before", "PRAGMA secure_delete", "SQLITE_IOERR_READ")
+    with pytest.raises(JournalError, match="SQLITE_IOERR_READ"):
+        open_and_close(tmp_path / "journal.db", connection=faulty)
+    assert not (tmp_path / "journal.db-wal").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("SQLITE_BUSY", JournalLocked), ("SQLITE_PROTOCOL", JournalLocked), ("SQLITE_CORRUPT", JournalDamaged),
+        ("SQLITE_FULL", JournalFull), ("SQLITE_READONLY", JournalReadOnly), ("SQLITE_CANTOPEN", JournalError),
+        ("SQLITE_IOERR_READ", JournalError), ("SQLITE_IOERR_SHMSIZE", JournalError), ("SQLITE_NOMEM", JournalError),
+    ],
+)  # fmt: skip
+def test_every_error_says_what_where_and_what_to_do(tmp_path: Path, sqlite_error, name: str, kind: type):
+    error = sqlite_file.explain(sqlite_error(name), tmp_path / "journal.db")
+    assert type(error) is kind
+    assert str(tmp_path / "journal.db") in error.what
+    assert error.hint
+
+
+def test_a_disk_without_room_for_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_args: object, **_given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(JournalFull, match="no room left"):
+        open_and_close(tmp_path / "sub" / "journal.db")
+
+
+def test_whoever_comes_second_finds_the_tables_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "journal.db"
+    open_and_close(path)
+    blank = sqlite_file._is_blank
+    looks = iter([True])
+    monkeypatch.setattr(sqlite_file, "_is_blank", lambda db: next(looks, None) or blank(db))
+    open_and_close(path)
+    assert next(looks, None) is None
+
+
 def test_an_old_sqlite_is_a_setting_that_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 0))
-    with pytest.raises(SettingsError, match="3.33 or newer"):
+    with pytest.raises(SettingsError, match=r"3\.33 or newer"):
         open_and_close(tmp_path / "journal.db")

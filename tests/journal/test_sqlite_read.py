@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import JournalDamaged, JournalError
+from holdfast.journal.port import Where
 from holdfast.journal.sqlite import SqliteJournal
 from holdfast.testing.journal_contract import a_batch
 
@@ -33,6 +34,9 @@ def test_what_the_disk_has_against_a_read_is_said(tmp_path: Path, faulty):
             await journal.read("r")
         with pytest.raises(JournalError, match="SQLITE_IOERR_READ"):
             journal.watermark()
+        journal._reader._slow = journal._reader._quick
+        with pytest.raises(JournalError, match="SQLITE_IOERR_READ"):
+            await journal.find(Where())
         await journal.close()
 
     asyncio.run(story())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,68 @@ def test_a_disk_that_fails_under_a_flush_ends_the_writing_too(path: Path, faulty
     run(story, path, connection=faulty, flush_after=60)
 
 
+def test_a_checkpoint_that_found_no_room_is_made_later(path: Path, faulty, monkeypatch):
+    monkeypatch.setattr("holdfast.journal.sqlite_writer.CHECKPOINT_PAGES", 1)
+    faulty.fail("before", "PRAGMA wal_checkpoint", "SQLITE_FULL", times=2)
+
+    async def story(journal: SqliteJournal) -> None:
+        for seq in range(5):
+            assert await journal.append(a_batch("r", seq, durable=True)) == Committed(seq + 1)
+        await journal.close()
+
+    run(story, path, connection=faulty)
+
+
+def test_a_scrub_that_failed_is_made_again_unless_it_was_the_disk(path: Path, faulty, monkeypatch):
+    monkeypatch.setattr("holdfast.journal.sqlite_writer.RETRY_AFTER", 0.01)
+
+    async def story(journal: SqliteJournal) -> None:
+        faulty.fail("before", "PRAGMA wal_checkpoint(TRUNCATE)", "SQLITE_BUSY", times=1)
+        await journal.append(a_batch("r", blobs=(("b", b"phone"),)))
+        await journal.append(a_batch("r", 1, erase=("b",), durable=True))
+        await until(lambda: Path(f"{path}-wal").stat().st_size == 0)
+        faulty.fail("before", "PRAGMA wal_checkpoint(TRUNCATE)", "SQLITE_IOERR_FSYNC", times=1)
+        await journal.append(a_batch("r", 2, forget="r", durable=True))
+        with pytest.raises(JournalError, match="the disk failed"):
+            await journal.close()
+
+    run(story, path, connection=faulty)
+
+
+def test_what_waits_behind_a_failed_sync_fails_too(path: Path, faulty):
+    faulty.fail("before", "COMMIT", "SQLITE_IOERR_FSYNC", times=1)
+
+    async def story(journal: SqliteJournal) -> None:
+        asked = [journal.append(a_batch("r", erase=("b",))), journal.recovered(), journal.append(a_batch("s"))]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert ["the disk failed" in str(answer) for answer in answers] == [True] * 3
+        assert journal.epoch() == 1
+        with pytest.raises(JournalError):
+            await journal.close()
+
+    run(story, path, connection=faulty)
+
+
+def test_a_mistake_of_ours_in_the_thread_leaves_nobody_waiting(path: Path, monkeypatch):
+    hooked = []
+    monkeypatch.setattr(threading, "excepthook", hooked.append)
+
+    async def story(journal: SqliteJournal) -> None:
+        all_asked = threading.Event()
+        monkeypatch.setattr(journal._writer, "_serve", lambda _asked: 1 // (not all_asked.wait(10)))
+        asked = [journal.append(a_batch("r")), journal.recovered(), journal.append(a_batch("s"))]
+        all_asked.set()
+        for answer in await asyncio.gather(*asked, return_exceptions=True):
+            assert isinstance(answer, Bug)
+        await until(lambda: bool(hooked))
+        with pytest.raises(Bug, match="ended by mistake"):
+            await journal.append(a_batch("s"))
+        with pytest.raises(Bug):
+            await journal.close()
+
+    run(story, path)
+
+
 def test_a_rollback_that_fails_ends_the_writing_too(path: Path, faulty, sqlite_error):
     def before(sql: str) -> sqlite3.Error | None:
         return sqlite_error("SQLITE_FULL") if sql in {"COMMIT", "ROLLBACK"} else None
@@ -172,9 +235,7 @@ def test_a_lock_that_is_not_let_go_fails_what_waited_and_loses_nothing(path: Pat
         await journal.append(a_batch("r"))
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        answers = await asyncio.gather(
-            *[journal.append(a_batch(f"r{n}")) for n in range(20)], return_exceptions=True
-        )
+        answers = await asyncio.gather(*[journal.append(a_batch(f"r{n}")) for n in range(20)], return_exceptions=True)
         assert {type(answer) for answer in answers} == {JournalLocked}
         with pytest.raises(JournalLocked, match=r"nothing was written"):
             await journal.recovered()
@@ -219,15 +280,22 @@ def test_a_flush_that_met_a_lock_is_tried_again(path: Path, monkeypatch: pytest.
     run(story, path, lock_wait=0.05, flush_after=0.01)
 
 
+async def _until_full(journal: SqliteJournal) -> int:
+    """Append until there is no room; the head then."""
+    for seq in range(0, 1000, 2):
+        try:
+            await journal.append(a_batch("r", seq, 2, text="x" * 4000, durable=True))
+        except JournalFull:
+            return seq
+    pytest.fail("the disk was never full")
+
+
 def test_a_full_disk_refuses_what_is_new_and_keeps_what_was_acknowledged(disk):
     path = disk.folder / "journal.db"
 
     async def story(journal: SqliteJournal) -> None:
-        seq = 0
         disk.fill(leave=200_000)
-        with pytest.raises(JournalFull, match="make room, then go on"):
-            for seq in range(0, 1000, 2):  # noqa: B007  where it ends is what counts
-                await journal.append(a_batch("r", seq, 2, text="x" * 4000, durable=True))
+        seq = await _until_full(journal)
         assert seq > 0
         assert len(await journal.read("r")) == seq
         disk.free()

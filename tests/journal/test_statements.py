@@ -7,8 +7,9 @@ import pytest
 from holdfast.journal.statements import load
 
 FIND = {
-    "status": "waiting", "outcome": None, "agent": "a", "key": "", "waits_for": "w", "attention": None, "questions": None,
-    "parent": "p", "opened": 9, "name": "r", "limit": 1, "run": "r", "after": 0, "now": 0, "ref": "b", "tree": "t",
+    "status": "waiting", "outcome": None, "agent": "a", "key": "", "waits_for": "w", "attention": None,
+    "questions": None, "parent": "p", "opened": 9, "name": "r", "limit": 1, "run": "r", "after": 0, "now": 0,
+    "ref": "b", "tree": "t",
 }  # fmt: skip
 
 

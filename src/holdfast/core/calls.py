@@ -364,7 +364,7 @@ def _again(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
     """After an attempt that did nothing: again, or give up as the contract says."""
     tool: Tool[..., object] | None = bound.tools.get(call.tool)
     retry = tool.retry if tool is not None else NEVER
-    if call.error == "lost":
+    if call.error in ("lost", "ended"):
         return _restart(bound, state, moment, call)
     if call.error not in TRANSIENT:
         return [refuse(call.seq, call.error, call.message or "it failed", call.version)]

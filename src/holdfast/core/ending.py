@@ -62,7 +62,9 @@ def _model_gave_up(bound: Bound, state: State) -> Ending | None:
     retried_out = asking.failures > bound.contract.limits.retries
     final = asking.error in ("auth", "rejected", "filter", "quota", "not_found") or retried_out
     if final and not [model for model in bound.contract.models if model not in (*asking.tried, asking.model)]:
-        return Ending("failed", f"no model answered: {asking.model} gave {asking.error}", "model")
+        return Ending(
+            "failed", f"no model answered: {asking.model} gave {asking.error} ({asking.message[:300]})", "model"
+        )
     return None
 
 

@@ -190,7 +190,7 @@ def _reread(state: State, entry: Entry, call: CallState) -> Changes:
 def failed(state: State, entry: Entry, event: CallFailed) -> Changes:
     call = _running(state, entry, event.call, event.attempt)
     status = move(state.run, entry.seq, call.status, f"CallFailed {event.fate}")
-    lost = event.error == "lost"
+    lost = event.error in ("lost", "ended")
     after = replace(
         call, status=status, error=event.error, message=event.message, failures=call.failures + (not lost), failed_at=entry.at,
         retry_at=event.retry_at, ended=event.ended and call.ended, unknown=call.unknown or event.fate == "unknown", looked="",

@@ -249,15 +249,20 @@ def refusal(rules: Sequence[Fired], verb: str = "refused") -> str:
     return f"{verb}: " + ("; ".join(dict.fromkeys(reasons)) or "the contract does not allow it")
 
 
+def _file_weight(file: Attached) -> int:
+    """An image costs a bounded number of tokens; of anything else no more tokens are made than it has characters."""
+    return IMAGE_TOKENS if file.media.startswith("image/") else max(len(file.data), IMAGE_TOKENS)
+
+
+IMAGE_TOKENS: Final = 3_000
+"""More than the providers known here charge for one image."""
+
+
 def weight(segment: Segment) -> int:
     """Bytes of a segment's text: no tokenizer makes more tokens than that."""
     match segment:
         case Told(text=text, attached=files):
-            return (
-                len(text.encode())
-                + sum(len(file.data) if file.media.startswith("text/") else 3_000 for file in files)
-                + 16
-            )
+            return len(text.encode()) + sum(_file_weight(file) for file in files) + 16
         case Answered(text=text, calls=calls, payload=payload):
             kept = len(codec.canonical(payload)) if payload is not None else 0
             return len(text.encode()) + sum(len(call.args.encode()) + len(call.tool) + 32 for call in calls) + kept + 16

@@ -21,7 +21,7 @@ from holdfast.events import Json
 
 SHORTEST = 4
 _TOKEN = re.compile(r"[\w@.+:/%#-]{4,}")
-_NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w])")
+_NUMBER = re.compile(r"(?<![\w.-])-?\d[\d,]*(?:\.\d+)?(?![\w])")
 
 
 class _Seen:
@@ -78,7 +78,7 @@ def origin(value: Json, sources: Log[Source]) -> str:
     number = _number(text) if not isinstance(value, str) or _NUMBER.fullmatch(text) else None
     if len(text) < SHORTEST and number is None:
         return "model"
-    places = _places(text, number, sources)
+    places = list(_places(text, number, sources))
     trusted = next((sources[at].name for at in places if sources[at].trusted), "")
     return trusted or next((sources[at].name for at in places), "model")
 

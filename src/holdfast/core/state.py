@@ -79,6 +79,7 @@ MOVES: Final[dict[tuple[Status, str], Status]] = {
     ("unsure", "CallLookedUp cannot_tell"): "unsure",
     ("unsure", "CallLookedUp pending"): "unsure",
     ("unsure", "CallJudged refuse"): "answered",
+    ("unsure", "CallJudged review"): "held",
     ("unsure", "CallReturnedLate"): "answered",
     ("unsure", "CallReturnedLate unknown"): "unsure",
     ("unsure", "CallReturnedLate not_done"): "unsure",
@@ -96,7 +97,7 @@ MOVES: Final[dict[tuple[Status, str], Status]] = {
     ("doubt", "CallSettled stop"): "answered",
 }
 """(status, entry) → status. `CallSettled retry` is a `did_not` about a keyed call: it starts again under the same key.
-`CallJudged refuse` out of `unsure` is for reads, and for writes that were looked up and are surely absent: a write of unknown
+`CallJudged refuse` and `review` out of `unsure` are for reads, and `refuse` for writes that were looked up and are surely absent: a write of unknown
 outcome is never merely given up."""
 
 QUIET: Final = frozenset(
@@ -222,6 +223,7 @@ class Asking(Struct, frozen=True):
     rolling: str
     status: Literal["running", "failed", "answered"] = "running"
     error: str = ""
+    message: str = ""
     retry_at: int = 0
     failed_at: int = 0
     failures: int = 0

@@ -15,8 +15,8 @@ _SQLITE = "sqlite:///"
 def open_journal(url: str, *, readonly: bool = False, clock: Callable[[], int] | None = None) -> Journal:
     """Open the journal at `url`: `memory:`, `sqlite:///relative/path.db` or `sqlite:////absolute/path.db`.
 
-    A file that is not there is made, with its folder, unless `readonly`. Raises SettingsError for any other URL, and the
-    JournalError that fits where the file cannot be used.
+    A file that is not there is made, with its folder, unless `readonly`. Raises SettingsError for any other URL, and
+    the JournalError that fits where the file cannot be used.
     """
     if url == "memory:":
         return MemoryJournal(clock=clock)

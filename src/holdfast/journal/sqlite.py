@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from holdfast.errors import JournalReadOnly
@@ -56,9 +57,12 @@ class SqliteJournal:
         self._clock = clock or (lambda: time.time_ns() // 1000)
         prepare(self._path, readonly=readonly, wait=lock_wait)
         try:
-            writing = connect(self._path, readonly=readonly, wait=lock_wait, kind=connection)
-            tune(writing, readonly=readonly)
-            self._reader = Reader(self._path, wait=lock_wait)
+            with ExitStack() as undo:
+                writing = connect(self._path, readonly=readonly, wait=lock_wait, kind=connection)
+                undo.callback(writing.close)
+                tune(writing, readonly=readonly)
+                self._reader = Reader(self._path, wait=lock_wait)
+                undo.pop_all()
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
         self._writer = Writer(writing, self._path, lock_wait=lock_wait, flush_after=flush_after)
@@ -67,9 +71,9 @@ class SqliteJournal:
     def append(self, batch: Append) -> Awaitable[Appended]:
         """Queue a batch; see the port.
 
-        Raises Bug for one no store may take, UsageError when the journal is closed, and once the disk has failed the
-        JournalError that says so: the process must end then. The awaitable raises the JournalError that kept the batch
-        from being written.
+        Raises Bug for one no store may take, JournalReadOnly, and UsageError when the journal is closed. The awaitable
+        raises the JournalError that kept the batch from being written; once the disk has failed it always does, and
+        the process must end.
         """
         check(batch)
         self._must_write()
@@ -152,12 +156,8 @@ class SqliteJournal:
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Be told of commits, and once more of those that became durable later; also of other processes' commits."""
         durable, last = self._reader.extent()
-        first = not self._writer.listeners
-        stop = self._writer.listeners.add(listener)
-        # From a position read before this returns: whoever now reads misses nothing (SEMANTICS D7). The first listener
-        # is told of soft lines too, so that there is somebody to tell when they become durable.
-        self._writer.listen(durable if first else last, first=first)
-        return stop
+        # From a position read before this returns: whoever now reads misses nothing (SEMANTICS D7).
+        return self._writer.listen(listener, durable=durable, last=last)
 
     async def close(self) -> None:
         """Finish what is queued, make it durable, and let go of the file and of the workers' locks.

@@ -106,6 +106,10 @@ def prepare(path: Path, *, readonly: bool, wait: float) -> None:
                 if _is_blank(db):
                     _create(db)
             _check(db, path)
+            if not readonly:
+                # A log left by a process whose disk failed may be in the system's memory only, and count as synced:
+                # bringing it into the file writes it anew. Others at work keep what they need of it.
+                db.execute(load("write")["checkpoint"]).fetchone()
         finally:
             db.close()
         if new:
@@ -235,7 +239,7 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> JournalError:
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return JournalDamaged(
                 f"the journal {path} is damaged: {error}",
-                hint="keep a copy of the file; run `holdfast verify`; restore a backup, then `holdfast journal recovered`",
+                hint="keep a copy, run `holdfast verify`, restore a backup, then `holdfast journal recovered`",
             )
         case sqlite3.SQLITE_FULL:
             return _full(path)
@@ -245,6 +249,10 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> JournalError:
             return JournalReadOnly(
                 f"the journal {path} cannot be opened where nothing may be written: it was not closed properly",
                 hint="copy it, with the -wal file beside it, to a folder that can be written, and open the copy",
+            )
+        case sqlite3.SQLITE_CANTOPEN:
+            return JournalError(
+                f"the journal {path} cannot be opened", hint="see that this user may read the file and enter its folder"
             )
         case sqlite3.SQLITE_IOERR if "_SHM" in name and _no_room(path):
             return _full(path)
@@ -263,7 +271,9 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> JournalError:
                 f"the journal {path} lacks what a journal holds: {error}",
                 hint="restore it from a backup, then `holdfast journal recovered`",
             )
-    return JournalError(f"the journal {path} could not be used: {error} ({name})", hint="see the error's name at sqlite.org")
+    return JournalError(
+        f"the journal {path} could not be used: {error} ({name})", hint="look the name up at sqlite.org"
+    )
 
 
 def _explain_system(error: OSError, path: Path) -> JournalError:

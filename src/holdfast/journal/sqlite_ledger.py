@@ -178,12 +178,7 @@ class Ledger:
         change = self._changes.get(run)
         if change is None:
             before = self._heads.get(run) or self._look_up(run)
-            if before is None:
-                # Taken for good only by a batch that fits; until then the next new run may have it.
-                change = _Change(self._last_id + 1, None)
-            else:
-                change = _Change(before.id, before)
-            self._changes[run] = change
+            change = self._changes[run] = _Change(0 if before is None else before.id, before)
         return change
 
     def _look_up(self, run: str) -> _Head | None:
@@ -202,7 +197,7 @@ class Ledger:
             if owner is not None and owner != batch.run:
                 return KeyTaken(owner)
             self._keys[key] = batch.run
-        if change.seq == 0:
+        if change.seq == 0:  # a new run, and the first of its batches that fits
             self._last_id += 1
             change.id = self._last_id
         return None

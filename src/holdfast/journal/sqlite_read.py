@@ -1,8 +1,8 @@
 """Reading a journal file, beside whoever writes it.
 
 A small read is made at once, in the event loop's thread: it takes some ten microseconds, and handing it to another
-thread would cost five to ten times that. Two things go to a thread: what is long (more than a page of lines, a search,
-a big body), and what would have to wait for a lock, which the loop's own connection never does.
+thread would cost ten times that or more (130 µs). Two things go to a thread: what is long (more than a page of lines,
+a search, a big body), and what would have to wait for a lock, which the loop's own connection never does.
 """
 
 from __future__ import annotations

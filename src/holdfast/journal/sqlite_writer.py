@@ -34,8 +34,9 @@ from holdfast.errors import (
     UsageError,
 )
 from holdfast.journal.checks import again
+from holdfast.journal.delivery import Answer, Future, deliver
 from holdfast.journal.listeners import Listeners
-from holdfast.journal.port import Append, Appended, Committed
+from holdfast.journal.port import Append, Appended, Committed, Listener
 from holdfast.journal.sqlite_file import explain, is_disk_error
 from holdfast.journal.sqlite_ledger import Ledger
 from holdfast.journal.sqlite_news import News
@@ -50,10 +51,6 @@ CHECKPOINT_PAGES: Final = 4_000
 """About so many pages of the write-ahead log are written before it is brought into the file: 16 MB."""
 
 T = TypeVar("T")
-_Future: TypeAlias = "asyncio.Future[object]"
-_Answer: TypeAlias = object
-"""What somebody waits for, or the HoldfastError to raise there instead."""
-
 _NOT_ONE_BATCHES_FAULT: Final = (JournalLocked, JournalFull, JournalNewer, JournalReadOnly)
 
 
@@ -61,14 +58,14 @@ class _Batch(NamedTuple):
     """A batch and who waits for its answer."""
 
     batch: Append
-    future: _Future
+    future: Future
 
 
 class _Task(NamedTuple):
     """Something else to be done in a synced transaction of its own."""
 
     work: Callable[[Ledger], object]
-    future: _Future
+    future: Future
 
 
 class _Call(NamedTuple):
@@ -97,10 +94,12 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._closed = False
-        self._broken: JournalError | None = None
+        self._broken: HoldfastError | None = None
         # What follows is the thread's own.
         self._ledger = Ledger(db, path, lock_wait=lock_wait)
         self._news = News(self._ledger, self.listeners)
+        self._hand: list[_Queued | None] = []
+        """Taken from the queue, and perhaps not answered yet."""
         self._flush_at: float | None = None
         self._scrub_at: float | None = None
         self._pages = 0
@@ -108,25 +107,40 @@ class Writer:
     # ------------------------------------------------------------------------------- called from event loops
 
     def append(self, batch: Append) -> Awaitable[Appended]:
-        """Queue a batch. Raises the JournalError of a broken journal, UsageError when it is closed."""
+        """Queue a batch. Raises UsageError when the journal is closed; the awaitable raises why it was not written."""
         future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
-        self._put(_Batch(batch, cast(_Future, future)), batch.run)
+        self._ask(_Batch(batch, cast("Future", future)), batch.run)
         return future
 
     def do(self, work: Callable[[Ledger], T]) -> Awaitable[T]:
         """Queue something that is to be done in a synced transaction of its own."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._put(_Task(work, cast(_Future, future)))
+        self._ask(_Task(work, cast("Future", future)))
         return future
+
+    def _ask(self, item: _Batch | _Task, run: str = "") -> None:
+        if self._closed:
+            raise UsageError("the journal is closed", run=run)
+        if self._broken is None:
+            self._put(item)
+        else:
+            # By the same way as from the thread: whoever appends several at once is to hear of each.
+            item.future.set_exception(again(self._broken, run))
 
     def flush_soon(self) -> None:
         """See to it that what other processes committed, and may have died over, becomes durable."""
-        if not self._closed and self._broken is None:
-            self._put(_Call(self._soften))
+        self._put(_Call(self._soften))
 
-    def listen(self, since: int, *, first: bool) -> None:
-        """Look for commits of other processes from position `since` on, as long as there are listeners."""
+    def listen(self, listener: Listener, *, durable: int, last: int) -> Callable[[], None]:
+        """Tell `listener` of commits, of other processes' too, after the positions that it may have read by itself.
+
+        The first one is told of soft lines once more, so that somebody is told when these become durable.
+        """
+        first = not self.listeners
+        stop = self.listeners.add(listener)
+        since = durable if first else last
         self._put(_Call(lambda: self._news.since(since, first=first)))
+        return stop
 
     def stop(self) -> None:
         """Finish what is queued and end the thread. Blocks. Raises the JournalError that kept it from being synced."""
@@ -139,33 +153,45 @@ class Writer:
         if self._broken is not None:
             raise again(self._broken)
 
-    def _put(self, item: _Queued, run: str = "") -> None:
-        if self._closed:
-            raise UsageError("the journal is closed", run=run)
-        if self._broken is not None:
-            raise again(self._broken, run)
+    def _put(self, item: _Queued) -> None:
         self._queue.put(item)
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    # A daemon: a process that ends without closing must not hang; it loses no more than a killed one.
-                    self._thread = threading.Thread(target=self._run, name="holdfast-journal", daemon=True)
-                    self._thread.start()
+        with self._starting:
+            if self._thread is None:
+                # A daemon: a process that ends without closing must not hang; it loses no more than a killed one.
+                self._thread = threading.Thread(target=self._run, name="holdfast-journal", daemon=True)
+                self._thread.start()
 
     # ------------------------------------------------------------------------------- the thread
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            # Reached by our own mistake too: whoever waits must not wait for ever.
+            self._broken = self._broken or (None if self._closed else Bug("the journal's thread ended by mistake"))
+            while not self._queue.empty():
+                self._hand.append(self._queue.get_nowait())
+            left = [item.future for item in self._hand if isinstance(item, _Batch | _Task)]
+            self._post([(future, self._broken or UsageError("the journal is closed")) for future in left], {})
+
+    def _work(self) -> None:
         other: _Queued | None = None
         while not isinstance(other, _Stop):
             batches, other = self._take()
+            self._hand = [*batches, other]
             if batches:
                 self._serve(batches)
             if isinstance(other, _Task):
                 self._serve_task(other)
             elif isinstance(other, _Call):
                 other.call()
+            self._hand = []
             self._tend()
-        self._finish()
+        if self._flush_at is not None:
+            self._broken = self._flush() or self._broken
+        if self._scrub_at is not None:
+            self._scrub()
+        self._checkpoint(at=1)
 
     def _take(self) -> tuple[list[_Batch], _Queued | None]:
         """Wait for batches and take all that are there, up to the first thing that is something else."""
@@ -199,35 +225,8 @@ class Writer:
     def _is_due(self, at: float | None) -> bool:
         return at is not None and time.monotonic() >= at
 
-    def _post(self, answered: Sequence[tuple[_Future, _Answer]], heads: Mapping[str, int]) -> None:
-        """Hand over answers and news with one call into each event loop, since each call wakes it."""
-        loops: dict[asyncio.AbstractEventLoop, list[tuple[_Future, _Answer]]] = {}
-        for future, answer in answered:
-            loops.setdefault(future.get_loop(), []).append((future, answer))
-        if heads:
-            for loop in self.listeners.loops():
-                loops.setdefault(loop, [])
-        for loop, mine in loops.items():
-            try:
-                loop.call_soon_threadsafe(self._deliver, loop, mine, heads)
-            except RuntimeError:  # the loop is closed: nobody waits there any more
-                self.listeners.drop(loop)
-
-    def _deliver(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        answered: Sequence[tuple[_Future, _Answer]],
-        heads: Mapping[str, int],
-    ) -> None:
-        for future, answer in answered:
-            if future.done():
-                continue  # cancelled by whoever waited
-            if isinstance(answer, HoldfastError):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
-        if heads:
-            self.listeners.tell(loop, heads)
+    def _post(self, answered: Sequence[tuple[Future, Answer]], heads: Mapping[str, int]) -> None:
+        deliver(answered, self.listeners, heads)
 
     # ------------------------------------------------------------------------------- groups
 
@@ -237,24 +236,29 @@ class Writer:
         self._post([(one.future, answer) for one, answer in zip(asked, answers, strict=True)], news)
         self._checkpoint(at=CHECKPOINT_PAGES)
 
-    def _attempt(self, batches: Sequence[Append], news: dict[str, int]) -> list[_Answer]:
+    def _attempt(self, batches: Sequence[Append], news: dict[str, int]) -> list[Answer]:
         """Answer every batch: in one transaction or, where one of them spoils it for all, in one each."""
-        if self._broken is None:
-            try:
-                return self._commit(batches, news)
-            except Exception as error:  # noqa: BLE001  the one boundary: only here can those who wait be told
-                failure = self._failed(error)
-            if len(batches) > 1 and not isinstance(failure, _NOT_ONE_BATCHES_FAULT):
-                return [self._attempt([batch], news)[0] for batch in batches]
-        else:
-            failure = self._broken
-        return [again(failure, batch.run) for batch in batches]
+        outcome = self._guard(lambda: self._commit(batches, news))
+        if not isinstance(outcome, HoldfastError):
+            return outcome
+        if len(batches) > 1 and self._broken is None and not isinstance(outcome, _NOT_ONE_BATCHES_FAULT):
+            return [self._attempt([batch], news)[0] for batch in batches]
+        return [again(outcome, batch.run) for batch in batches]
 
-    def _commit(self, batches: Sequence[Append], news: dict[str, int]) -> list[_Answer]:
+    def _guard(self, work: Callable[[], T]) -> T | HoldfastError:
+        """Do something in a transaction; what it gives, or what went wrong instead."""
+        if self._broken is not None:
+            return self._broken
+        try:
+            return work()
+        except Exception as error:  # noqa: BLE001  the one boundary: only from here can those who wait be told
+            return self._failed(error)
+
+    def _commit(self, batches: Sequence[Append], news: dict[str, int]) -> list[Answer]:
         ledger = self._ledger
         full = any(batch.durable for batch in batches) or self._is_due(self._flush_at)
         ledger.begin(full=full)
-        answers: list[_Answer] = [*ledger.place(batches)]
+        answers: list[Answer] = [*ledger.place(batches)]
         heads = ledger.heads()
         if full and heads:
             ledger.mark_durable()
@@ -272,9 +276,7 @@ class Writer:
             self._scrub_at = time.monotonic()
         return answers
 
-    def _find_out(
-        self, batches: Sequence[Append], answers: list[_Answer], error: sqlite3.Error
-    ) -> list[_Answer]:
+    def _find_out(self, batches: Sequence[Append], answers: list[Answer], error: sqlite3.Error) -> list[Answer]:
         """Answer after a commit that reported an error: read what is in the file, and compare."""
         failure = self._failed(error)
         try:
@@ -311,7 +313,7 @@ class Writer:
             return self._break(error)
         return failure
 
-    def _break(self, error: sqlite3.Error) -> JournalError:
+    def _break(self, error: sqlite3.Error) -> HoldfastError:
         """Write nothing more: after an error of the disk nobody knows what it holds until it is read anew."""
         name = getattr(error, "sqlite_errorname", error)
         self._broken = JournalError(
@@ -325,25 +327,24 @@ class Writer:
     # ------------------------------------------------------------------------------- everything else
 
     def _serve_task(self, task: _Task) -> None:
-        answer: _Answer
-        try:
-            if self._broken is not None:
-                raise again(self._broken)
-            self._ledger.begin(full=True)
-            answer = task.work(self._ledger)
-            self._ledger.mark_durable()
-            self._ledger.commit()
-        except Exception as error:  # noqa: BLE001  the same boundary, for what is no batch
-            answer = again(self._failed(error))
-            self._post([(task.future, answer)], {})
+        answer = self._guard(lambda: self._carry_out(task))
+        if isinstance(answer, HoldfastError):
+            self._post([(task.future, again(answer))], {})
         else:
             self._flush_at = None
             self._post([(task.future, answer)], self._news.committed({}, durable=True))
 
+    def _carry_out(self, task: _Task) -> object:
+        self._ledger.begin(full=True)
+        answer = task.work(self._ledger)
+        self._ledger.mark_durable()
+        self._ledger.commit()
+        return answer
+
     def _soften(self) -> None:
         self._flush_at = self._flush_at or time.monotonic() + self._flush_after
 
-    def _flush(self) -> JournalError | None:
+    def _flush(self) -> HoldfastError | None:
         """Make everything durable that is committed; the error that kept it from being done, to be tried again."""
         self._flush_at = None
         if self._broken is not None:
@@ -357,7 +358,7 @@ class Writer:
         except (sqlite3.Error, JournalError) as error:
             failure = self._failed(error)
             self._flush_at = time.monotonic() + RETRY_AFTER
-            return cast(JournalError, failure)
+            return failure
         self._post([], self._news.flushed())
         return None
 
@@ -383,15 +384,3 @@ class Writer:
             done = False
         if not done:
             self._scrub_at = time.monotonic() + RETRY_AFTER
-
-    def _finish(self) -> None:
-        """Answer what came too late, make durable what was committed."""
-        while not self._queue.empty():
-            item = self._queue.get_nowait()
-            if isinstance(item, _Batch | _Task):
-                self._post([(item.future, UsageError("the journal is closed"))], {})
-        if self._flush_at is not None:
-            self._broken = self._flush() or self._broken
-        if self._scrub_at is not None:
-            self._scrub()
-        self._checkpoint(at=1)

@@ -78,7 +78,7 @@ class Workers:
     def _file(self, worker: str) -> Path:
         name = quote(worker, safe="")
         if len(name) > _NAME_MAX:
-            name = f"{name[:_NAME_MAX // 2]}-{hashlib.sha256(worker.encode()).hexdigest()}"
+            name = f"{name[: _NAME_MAX // 2]}-{hashlib.sha256(worker.encode()).hexdigest()}"
         return self._folder / f"{name}.lock"
 
     def _prune(self) -> None:

@@ -11,9 +11,9 @@ from holdfast.events import Fate, Price
 class ModelError(Exception):
     """A model gave no answer.
 
-    error: one of rate_limited, overloaded, timeout, connection, context, filter, quota, auth, not_found, rejected, server,
-    garbage. fate: whether the request surely did nothing, or may have been worked on (and billed). retry_after: seconds
-    the provider asks to wait; None where it said nothing.
+    error: one of rate_limited, overloaded, timeout, connection, context, filter, quota, auth, not_found, rejected,
+    server, garbage. fate: whether the request surely did nothing, or may have been worked on (and billed).
+    retry_after: seconds the provider asks to wait; None where it said nothing.
     """
 
     def __init__(self, error: str, message: str, *, fate: Fate = "unknown", retry_after: float | None = None) -> None:

@@ -59,6 +59,7 @@ class Driver:
         self._bound: Bound | None = None
         self.draining = False
         self._ended = False
+        self._broken: BaseException | None = None
 
     def notify(self, seq: int) -> None:
         """Somebody appended to this run."""
@@ -70,6 +71,8 @@ class Driver:
         """Drive until there is nothing to do, and say how the run stands then."""
         try:
             while True:
+                if self._broken is not None:
+                    raise self._broken
                 moment = await self._advance()
                 state = self.book.known
                 stands = outlook(state) if self._strange(state) else outlook_of(self._agreement(state), state, moment)
@@ -176,11 +179,15 @@ class Driver:
 
     async def _fly(self, request: Pending, place: tuple[str, int], attempt: Attempt) -> None:
         try:
-            fact = await self.world.performer.perform(request, attempt)
+            self._facts.append((await self.world.performer.perform(request, attempt), place[1]))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._broken = error
+            raise
         finally:
             del self._flying[place]
-        self._facts.append((fact, place[1]))
-        self._woken.set()
+            self._woken.set()
 
     def _late(self, cause: int) -> Callable[[AnyEvent], None]:
         def take(fact: AnyEvent) -> None:

@@ -78,10 +78,12 @@ class Performer:
         resources: Sequence[object] = (),
         *,
         clock: Callable[[], float] = boot_seconds,
+        watch: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._models = models
         self._resources = tuple(resources)
         self._clock = clock
+        self._watch = watch
         self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="holdfast-tool")
 
     def close(self) -> None:
@@ -95,6 +97,9 @@ class Performer:
     def clock(self) -> float:
         """Seconds, on the clock deadlines are measured by."""
         return self._clock()
+
+    def _since(self, began: int) -> int:
+        return (self._watch() - began) // 1000
 
     async def perform(self, request: Pending, attempt: Attempt) -> AnyEvent:
         """Do what was asked, once, and say what became of it."""
@@ -113,13 +118,13 @@ class Performer:
         asking = attempt.state.asking
         assert asking is not None
         request = prompt.request(attempt.bound, attempt.state)
-        began = time.monotonic_ns()
+        began = self._watch()
         left = attempt.ends - self._clock()
 
         def failed(error: str, fate: Fate, message: str, retry_after: float | None = None) -> ModelFailed:
             retry_at = attempt.now() + round(retry_after * 1e6) if retry_after is not None else 0
             return ModelFailed(
-                ask, error, fate, message[:2000], retry_at, asking.reserved if fate == "unknown" else 0, took=_since(began)
+                ask, error, fate, message[:2000], retry_at, asking.reserved if fate == "unknown" else 0, took=self._since(began)
             )  # fmt: skip
 
         if left <= 0:
@@ -135,7 +140,7 @@ class Performer:
             return failed("auth", "not_done", str(error))
         except Exception as error:  # noqa: BLE001 - the boundary: a model adapter may raise anything, and all of it is recorded
             return failed("garbage", "unknown", f"{type(error).__name__}: {error}")
-        return self._answered(ask, answer, attempt, asking.model, _since(began))
+        return self._answered(ask, answer, attempt, asking.model, self._since(began))
 
     def _answered(self, ask: int, answer: Answer, attempt: Attempt, model: str, took: int) -> ModelAnswered:
         cost = answer.cost
@@ -155,17 +160,17 @@ class Performer:
         tool = attempt.bound.tools[call.tool]
         if attempt.state.opened.mode == "simulate" and tool.effect == "write":
             return CallReturned(call.seq, call.attempt, Inline(None), complete="simulated", label=tool.label)
-        began = time.monotonic_ns()
+        began = self._watch()
         if self._clock() >= attempt.ends:
             return CallFailed(call.seq, call.attempt, "ended", "not_done", "its time was up before it began")
         try:
             task = self._begin(tool, tool.function, call, attempt)
         except (Misfit, SettingsError) as error:
-            return CallFailed(call.seq, call.attempt, "raised", "not_done", str(error), took=_since(began))
+            return CallFailed(call.seq, call.attempt, "raised", "not_done", str(error), took=self._since(began))
         done, _ = await asyncio.wait({task}, timeout=max(attempt.ends - self._clock(), 0))
         if not done:
             return await self._timed_out(task, call, tool, attempt, began)
-        return self._outcome(task, call, tool, attempt, _since(began))
+        return self._outcome(task, call, tool, attempt, self._since(began))
 
     def _more(self, call: CallState, attempt: Attempt) -> AnyEvent:
         wanted, start = str(call.args.get("result", "")), int(call.args.get("start", 0))
@@ -227,12 +232,12 @@ class Performer:
             await asyncio.wait({task}, timeout=GRACE)
         fate: Fate = "unknown" if tool.effect == "write" else "not_done"
         if task.done() and not task.cancelled():
-            return self._outcome(task, call, tool, attempt, _since(began))
+            return self._outcome(task, call, tool, attempt, self._since(began))
         ended = task.done() and tool.is_async
         if not ended:
             task.add_done_callback(lambda late: _tell_late(self, late, call, tool, attempt, began))
         return CallFailed(
-            call.seq, call.attempt, "timeout", fate, f"no answer within {tool.timeout / 1e6:g} s", took=_since(began), ended=ended
+            call.seq, call.attempt, "timeout", fate, f"no answer within {tool.timeout / 1e6:g} s", took=self._since(began), ended=ended
         )  # fmt: skip
 
     def _outcome(
@@ -278,7 +283,7 @@ class Performer:
         tool = attempt.bound.tools[call.tool]
         lookup = tool.options.lookup
         assert lookup is not None
-        began = time.monotonic_ns()
+        began = self._watch()
         try:
             async with asyncio.timeout(tool.timeout / 1e6):
                 answer = await self._begin(tool, lookup, call, attempt)
@@ -286,7 +291,7 @@ class Performer:
             answer = CannotTell("it gave no answer in time")
         except Exception as error:  # noqa: BLE001 - the boundary: a look-up that breaks cannot tell, and says why
             answer = CannotTell(f"{type(error).__name__}: {error}")
-        return self._looked_up(answer, call, tool, attempt, _since(began))
+        return self._looked_up(answer, call, tool, attempt, self._since(began))
 
     def _looked_up(
         self, answer: object, call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int
@@ -318,11 +323,7 @@ def _tell_late(
     performer: Performer, task: asyncio.Future[Any], call: CallState, tool: Tool[..., Any], attempt: Attempt, began: int
 ) -> None:
     if not task.cancelled():
-        attempt.late(performer._outcome(task, call, tool, attempt, _since(began)))
-
-
-def _since(began: int) -> int:
-    return (time.monotonic_ns() - began) // 1000
+        attempt.late(performer._outcome(task, call, tool, attempt, performer._since(began)))
 
 
 def _injects(function: Callable[..., Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, Literal, TypeVar
@@ -41,7 +42,7 @@ from holdfast.shape import Misfit
 from holdfast.shell import bodies
 from holdfast.shell.book import Book, Draft
 from holdfast.shell.driver import MAX_CONFLICTS, Driver, World
-from holdfast.shell.perform import Performer
+from holdfast.shell.perform import Performer, boot_seconds
 from holdfast.shell.redact import Redactor
 from holdfast.shell.run import Result, Run
 from holdfast.version import VERSION
@@ -57,10 +58,13 @@ DEFAULT_JOURNAL: Final = "sqlite:///.holdfast/journal.db"
 class Runner:
     """Opens runs and drives them in this process. Made by `Runner.open`."""
 
-    def __init__(self, journal: Journal, *, mode: Mode = "live", entropy: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(
+        self, journal: Journal, *, mode: Mode = "live", worker: str = "", entropy: Callable[[int], bytes] = os.urandom,
+        clock: Callable[[], float] = boot_seconds, watch: Callable[[], int] = time.monotonic_ns,
+    ) -> None:  # fmt: skip
         self.journal = journal
         self.mode: Mode = mode
-        self.worker = f"w_{os.getpid()}_{entropy(4).hex()}"
+        self.worker = worker or f"w_{os.getpid()}_{entropy(4).hex()}"
         self.agents: dict[str, Agent[Any, Any]] = {}
         self._entropy = entropy
         self._models: dict[str, Model] = {}
@@ -70,7 +74,7 @@ class Runner:
         self._stack = AsyncExitStack()
         self._drivers: dict[str, tuple[Driver, asyncio.Task[tuple[State, Outlook]]]] = {}
         self._chores: set[asyncio.Task[None]] = set()
-        self._performer = Performer(self.model)
+        self._performer = Performer(self.model, clock=clock, watch=watch)
         self._world = World(journal, self.worker, self._performer, self.agents, self.model, self._record_late)
         self._followers: dict[str, list[asyncio.Event]] = {}
         self._deaf: Callable[[], None] = lambda: None
@@ -105,7 +109,7 @@ class Runner:
         key: a request id; the same key with the same input gives the same run. by: who opens it; on_behalf_of: for whom.
 
         Raises InputError where the input does not fit, Conflict where the key came before with another one, ContractError
-        where a model's price is not known although the contract limits money.
+        where a model's price is not known although the contract limits money, SettingsError where a model lacks its key.
         """
         self.know(agent)
         try:
@@ -126,6 +130,9 @@ class Runner:
 
     def _opened(self, agent: Agent[Any, Any], value: Json, *, key: str, by: str, mode: Mode) -> RunOpened:
         contract = agent.contract
+        for name in contract.models:
+            if (check := getattr(self.model(name), "check", None)) is not None:
+                check()
         prices = {name: price for name in contract.models if (price := self._price(name)) is not None}
         unpriced = [name for name in contract.models if name not in prices and self.model(name).quote("", 1) is None]
         if unpriced and contract.limits.usd is not None:
@@ -433,6 +440,9 @@ class _Opening(AbstractAsyncContextManager[Runner]):
         finally:
             runner._deaf()
             runner._performer.close()
+            for model in runner._models.values():
+                if (close := getattr(model, "close", None)) is not None:
+                    await close()
             await runner._stack.aclose()
 
 

@@ -103,6 +103,15 @@ class Living(Stories):
         assert isinstance(start, int)
         await until(lambda: journal.now() > start)
 
+    @tells
+    async def test_an_answer_nobody_waits_for_any_more_harms_nobody(self, journal: Journal) -> None:
+        """What was queued is committed all the same."""
+        gone = asyncio.ensure_future(journal.append(a_batch("gone")))
+        kept = asyncio.ensure_future(journal.append(a_batch("kept")))
+        gone.cancel()
+        assert isinstance(await kept, Committed)
+        assert list(await journal.runs()) == ["gone", "kept"]
+
     def test_closing_finishes_what_is_queued(self) -> None:
         """And nothing can be appended after; nobody is left without an answer."""
 

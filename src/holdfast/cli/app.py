@@ -1,0 +1,39 @@
+"""The verbs, put together."""
+
+from __future__ import annotations
+
+import typer
+
+from holdfast.cli import check, front, new, operate, review, run as run_, show, verify, why, worker
+from holdfast.errors import UsageError
+
+
+def app() -> typer.Typer:
+    """The parser of the command line. Its commands do nothing themselves: they give back what is to be done."""
+    made = typer.Typer(
+        name="holdfast", add_completion=True, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    for module in (new, run_, show, why, operate, check, verify, worker):
+        module.register(made)
+    made.add_typer(review.app(), name="review")
+    return made
+
+
+def run(args: list[str]) -> int:
+    """Parse and do; the exit code."""
+    if args[0] == "help":
+        return _help(args[1])
+    given = app()(args=args, prog_name="holdfast", standalone_mode=False)
+    return given() if callable(given) else int(given or 0)
+
+
+def _help(name: str) -> int:
+    text = front.group(name)
+    if text:
+        print(text)
+        return 0
+    verbs = [usage.split()[0] for usage, _ in (*front.FIRST, *(verb for group in front.MORE.values() for verb in group))]
+    if name not in verbs:
+        raise UsageError(f"there is no verb or group {name}", hint=f"groups: {', '.join(front.MORE)}; verbs: {', '.join(verbs)}")
+    return run([name, "--help"])

@@ -1,0 +1,53 @@
+"""What is printed: text made for a hundred columns, or JSON, on stdout; notes to whoever watches, on stderr."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+WIDTH: Final = 100
+"""Columns where nobody says how many there are."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where text goes. Nothing in it is taken for markup: what is shown was written by others."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = shutil.get_terminal_size((WIDTH, 24)).columns if stream.isatty() or "COLUMNS" in os.environ else WIDTH
+    return Console(file=stream, width=max(width, 40), highlight=False, markup=False, emoji=False)
+
+
+def show(*parts: RenderableType) -> None:
+    """Print for people."""
+    place = console()
+    for part in parts:
+        place.print(part)
+
+
+def note(text: str) -> None:
+    """Say something beside the result, for whoever watches."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def give(value: object) -> None:
+    """Print JSON; indented where a person reads it."""
+    plain = msgspec.to_builtins(value)
+    print(json.dumps(plain, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+
+
+def me() -> str:
+    """The name of whoever sits here, as the system knows it."""
+    try:
+        return os.environ.get("USER") or getpass.getuser()
+    except (OSError, KeyError):
+        return "somebody"

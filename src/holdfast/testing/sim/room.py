@@ -1,0 +1,289 @@
+"""The room: one true time, the processes in it, and everything that is going to happen.
+
+One seed is one schedule. Each process has an event loop of its own (`loop.VirtualLoop`) and may be killed, stopped and woken
+like a real one. The room lets them do all they can do at a moment, in an order drawn from the seed, and then jumps to the next
+moment at which anything happens. A process does everything between two dealings with the outside at one instant; so the
+moments right before and after each dealing (`Process.point`) are all the moments at which killing it makes a difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Final, TypeAlias
+
+from holdfast.testing.sim.loop import VirtualLoop
+
+START: Final = 1_800_000_000_000_000
+"""The true time at which every room begins, µs since 1970."""
+
+SECOND: Final = 1_000_000
+
+Main: TypeAlias = Callable[["Process"], Coroutine[Any, Any, object]]
+PointHook: TypeAlias = Callable[["Process", str], None]
+
+
+class Killed(BaseException):
+    """The process of a strand is gone."""
+
+
+class Strand:
+    """A function that runs beside a loop and may wait: a real thread, but never at the same time as anything else."""
+
+    def __init__(self, work: Callable[[], object], future: asyncio.Future[Any]) -> None:
+        self.future = future
+        self._work = work
+        self._mine = threading.Lock()
+        self._other = threading.Lock()
+        self._mine.acquire()
+        self._other.acquire()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.begun = False
+        self.killed = False
+        self.over = False
+        self.result: object = None
+        self.error: BaseException | None = None
+
+    def go(self) -> None:
+        """Let it run until it waits or ends."""
+        if self.begun:
+            self._mine.release()
+        else:
+            self.begun = True
+            self._thread.start()
+        self._other.acquire()
+
+    def wait(self) -> None:
+        """Called in the strand: wait until somebody says `go`."""
+        self._other.release()
+        self._mine.acquire()
+        if self.killed:
+            raise Killed
+
+    def _run(self) -> None:
+        _here.strand = self
+        try:
+            self.result = self._work()
+        except BaseException as error:  # noqa: BLE001 - carried over to whoever waits for the result
+            self.error = error
+        self.over = True
+        self._other.release()
+
+
+class _Here(threading.local):
+    strand: Strand | None = None
+
+
+_here = _Here()
+
+
+class Process:
+    """A simulated process: a loop, a name, and a source of chance of its own."""
+
+    def __init__(self, room: Room, name: str, life: int) -> None:
+        self.room = room
+        self.name = name
+        self.life = life
+        """Which process of that name it is, from 1."""
+        self.chance = random.Random(room.chance.getrandbits(64))
+        self.alive = True
+        self.frozen = False
+        self.skew = 0
+        """µs its own wall clock is ahead. Nothing in holdfast may look at that clock."""
+        self.said: list[dict[str, Any]] = []
+        self.loop = VirtualLoop(self.clock, self._begin_strand, self.said.append)
+        self.main: asyncio.Task[object] | None = None
+        self._strands: list[Strand] = []
+        self.ended_at = 0
+
+    def __repr__(self) -> str:
+        return f"<{self.name}.{self.life}>"
+
+    def start(self, main: Main) -> None:
+        """Begin; the process ends when `main` does."""
+        self.main = self.loop.create_task(main(self), name=f"{self.name}.{self.life}")
+        self.main.add_done_callback(lambda _: self.kill())
+
+    # ---- its own senses
+
+    def clock(self) -> float:
+        """Seconds since the room began, however long it was stopped meanwhile."""
+        return (self.room.now - START) / SECOND
+
+    def watch(self) -> int:
+        """The same in nanoseconds."""
+        return (self.room.now - START) * 1000
+
+    def wall(self) -> int:
+        """Its own wall clock, right or wrong."""
+        return self.room.now + self.skew
+
+    def entropy(self, count: int) -> bytes:
+        """Chance."""
+        return self.chance.randbytes(count)
+
+    # ---- dealings with the outside
+
+    def point(self, what: str) -> bool:
+        """Say that something is about to happen between this process and the outside; false if it died right then."""
+        if self.alive and self.room.on_point is not None:
+            self.room.on_point(self, what)
+        return self.alive
+
+    def deliver(self, future: asyncio.Future[Any], value: object) -> None:
+        """Hand in what came from outside: a value, or an error to raise."""
+        if self.alive:
+            self.loop.call_soon(_answer, future, value)
+
+    def after(self, us: int, act: Callable[[], None]) -> None:
+        """Let something happen in this process after a time, unless it is dead by then."""
+        self.room.after(us, lambda: self.loop.call_soon(act) if self.alive else None)
+
+    # ---- what may befall it
+
+    def kill(self) -> None:
+        """End at once: nothing in it is ever called again."""
+        if self.alive:
+            self.alive = False
+            self.loop.halted = True
+            self.ended_at = self.room.now
+            self.room.died(self)
+
+    def freeze(self) -> None:
+        """Stop, as SIGSTOP does."""
+        self.frozen = True
+
+    def wake(self) -> None:
+        """Go on, as SIGCONT does."""
+        self.frozen = False
+
+    # ---- strands
+
+    def _begin_strand(self, work: Callable[[], object], future: asyncio.Future[Any]) -> None:
+        strand = Strand(work, future)
+        self._strands.append(strand)
+        self.after(self.room.strand_delay(self), lambda: self._proceed(strand))
+
+    def _proceed(self, strand: Strand) -> None:
+        if strand.future.cancelled() and not strand.begun:
+            return
+        strand.go()
+        if strand.over:
+            self._strands.remove(strand)
+            self.deliver(strand.future, strand.error if strand.error is not None else strand.result)
+
+    def strand_waits(self, us: int) -> None:
+        """Called in a strand: let time pass."""
+        strand = _here.strand
+        assert strand is not None
+        self.after(us, lambda: self._proceed(strand))
+        strand.wait()
+
+    def dispose(self) -> None:
+        """Take a dead process apart without a sound. Nothing it still does reaches the outside."""
+        self.alive = False
+        for strand in self._strands:
+            strand.killed = True
+            while strand.begun and not strand.over:
+                strand.go()
+        self._strands.clear()
+        self.loop.halted = False
+        for _ in range(20):
+            open_tasks = [task for task in self.loop.tasks if not task.done()]
+            if not open_tasks:
+                break
+            for task in open_tasks:
+                task.cancel()
+            with suppress(Exception):
+                self.loop.burst()
+
+
+def _answer(future: asyncio.Future[Any], value: object) -> None:
+    if future.done():
+        return
+    if isinstance(value, BaseException):
+        future.set_exception(value)
+    else:
+        future.set_result(value)
+
+
+class Room:
+    """Time, chance, and who is there."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.chance = random.Random(seed)
+        self.now = START
+        self.processes: list[Process] = []
+        self.on_point: PointHook | None = None
+        self.on_death: list[Callable[[Process], None]] = []
+        self.strand_delay: Callable[[Process], int] = lambda _: 0
+        """How long a thread of a pool takes to begin."""
+        self.graves: list[Process] = []
+        self._agenda: list[tuple[int, int, Callable[[], object]]] = []
+        self._numbers = itertools.count()
+        self._lives: dict[str, int] = {}
+
+    # ---- what happens
+
+    def at(self, when: int, act: Callable[[], object]) -> None:
+        """Let something happen at a moment."""
+        heapq.heappush(self._agenda, (max(when, self.now), next(self._numbers), act))
+
+    def after(self, us: int, act: Callable[[], object]) -> None:
+        """Let something happen after a time."""
+        self.at(self.now + us, act)
+
+    def process(self, name: str) -> Process:
+        """Make a process."""
+        self._lives[name] = self._lives.get(name, 0) + 1
+        made = Process(self, name, self._lives[name])
+        self.processes.append(made)
+        return made
+
+    def died(self, process: Process) -> None:
+        """Note that a process is gone."""
+        self.processes.remove(process)
+        self.graves.append(process)
+        for heard in self.on_death:
+            heard(process)
+
+    def run(self, until: Callable[[], bool], horizon: int) -> bool:
+        """Let things happen until a condition holds; false if it does not by `horizon`, or if nothing happens any more."""
+        self._settle()
+        while not until():
+            nxt = self._next()
+            if nxt is None or nxt > horizon:
+                return False
+            self.now = max(self.now, nxt)
+            if self._agenda and self._agenda[0][0] <= self.now:
+                heapq.heappop(self._agenda)[2]()
+            else:
+                clock = (self.now - START) / SECOND
+                for process in self.processes:
+                    if not process.frozen:
+                        process.loop.ring(clock)
+            self._settle()
+        return True
+
+    def _next(self) -> int | None:
+        times = [self._agenda[0][0]] if self._agenda else []
+        for process in self.processes:
+            if not process.frozen and (due := process.loop.due()) is not None:
+                times.append(START + -int(-due * SECOND // 1))
+        return min(times, default=None)
+
+    def _settle(self) -> None:
+        while ready := [one for one in self.processes if not one.frozen and one.loop.is_ready()]:
+            (ready[0] if len(ready) == 1 else self.chance.choice(ready)).loop.burst()
+
+    def close(self) -> None:
+        """End everything that is still there."""
+        for process in [*self.processes, *self.graves]:
+            process.dispose()
+        self.processes.clear()

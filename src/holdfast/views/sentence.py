@@ -1,0 +1,13 @@
+"""A sentence, and what it rests on."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Sentence(Struct, frozen=True):
+    """Something said of a run."""
+
+    text: str
+    entries: tuple[int, ...] = ()
+    """The entries that show it."""
