@@ -68,9 +68,9 @@ def agent(name: str = "reader", made: tool.Tool[..., str] = lookup) -> Agent[str
 async def _runs(url: str, runs: int, steps: int, *, writes: bool = False) -> dict[str, float]:
     one = agent("writer", store) if writes else agent()
     model = Instant(steps, "store" if writes else "lookup")
+    async with Runner.open("memory:", model=Instant(2, model.name)) as warm:
+        await (await warm.start(one, "go")).result()
     async with Runner.open(url, model=model) as runner:
-        if runs == 1:
-            await (await runner.start(agent("warm"), "go")).result()
         began, cpu = time.perf_counter(), time.process_time()
         opened = await asyncio.gather(*(runner.start(one, workload.USER) for _ in range(runs)))
         ended = await asyncio.gather(*(run.result() for run in opened))

@@ -49,7 +49,7 @@ def check_live(pack: Pack) -> Iterator[Figure]:
         yield sheet.compare("initial state", state_digest(as_db(pack.db() or {})), initial)
         parts, world = asyncio.run(_played(pack, stem, shops, Live))
         yield from _alike(sheet, pack, stem, parts, expected)
-        yield _states(sheet, pack.labels(stem), {part.script.key: shops.digest(world.state(part.run)) for part in parts})
+        yield states_equal(sheet, pack.labels(stem), {part.script.key: shops.digest(world.state(part.run)) for part in parts})
 
 
 def check_faults(pack: Pack) -> Iterator[Figure]:
@@ -65,7 +65,7 @@ def check_faults(pack: Pack) -> Iterator[Figure]:
         parts, world = asyncio.run(_played(pack, stem, shops, Failing, Retry(times=2, wait=0)))
         yield from _faulty(sheet, pack, runs, parts, expected)
         yield from _alike(sheet, pack, stem, parts, expected)
-        yield _states(sheet, pack.labels(stem), {part.script.key: shops.digest(world.state(part.run)) for part in parts})
+        yield states_equal(sheet, pack.labels(stem), {part.script.key: shops.digest(world.state(part.run)) for part in parts})
 
 
 async def _played(
@@ -97,7 +97,7 @@ def _alike(
     yield sheet.compare("tool results equal", equal, calls)
 
 
-def _states(sheet: Sheet, labels: dict[str, Label] | None, digests: dict[str, str]) -> Figure:
+def states_equal(sheet: Sheet, labels: dict[str, Label] | None, digests: dict[str, str]) -> Figure:
     """How many runs leave the state that the pack says they leave."""
     wanted = {key: label.final_db_sha256 for key, label in (labels or {}).items() if label.final_db_sha256}
     if not wanted:

@@ -47,9 +47,18 @@ class Shops:
             section: {key: _text(record) for key, record in records.items()} for section, records in self._pristine.items()
         }
 
-    def fresh(self) -> Db:
-        """Make a shop in the initial state."""
-        return as_db({section: _Section(records) for section, records in self._pristine.items()})
+    def fresh(self, changed: dict[str, dict[str, Any]] | None = None) -> Db:
+        """Make a shop in the initial state, or with some records other than there."""
+        sections: dict[str, Any] = {name: _Section(records) for name, records in self._pristine.items()}
+        for name, records in (changed or {}).items():
+            for key, record in records.items():
+                sections[name][key] = record
+        return as_db(sections)
+
+    def changed(self, shop: Db) -> dict[str, dict[str, Any]]:
+        """Give the records of a shop made here that may be other than at first."""
+        sections: dict[str, Any] = dict(shop)
+        return {name: {key: section[key] for key in sorted(section.own)} for name, section in sections.items()}
 
     def digest(self, shop: Db) -> str:
         """Digest a shop made here, just as `state_digest` does."""

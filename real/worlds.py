@@ -48,13 +48,13 @@ class Live(Tape):
         """Let our own tool work on the run's shop."""
         if await self.recorded(call) == INJECTED_FAULT:
             return self.fault(tool, args, call)
-        return self.invoke(tool, args, call)
+        return self.invoke(tool, args, call, key)
 
     def fault(self, tool: str, args: dict[str, Json], call: Call) -> str:
         """Answer as the recorder did."""
         return INJECTED_FAULT
 
-    def invoke(self, tool: str, args: dict[str, Json], call: Call) -> str:
+    def invoke(self, tool: str, args: dict[str, Json], call: Call, key: str = "") -> str:
         """Call one of our tools, with faults left out."""
         return invoke(self.state(call.run), tool, args)
 

@@ -59,8 +59,8 @@ steps = st.lists(st.one_of(st.lists(batches(), min_size=1, max_size=5), indexes)
 
 QUESTIONS = [
     Where(), Where(limit=2), Where(status="waiting"), Where(status="closed"), Where(outcome="done"),
-    Where(agent="other"), Where(key="k"), Where(waits_for="time"), Where(attention=True), Where(attention=False), Where(questions=True),
-    Where(questions=False), Where(parent="a"), Where(parent=""), Where(before=(2, "b")),
+    Where(agent="other"), Where(key="k"), Where(waits_for="time"), Where(attention=True), Where(attention=False),
+    Where(questions=True), Where(questions=False), Where(parent="a"), Where(parent=""), Where(before=(2, "b")),
     Where(agent="clerk", status="working", attention=False),
 ]  # fmt: skip
 

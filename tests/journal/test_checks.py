@@ -22,6 +22,6 @@ def test_an_error_made_again_is_another_object_that_says_the_same():
 
 
 def test_a_row_before_the_cursor_is_older_or_of_a_lower_name():
-    assert fits(a_row("b", 1, opened=3), Where(before=(3, "c")))
-    assert not fits(a_row("c", 1, opened=3), Where(before=(3, "c")))
-    assert not fits(a_row("a", 1, opened=4), Where(before=(3, "c")))
+    assert fits(a_row("b", 1, opened=3), Where(before=(3, "c")), {})
+    assert not fits(a_row("c", 1, opened=3), Where(before=(3, "c")), {})
+    assert not fits(a_row("a", 1, opened=4), Where(before=(3, "c")), {})

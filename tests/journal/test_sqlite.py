@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.errors import JournalDamaged, UsageError
+from holdfast.errors import UsageError
 from holdfast.journal.port import Journal
 from holdfast.journal.sqlite import SqliteJournal
-from holdfast.testing.journal_contract import JournalContract, a_batch, a_row, until
+from holdfast.testing.journal_contract import JournalContract, a_batch, until
 
 
 class TestContract(JournalContract):
@@ -221,21 +221,5 @@ def test_a_poll_that_fails_is_made_again(tmp_path: Path, faulty):
         await until(lambda: heads == {"r": 1})
         await journal.close()
         await other.close()
-
-    asyncio.run(story())
-
-
-def test_two_runs_with_one_request_key_cannot_be_indexed(tmp_path: Path):
-    async def story() -> None:
-        journal = SqliteJournal(tmp_path / "journal.db")
-        await asyncio.gather(*[journal.append(a_batch(run, row=a_row(run, 1, key=run))) for run in "ab"])
-        await journal.reindex([a_row("a", 1, key="b"), a_row("b", 1, key="a")])
-        row = await journal.row("a")
-        assert row is not None
-        assert row.key == "b"
-        with pytest.raises(JournalDamaged, match="contradicts itself"):
-            await journal.reindex([a_row("a", 1, key="b"), a_row("b", 1, key="b")])
-        assert await journal.row("a") == row
-        await journal.close()
 
     asyncio.run(story())

@@ -82,7 +82,7 @@ def unsure(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
 
 def _recover(bound: Bound, state: State, moment: Moment, call: CallState) -> list[AnyEvent]:
     """Same key again; or a look-up (see `pending`); or a person."""
-    if call.handle and call.looked in ("", "pending"):
+    if call.handle and to_look_up(bound, call):
         return []
     tool = bound.tools.get(call.tool)
     may_start = not ending_soon(state) and state.said <= call.heard
@@ -296,17 +296,14 @@ def _refresh(bound: Bound, state: State, call: CallState, judged: Judgement) -> 
         other.tool for other in state.calls.values() if other.serves == call.seq and other.status != "answered"
     }
     failed = next(
-        (o for o in state.calls.values() if o.serves == call.seq and o.status == "answered" and not o.ok), None
-    )
+        (
+            other for other in state.calls.values()
+            if other.serves == call.seq and other.status == "answered" and (not other.ok or other.complete != "complete")
+        ), None,
+    )  # fmt: skip
     if failed is not None:
-        return [
-            refuse(
-                call.seq,
-                "fresh",
-                f"{failed.tool} could not be read again: {failed.message or failed.said}",
-                call.version,
-            )
-        ]
+        why = failed.missing or failed.message or failed.said or "it gave only a part"
+        return [refuse(call.seq, "fresh", f"{failed.tool} could not be read again: {why}", call.version)]
     return [_service(call, tool, item) for tool, item in judged.stale if tool not in under_way]
 
 

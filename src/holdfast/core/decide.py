@@ -43,11 +43,16 @@ def decide(bound: Bound, state: State, moment: Moment) -> tuple[AnyEvent, ...]:
 
     Raises Bug if the rules do not come to rest.
     """
+    return tuple(event for event, _ in foresee(bound, state, moment))
+
+
+def foresee(bound: Bound, state: State, moment: Moment) -> list[tuple[AnyEvent, State]]:
+    """`decide`, with the state there will be after each event, for whoever appends them as they are."""
     if state.strange:
-        return ()
+        return []
     at = max(state.at, moment.at)
     moment = moment if moment.at == at else msgspec.structs.replace(moment, at=at)
-    draft, out = state, list[AnyEvent]()
+    draft, out = state, list[tuple[AnyEvent, State]]()
     for phase in (_what_is_over, _what_follows):
         while draft.closed is None or draft.conflict:
             events = phase(bound, draft, moment)
@@ -55,17 +60,17 @@ def decide(bound: Bound, state: State, moment: Moment) -> tuple[AnyEvent, ...]:
                 break
             for event in events:
                 draft = fold(draft, Entry(state.run, draft.seq + 1, at, state.seq, moment.worker, event))
+                out.append((event, draft))
                 if isinstance(event, ModelAsked | CallStarted):
                     moment = msgspec.structs.replace(moment, flying=moment.flying | {draft.seq})
-            out += events
             if len(out) > MAX_EVENTS:
                 raise Bug("the rules do not come to rest", run=state.run, seq=state.seq)
-    return tuple(out)
+    return out
 
 
 def _what_is_over(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     """First phase: what time, other workers and other systems have ended meanwhile."""
-    return _first(OVER, bound, state, moment)
+    return _first(OVER if state.closed is None else (_contradicted,), bound, state, moment)
 
 
 def _what_follows(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:

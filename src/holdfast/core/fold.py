@@ -18,6 +18,7 @@ from holdfast.dialogue import Told
 from holdfast.errors import Bug
 from holdfast.events import (
     AFTER_CLOSE,
+    FOLD,
     BodiesErased,
     CallUndone,
     CancelAsked,
@@ -86,7 +87,13 @@ def _opened(entry: Entry, event: RunOpened) -> State:
         run=entry.run, seq=1, at=entry.at, opened=event, opened_at=entry.at, contract=contract,
         contract_digest=event.contract_digest, input=given, epoch=event.epoch, sources=Log(sources), label=label,
         repeats=Tally(), transcript=Log(), unsent=(text,), speakers=fold_people.named(event.by, event.on_behalf_of),
+        strange=_newer(event.versions.get("fold", "")),
     )  # fmt: skip
+
+
+def _newer(version: str) -> str:
+    """What is strange about a run that counts on a later meaning of entries than ours."""
+    return f"fold {version}" if version.isdigit() and int(version) > FOLD else ""
 
 
 def _contradiction(state: State, entry: Entry, event: Contradiction) -> Changes:
@@ -131,8 +138,11 @@ def _adopted(state: State, entry: Entry, event: ContractAdopted) -> Changes:
 
 def _closed(state: State, entry: Entry, event: RunClosed) -> Changes:
     doubts = {seq: q for seq, q in state.questions.items() if q.asked.about == "doubt"}
+    held = state.spent.reserved if state.asking is not None and state.asking.status == "running" else 0
     return {
         "closed": event,
+        "spent": replace(state.spent, reserved=0, unsettled=state.spent.unsettled + held) if held else state.spent,
+        "owed": {**state.owed, state.asking.seq: held} if held and state.asking else state.owed,
         "unresolved": tuple(dict.fromkeys((*state.unresolved, *event.unresolved))),
         "questions": doubts,
     }

@@ -78,7 +78,7 @@ def started(state: State, entry: Entry, event: CallStarted) -> Changes:
     )  # fmt: skip
     spent = replace(state.spent, retries=state.spent.retries + 1) if again else state.spent
     counted = state.counted
-    if call.effect != "builtin" and not call.attempt and not call.serves:
+    if call.effect != "builtin" and not call.unknown and not call.serves:
         counted = {**counted, call.tool: counted.get(call.tool, 0) + 1}
     return with_call(state, after, spent=spent, counted=counted)
 
@@ -189,7 +189,8 @@ def _reread(state: State, entry: Entry, call: CallState) -> Changes:
 
 def failed(state: State, entry: Entry, event: CallFailed) -> Changes:
     call = _running(state, entry, event.call, event.attempt)
-    status = move(state.run, entry.seq, call.status, f"CallFailed {event.fate}")
+    fate = "unknown" if call.unknown and call.effect == "write" else event.fate  # an earlier attempt may have done it
+    status = move(state.run, entry.seq, call.status, f"CallFailed {fate}")
     lost = event.error in ("lost", "ended")
     after = replace(
         call, status=status, error=event.error, message=event.message, failures=call.failures + (not lost), failed_at=entry.at,
@@ -199,7 +200,6 @@ def failed(state: State, entry: Entry, event: CallFailed) -> Changes:
     counted = state.counted
     if event.fate == "not_done" and not after.unknown and not call.serves and call.effect != "builtin":
         counted = {**counted, call.tool: max(counted.get(call.tool, 0) - 1, 0)}
-        after = replace(after, attempt=call.attempt)
     spent = replace(state.spent, work=state.spent.work + event.took)
     return with_call(state, after, spent=spent, counted=counted)
 

@@ -53,7 +53,8 @@ def said(state: State, entry: Entry, event: Said) -> Changes:
 
 
 def replied(state: State, entry: Entry, event: Replied) -> Changes:
-    return {"replied": entry.seq, "admitted": True, "rejections": 0}
+    waits = state.said <= state.heard  # otherwise the requester has written meanwhile, and waits for us
+    return {"replied": entry.seq if waits else 0, "admitted": True, "rejections": 0}
 
 
 def named(*names: str) -> frozenset[str]:
@@ -83,6 +84,8 @@ def _question(state: State, entry: Entry, seq: int) -> PersonAsked:
 
 def person_answered(state: State, entry: Entry, event: PersonAnswered) -> Changes:
     asked = _question(state, entry, event.question)
+    if event.verdict == "take":
+        return {"taken": event.by, "questions": _without(state, event.question)}
     if asked.about == "limit":
         return {
             "stop": f"{event.by} stopped it at its limit of {asked.limit}",
@@ -93,8 +96,6 @@ def person_answered(state: State, entry: Entry, event: PersonAnswered) -> Change
             "stop": f"{event.by} stopped it{': ' + event.text if event.text else ''}",
             "questions": _without(state, event.question),
         }
-    if event.verdict == "take":
-        return {"taken": event.by, "questions": _without(state, event.question)}
     if asked.about == "question":
         return _answer_question(state, entry, asked.call, event.question, f"{event.by} answered: {event.text}")
     call = open_call(state, entry, asked.call)
@@ -127,7 +128,7 @@ def amended(state: State, entry: Entry, event: ProposalAmended) -> Changes:
         digest=event.digest, votes=(Vote(event.by, ""),), amended=tuple(sorted({*call.amended, *event.changed})),
         sources={**sources, **{name: f"person:{event.by}" for name in event.changed}},
     )  # fmt: skip
-    return with_call(state, after)
+    return with_call(state, after, speakers=state.speakers | named(event.by))
 
 
 def withdrawn(state: State, entry: Entry, event: QuestionWithdrawn) -> Changes:

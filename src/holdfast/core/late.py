@@ -22,7 +22,8 @@ from holdfast.events import (
 def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
     """The form in which a performer's fact can be appended now; None for one that says nothing new.
 
-    Only a look-up that nobody needs, and the failure of an attempt that was written off already, say nothing new.
+    Only a look-up that nobody needs, and the failure of an attempt that was written off already, say nothing new. A look-up
+    that finds what was ruled not to have happened does: it is kept as the late answer that it is.
     """
     match fact:
         case ModelAnswered(ask=ask):
@@ -44,7 +45,11 @@ def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
             return CallReturnedLate(call, attempt, error=fact.error, fate=fact.fate, took=fact.took)
         case CallLookedUp(call=call):
             known = state.calls.get(call)
-            return fact if state.closed is None and known is not None and known.status in ("unsure", "doubt") else None
+            if state.closed is None and known is not None and known.status in ("unsure", "doubt"):
+                return fact
+            if fact.answer == "found" and state.settled.get(call) in ("did_not", "given_up"):
+                return CallReturnedLate(call, fact.attempt, fact.result, effect_id=fact.effect_id, took=fact.took)
+            return None
     return fact
 
 

@@ -126,10 +126,12 @@ def conclude(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     if not special or others or any(calls.paging(bound, state, call) for call in state.turn_calls):
         return _partial(bound, state)
     first = special[0]
-    if first.tool == "ask":
-        return _question(state, first)
     if state.said > state.heard:
         return [calls.refuse(first.seq, "overtaken", "the requester has written since; read the message first")]
+    if first.tool == "ask":
+        return _question(state, first)
+    if any(call.tool == "ask" for call in state.turn_calls):
+        return [calls.refuse(first.seq, "overtaken", "you asked a question beside it; read its answer first")]
     if first.tool == "decline":
         handed = bool(first.args.get("hand_over"))
         return [RunClosed("escalated" if handed else "declined", str(first.args.get("reason", "")))]

@@ -20,6 +20,9 @@ from holdfast.core.log import Log
 from holdfast.core.state import CallState, Evidence, Moment, State
 from holdfast.events import Fired, Json, Verdict
 
+_BARE = Grant()
+"""The terms of a tool that is none."""
+
 REDACTED = "[redacted:"
 """How a redacted text begins; an argument that holds one was never meant to leave."""
 
@@ -48,7 +51,7 @@ class _Judge:
 
     def __init__(self, bound: Bound, state: State, call: CallState, moment: Moment) -> None:
         self.bound, self.state, self.call, self.moment = bound, state, call, moment
-        self.grant = bound.contract.tools.get(call.tool, Grant())
+        self.grant = bound.contract.tools.get(call.tool, _BARE)
         self.clause = f"tools.{call.tool}"
         self.evidence: dict[str, Evidence] = {}
         self.reviews: list[Review] = []
@@ -107,9 +110,9 @@ class _Judge:
             return
         admitted = sum(
             1 for other in state.calls.values()
-            if other.tool == call.tool and other.seq < call.seq and other.status in ("asked", "held", "cleared") and not other.attempt
+            if other.tool == call.tool and other.seq < call.seq and other.status in ("asked", "held", "cleared", "failed") and not other.unknown
         )  # fmt: skip
-        used = state.counted.get(call.tool, 0) + admitted - (1 if call.attempt else 0)
+        used = state.counted.get(call.tool, 0) + admitted - (1 if call.unknown else 0)
         if grant.at_most is not None and used >= grant.at_most:
             yield self._refuse(f"{self.clause}.at_most", f"{call.tool} may be called {_times(grant.at_most)} in a run")
         if call.effect == "write":

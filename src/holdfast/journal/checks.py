@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from holdfast.errors import Bug, HoldfastError
@@ -32,13 +33,13 @@ def again(error: E, run: str = "") -> E:
     return type(error)(error.what, run=run or error.run, seq=error.seq, hint=error.hint)
 
 
-def fits(row: Row, where: Where) -> bool:
-    """Tell whether a row is one of those asked for."""
+def fits(row: Row, where: Where, keys: Mapping[str, str]) -> bool:
+    """Tell whether a row is one of those asked for. `keys` are the runs by their request keys."""
     return (
         (where.status is None or row.status == where.status)
         and (where.outcome is None or row.outcome == where.outcome)
         and (not where.agent or row.agent == where.agent)
-        and (not where.key or row.key == where.key)
+        and (not where.key or keys.get(where.key) == row.run)
         and (not where.waits_for or row.waits_for == where.waits_for)
         and (where.attention is None or row.attention == where.attention)
         and (where.questions is None or bool(row.questions) == where.questions)

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from holdfast.errors import UsageError
+from holdfast.errors import JournalDamaged, UsageError
 from holdfast.journal.checks import check, fits
 from holdfast.journal.listeners import Listeners
 from holdfast.journal.port import (
@@ -88,13 +88,15 @@ class MemoryJournal:
         head = len(self._lines.get(batch.run, ()))
         if head != batch.expected:
             return Moved(head)
-        owner = self._keys.get(batch.row.key) if batch.row.key else None
-        if owner is not None and owner != batch.run:
-            return KeyTaken(owner)
+        key = batch.row.key
+        if not head and key:  # settled when a run is opened, for good
+            if key in self._keys:
+                return KeyTaken(self._keys[key])
+            self._keys[key] = batch.run
         for seq, (data, digest) in enumerate(batch.lines, head + 1):
             self._feed.append(FeedLine(len(self._feed) + 1, batch.run, seq, data, digest))
         self._lines.setdefault(batch.run, []).extend(batch.lines)
-        self._put_row(batch.row)
+        self._rows[batch.run] = batch.row
         for ref, data in batch.blobs:
             self._blobs.setdefault(ref, data)
         if batch.secret is not None:
@@ -106,14 +108,6 @@ class MemoryJournal:
             self._secrets[batch.forget] = None
         self._batches.append(batch)
         return Committed(len(self._feed))
-
-    def _put_row(self, row: Row) -> None:
-        before = self._rows.get(row.run)
-        if before is not None and before.key:
-            self._keys.pop(before.key, None)
-        if row.key:
-            self._keys[row.key] = row.run
-        self._rows[row.run] = row
 
     def _made_durable(self) -> dict[str, int]:
         """Call everything durable; the heads of the runs of which that was not yet so."""
@@ -169,7 +163,7 @@ class MemoryJournal:
 
     async def find(self, where: Where) -> list[Row]:
         """Rows that fit, newest first."""
-        found = [row for row in self._rows.values() if fits(row, where)]
+        found = [row for row in self._rows.values() if fits(row, where, self._keys)]
         return sorted(found, key=lambda row: (row.opened, row.run), reverse=True)[: max(where.limit, 0)]
 
     async def blob(self, ref: str) -> bytes | None:
@@ -182,9 +176,13 @@ class MemoryJournal:
 
     async def reindex(self, rows: Iterable[Row]) -> None:
         """Put these rows in the place of those there are; one that is not of its run's head is passed over."""
-        for row in rows:
-            if len(self._lines.get(row.run, ())) == row.seq:
-                self._put_row(row)
+        fit = {row.run: row for row in rows if len(self._lines.get(row.run, ())) == row.seq}
+        keys = {key: run for key, run in self._keys.items() if run not in fit}
+        for row in fit.values():
+            if row.key and keys.setdefault(row.key, row.run) != row.run:
+                raise JournalDamaged(f"two runs carry the request key {row.key!r}", run=row.run, seq=row.seq)
+        self._keys = keys
+        self._rows |= fit
 
     async def runs(self, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Names of runs after a name, in order."""

@@ -47,17 +47,18 @@ def _moving(row: Row) -> _Values:
 
 
 def _fixed(row: Row) -> _Values:
-    return (row.agent, row.parent, row.opened, row.key)
+    return (row.agent, row.parent, row.opened)
 
 
 class _Change:
     """One run in a transaction: how it stood before, and its head and row now."""
 
-    __slots__ = ("before", "id", "row", "seq")
+    __slots__ = ("before", "id", "key", "row", "seq")
 
     def __init__(self, run: int, before: _Head | None) -> None:
         self.id = run
         self.before = before
+        self.key = ""
         self.seq = before.seq if before else 0
         self.row: Row | None = None
 
@@ -185,21 +186,23 @@ class Ledger:
         found = self._db.execute(self._sql["head"], (run,)).fetchone()
         if found is None:
             return None
-        number, seq, agent, parent, opened, key, *moving = found
-        return _Head(number, seq, tuple(moving), (agent, parent, opened, key))
+        number, seq, agent, parent, opened, *moving = found
+        return _Head(number, seq, tuple(moving), (agent, parent, opened))
 
     def _refusal(self, batch: Append, change: _Change) -> Appended | None:
         if batch.expected != change.seq:
             return Moved(change.seq)
+        if change.seq:
+            return None
+        # A new run: its request key is settled here, for good.
         key = batch.row.key
-        if key and (change.before is None or change.before.fixed[3] != key):
+        if key:
             owner = self._keys.get(key) or self._key_owner(key)
-            if owner is not None and owner != batch.run:
+            if owner is not None:
                 return KeyTaken(owner)
             self._keys[key] = batch.run
-        if change.seq == 0:  # a new run, and the first of its batches that fits
-            self._last_id += 1
-            change.id = self._last_id
+        self._last_id += 1
+        change.id, change.key = self._last_id, key
         return None
 
     def _key_owner(self, key: str) -> str | None:
@@ -225,7 +228,7 @@ class Ledger:
                 continue
             data, moving, fixed = _encode(row), _moving(row), _fixed(row)
             if before is None:
-                new.append((row.seq, data, *moving, *fixed, change.id, run))
+                new.append((row.seq, data, *moving, *fixed, change.key, change.id, run))
             elif fixed != before.fixed:
                 self._db.execute(self._sql["replace_run"], (row.seq, data, *moving, *fixed, change.id))
             elif moving != before.moving:
@@ -243,11 +246,12 @@ class Ledger:
         fit = [(row, head) for row in rows if (head := self._look_up(row.run)) and head.seq == row.seq]
         self._heads.clear()
         # First no key at all: two rows may have each other's.
-        self._db.executemany(self._sql["free_key"], [(head.id,) for _, head in fit])
+        self._db.executemany(self._sql["set_key"], [("", head.id) for _, head in fit])
         self._db.executemany(
             self._sql["replace_run"],
             [(row.seq, _encode(row), *_moving(row), *_fixed(row), head.id) for row, head in fit],
         )
+        self._db.executemany(self._sql["set_key"], [(row.key, head.id) for row, head in fit])
 
     def raise_epoch(self) -> int:
         """Raise the epoch; the new one."""

@@ -32,6 +32,8 @@ class Draft(Struct, frozen=True):
     event: AnyEvent
     cause: int
     actor: str
+    foreseen: State | None = None
+    """The state after it, where it was drawn up already; taken only if what is stored reads as the very same event."""
 
 
 class Written(Struct, frozen=True):
@@ -111,7 +113,8 @@ class Book:
             if stored:
                 back = bodies.filled(back, dict(stored))
                 blobs += stored
-            state = fold(state, back)
+            same = draft.foreseen is not None and back.event == draft.event and draft.foreseen.seq == seq
+            state = draft.foreseen if draft.foreseen is not None and same else fold(state, back)
             head = digest
             lines.append((data, digest))
             durable = durable or _promised(draft.event, state)

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from holdfast.agent import Agent, Bound
 from holdfast.contract import Contract
-from holdfast.core.decide import decide
+from holdfast.core.decide import foresee
 from holdfast.core.late import fit
 from holdfast.core.pending import AskModel, LookUp, Outlook, Pending, RunCall, outlook, outlook_of, pending
 from holdfast.core.state import Moment, State
@@ -54,18 +54,25 @@ class Driver:
         self.book = book
         self._flying: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._facts: list[tuple[AnyEvent, int]] = []
-        self._woken = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
         self._stale = True
         self._bound: Bound | None = None
         self.draining = False
         self._ended = False
+        self._epoch = 0
+        self._silent = False
+        """None of the run's models says what its answers cost: none will later."""
         self._broken: BaseException | None = None
 
     def notify(self, seq: int) -> None:
         """Somebody appended to this run."""
         if self.book.state is None or seq > max(self.book.state.seq, self.book.expecting):
             self._stale = True
-            self._woken.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def drive(self) -> Outlook:
         """Drive until there is nothing to do, and say how the run stands then."""
@@ -98,6 +105,7 @@ class Driver:
         for _ in range(MAX_CONFLICTS):
             if self._stale:
                 self._stale = False
+                self._epoch = self.world.journal.epoch()
                 await self.book.refresh()
             state = self.book.known
             boot = self.world.performer.clock()
@@ -120,11 +128,10 @@ class Driver:
             if fitted is not None:
                 written = self.book.write([Draft(fitted, cause, self.world.worker)], moment.at, written)
                 known = written.state
-        events = decide(self._agreement(known), known, moment) if not self.draining and not known.strange else ()
-        if events:
-            written = self.book.write(
-                [Draft(event, known.seq, self.world.worker) for event in events], moment.at, written
-            )
+        decided = foresee(self._agreement(known), known, moment) if not self.draining and not known.strange else []
+        if decided:
+            drafts = [Draft(event, known.seq, self.world.worker, after) for event, after in decided]
+            written = self.book.write(drafts, moment.at, written)
         if written is None:
             return True
         known = written.state
@@ -151,15 +158,19 @@ class Driver:
         gone = frozenset(worker for worker in others - {self.world.worker} if journal.alive(worker) is False)
         return Moment(
             at=max(journal.now(), state.at), worker=self.world.worker, secret=self.book.secret, gone=gone,
-            flying=frozenset(start for _, start in self._flying), epoch=journal.epoch(), quotes=self._quotes(state),
+            flying=frozenset(start for _, start in self._flying), epoch=self._epoch, quotes=self._quotes(state),
         )  # fmt: skip
 
     def _quotes(self, state: State) -> dict[str, int | None]:
         """What models that know it say their next answer costs."""
-        if self._strange(state) or (state.asking is not None and state.asking.status == "running"):
+        if self._silent or self._strange(state):
             return {}
-        step = 1 if state.asking is None else state.asking.step + (state.asking.status == "answered")
-        return {name: self.world.model(name).quote(state.run, step) for name in self._agreement(state).contract.models}
+        step = 1 if state.asking is None else state.asking.step + (state.asking.status != "failed")
+        quotes = {
+            name: self.world.model(name).quote(state.run, step) for name in self._agreement(state).contract.models
+        }
+        self._silent = step == 1 and not any(quote is not None for quote in quotes.values())
+        return quotes
 
     # ---- performing
 
@@ -187,7 +198,7 @@ class Driver:
             raise
         finally:
             del self._flying[place]
-            self._woken.set()
+            self._wake()
 
     def _late(self, cause: int) -> Callable[[AnyEvent], None]:
         def take(fact: AnyEvent) -> None:
@@ -195,21 +206,34 @@ class Driver:
                 self.world.late(self.book.run, fact, cause)
                 return
             self._facts.append((fact, cause))
-            self._woken.set()
+            self._wake()
 
         return take
 
+    def _will_hear(self) -> bool:
+        """Whether the next thing to happen is surely a fact from an attempt in flight here, so that no timer is needed."""
+        state = self.book.known
+        return (
+            bool(self._flying)
+            and not state.questions
+            and all(c.status in ("running", "answered") for c in state.calls.values())
+        )
+
     async def _wait(self, stands: Outlook, moment: Moment) -> None:
         """Until a fact comes in, somebody appends, or it is time."""
-        if self._facts or self._stale:
+        if self._facts or self._stale or self._broken is not None:
             return
-        self._woken.clear()
-        later = None if stands.due is None else max(stands.due - moment.at, 0) / 1e6
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = None
+        if stands.due is not None and not self._will_hear():
+            timer = loop.call_later(max(stands.due - moment.at, 0) / 1e6, self._wake)
         try:
-            async with asyncio.timeout(later):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
 
 
 def _place(request: Pending) -> tuple[str, int]:

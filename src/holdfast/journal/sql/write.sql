@@ -24,7 +24,7 @@ SELECT (SELECT coalesce(max(pos), 0) FROM entries),
        (SELECT value FROM meta WHERE name = 'durable');
 
 -- name: head
-SELECT id, seq, agent, parent, opened, key, status, due, outcome, waits_for, attention, questions
+SELECT id, seq, agent, parent, opened, status, due, outcome, waits_for, attention, questions
 FROM runs WHERE name = ?;
 
 -- name: key_owner
@@ -55,11 +55,11 @@ WHERE id = ?;
 
 -- name: replace_run
 UPDATE runs SET seq = ?, row = ?, status = ?, due = ?, outcome = ?, waits_for = ?, attention = ?, questions = ?,
-                agent = ?, parent = ?, opened = ?, key = ?
+                agent = ?, parent = ?, opened = ?
 WHERE id = ?;
 
--- name: free_key
-UPDATE runs SET key = '' WHERE id = ? AND key <> '';
+-- name: set_key
+UPDATE runs SET key = ? WHERE id = ?;
 
 -- name: put_blob
 INSERT OR IGNORE INTO blobs (ref, data) VALUES (?, ?);

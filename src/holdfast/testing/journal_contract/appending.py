@@ -108,7 +108,8 @@ class Appending(Stories):
         assert await asyncio.gather(*map(journal.append, keyed)) == [Committed(1), KeyTaken("a")]
         assert await journal.append(a_batch("c", row=a_row("c", 1, key="k"), blobs=(("x", b"x"),))) == KeyTaken("a")
         assert await journal.append(a_batch("a", row=a_row("a", 1, key="k"))) == Moved(1)
-        assert await journal.append(a_batch("a", 1, row=a_row("a", 2, key="k"))) == Committed(2)
+        assert await journal.append(a_batch("a", 1, row=a_row("a", 2))) == Committed(2)
+        assert await journal.append(a_batch("c", row=a_row("c", 1, key="k"))) == KeyTaken("a")  # it keeps its key
         assert await asyncio.gather(*[journal.append(a_batch(run)) for run in "de"]) == [Committed(3), Committed(4)]
         assert await journal.blob("x") is None
         assert await journal.runs() == ["a", "d", "e"]

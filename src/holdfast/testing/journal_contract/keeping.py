@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import asyncio
 
-from holdfast.journal.port import Journal, Where
+import pytest
+
+from holdfast.errors import JournalDamaged
+from holdfast.journal.port import Journal, KeyTaken, Where
 from holdfast.testing.journal_contract.story import Stories, a_batch, a_row, tells
 
 
@@ -56,6 +59,16 @@ class Keeping(Stories):
         assert await journal.due(10) == [right, a_row("moved", 2, due=9)]
         assert await journal.find(Where(agent="right")) == [right]
         assert await journal.row("unknown") is None
+
+    @tells
+    async def test_two_runs_with_one_request_key_cannot_be_indexed(self, journal: Journal) -> None:
+        """Keys may change places; a mistake changes nothing."""
+        await asyncio.gather(*[journal.append(a_batch(run, row=a_row(run, 1, key=run))) for run in "ab"])
+        await journal.reindex([a_row("a", 1, key="b"), a_row("b", 1, key="a")])
+        with pytest.raises(JournalDamaged):
+            await journal.reindex([a_row("a", 1, key="b"), a_row("b", 1, key="b")])
+        assert await journal.find(Where(key="b")) == [a_row("a", 1, key="b")]
+        assert await journal.append(a_batch("c", row=a_row("c", 1, key="a"))) == KeyTaken("b")
 
     @tells
     async def test_due_are_open_runs_whose_time_has_come(self, journal: Journal) -> None:

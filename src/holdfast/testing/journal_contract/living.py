@@ -72,8 +72,8 @@ class Living(Stories):
             assert await other.append(a_batch("r", 1)) == Committed(2)
             assert await journal.append(a_batch("r", 1)) == Moved(2)
             assert await journal.append(a_batch("r", 2, durable=True)) == Committed(3)
-            assert await other.append(a_batch("s", row=a_row("s", 1, key="k"))) == Committed(4)
-            assert await journal.append(a_batch("t", row=a_row("t", 1, key="k"))) == KeyTaken("s")
+            assert await other.append(a_batch("s", row=a_row("s", 1, key="l"))) == Committed(4)
+            assert await journal.append(a_batch("t", row=a_row("t", 1, key="l"))) == KeyTaken("s")
             raised = await other.recovered()
             assert journal.epoch() == raised
         finally:

@@ -1,0 +1,66 @@
+"""Check holdfast against what others recorded.
+
+    python -m real --data FOLDER [--checks import,tape]
+
+Every check is made on every pack of FOLDER that it is for, and prints one line of JSON for each of its figures. A line
+whose `ok` is null says in its note why there was nothing to compare. The program ends with 1 if a figure is off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from real.figures import Check, Figure
+from real.kill import check_kill
+from real.live import check_faults, check_live
+from real.packs import find
+from real.tape import check_import, check_tape
+
+CHECKS: Final[dict[str, tuple[str, Check]]] = {
+    "import": ("tau_*", check_import),
+    "tape": ("tau_*", check_tape),
+    "live": ("tau_*", check_live),
+    "faults": ("tau_*", check_faults),
+    "kill": ("tau_*", check_kill),
+}
+"""Each check by its name: which packs it is for, and what makes it."""
+
+
+def figures(data: Path, names: list[str]) -> Iterator[Figure]:
+    """Make checks on the packs in a folder; how long each took goes to standard error."""
+    for name in names:
+        pattern, check = CHECKS[name]
+        packs = find(data, pattern)
+        if not packs:
+            yield Figure(name, pattern, "", "skipped", note=f"{data} holds no such pack")
+        for pack in packs:
+            began = time.monotonic()
+            yield from check(pack)
+            print(f"{name} {pack.name}: {time.monotonic() - began:.1f} s", file=sys.stderr)
+
+
+def main(given: list[str]) -> int:
+    """Run the command line; gives its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m real", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="the folder of packs")
+    parser.add_argument("--checks", default=",".join(CHECKS), help="names with commas between; all by default")
+    options = parser.parse_args(given)
+    names = [name.strip() for name in options.checks.split(",") if name.strip()] or list(CHECKS)
+    if strange := [name for name in names if name not in CHECKS]:
+        parser.error(f"there is no check called {strange[0]}; there are {', '.join(CHECKS)}")
+    if not options.data.is_dir():
+        parser.error(f"{options.data} is no folder")
+    off = False
+    for figure in figures(options.data, names):
+        print(figure.line(), flush=True)
+        off = off or figure.ok is False
+    return 1 if off else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,203 @@
+"""An agent as a command needs it: loaded, with a model that can answer, and with the resources its tools want."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+from msgspec import Struct
+
+from holdfast.agent import Agent
+from holdfast.contract import Contract
+from holdfast.errors import ContractError, HoldfastError, SettingsError, UsageError
+from holdfast.events import Mode
+from holdfast.models import open_model
+from holdfast.models.port import Model
+from holdfast.models.provider import Provider
+from holdfast.shell.folder import Folder, load
+from holdfast.shell.perform import Performer
+from holdfast.shell.runner import Runner
+from holdfast.tool import Call, CallKey, Tool
+
+STANDIN: Final = "standin"
+
+
+class Loaded(Struct, frozen=True):
+    """An agent with what this process needs to drive it."""
+
+    where: str
+    """As a later process can find it again."""
+    folder: Folder
+    agent: Agent[Any, Any]
+    """Under its own contract, or with other models in it."""
+    notice: str = ""
+    """What whoever watches has to know about what answers."""
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """Models that are given and not opened: the stand-in."""
+        return {standin_name(self.folder.agent): self.folder.standin} if self.folder.standin is not None else {}
+
+
+def standin_name(agent: Agent[Any, Any]) -> str:
+    """The name under which a journal says that a stand-in answered, and no model."""
+    return f"script:{agent.name}"
+
+
+def load_agent(where: str, model: str = "") -> Loaded:
+    """The agent at a path, to be answered by `model`, by its contract's models, or by its stand-in.
+
+    Raises UsageError where there is none, ContractError where it is wrong, SettingsError where nothing can answer.
+    """
+    folder = load_folder(where)
+    agent, notice = _answered_by(folder, model)
+    place = str(folder.path.resolve()) if folder.path.is_dir() else where
+    return Loaded(place, folder, agent, notice)
+
+
+def load_folder(where: str) -> Folder:
+    """What is at a path; modules beside the caller can be named too."""
+    if ":" in where and os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds texts
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    return load(where)
+
+
+def _answered_by(folder: Folder, model: str) -> tuple[Agent[Any, Any], str]:
+    if model == STANDIN:
+        return _with_standin(folder), _NOTICE.format(why="as you asked")
+    if model:
+        _check(model)
+        return with_models(folder.agent, [model]), ""
+    missing = [error for error in map(_missing, folder.agent.contract.models) if error is not None]
+    if len(missing) < len(folder.agent.contract.models):
+        return folder.agent, ""
+    if folder.standin is None:
+        raise missing[0]
+    return _with_standin(folder), _NOTICE.format(why=missing[0].what)
+
+
+_NOTICE: Final = "a scripted stand-in answers, no model: read nothing about any model off it ({why})"
+
+
+def _with_standin(folder: Folder) -> Agent[Any, Any]:
+    if folder.standin is None:
+        raise UsageError(
+            f"{folder.agent.name} has no stand-in", hint="give a standin.py that defines `standin`, or name a model"
+        )
+    return with_models(folder.agent, [standin_name(folder.agent)])
+
+
+def _missing(model: str) -> SettingsError | None:
+    try:
+        _check(model)
+    except SettingsError as error:
+        return error
+    return None
+
+
+def _check(model: str) -> None:
+    opened = open_model(model)
+    if isinstance(opened, Provider):
+        opened.check()
+
+
+def with_models(agent: Agent[Any, Any], models: list[str]) -> Agent[Any, Any]:
+    """The same agent with other models in its contract, so that a journal says what really answered."""
+    other = copy.copy(agent)
+    other.contract = Contract.parse({**agent.contract.data, "models": models}, f"agent {agent.name}")
+    other.__dict__.pop("bound", None)
+    return other
+
+
+# ------------------------------------------------------------------------------------------------------- resources
+
+
+@asynccontextmanager
+async def opened(
+    url: str, loaded: Sequence[Loaded], *, settings: Mapping[str, str], mode: Mode = "live"
+) -> AsyncIterator[Runner]:
+    """A runner that knows these agents and has what their tools want.
+
+    Raises ContractError where a tool wants what nobody provides, SettingsError where the resources cannot be opened.
+    """
+    models = {name: model for one in loaded for name, model in one.models.items()}
+    async with provided(loaded, settings) as resources:
+        missing = [what for one in loaded for what in unprovided(one.agent, resources)]
+        if missing:
+            raise ContractError("\n  ".join(["tools want what nobody provides:", *missing]), hint=_PROVIDE)
+        agents = [one.agent for one in loaded]
+        async with Runner.open(url, agents=agents, resources=_given(resources), mode=mode, model=models) as runner:
+            yield runner
+
+
+_PROVIDE: Final = "yield it from the function `resources` in tools.py, alone or in a tuple"
+
+
+def _given(resources: Sequence[object]) -> Any:
+    @asynccontextmanager
+    async def give(_: Mapping[str, str]) -> AsyncIterator[tuple[object, ...]]:
+        yield tuple(resources)
+
+    return give
+
+
+@asynccontextmanager
+async def provided(loaded: Sequence[Loaded], settings: Mapping[str, str]) -> AsyncIterator[tuple[object, ...]]:
+    """The resources of these agents together. Raises UsageError where two agents provide the same type."""
+    async with AsyncExitStack() as stack:
+        found: list[object] = []
+        for one in loaded:
+            opening = one.folder.resources
+            if opening is None:
+                continue
+            given = await _enter(stack, opening, settings, one.agent.name)
+            mine = list(given) if isinstance(given, tuple | list) else [given]
+            both = {type(item).__name__ for item in mine} & {type(item).__name__ for item in found}
+            if both:
+                raise UsageError(
+                    f"{one.agent.name} and another agent both provide a {sorted(both)[0]}", hint="drive them in two processes"
+                )
+            found += mine
+        yield tuple(found)
+
+
+async def _enter(stack: AsyncExitStack, opening: Any, settings: Mapping[str, str], name: str) -> object:
+    try:
+        return await stack.enter_async_context(opening(settings))
+    except HoldfastError:
+        raise
+    except Exception as error:
+        raise SettingsError(
+            f"the resources of {name} could not be opened: {type(error).__name__}: {error}",
+            hint="--setting key=value gives the function `resources` what it needs",
+        ) from error
+
+
+def unprovided(agent: Agent[Any, Any], resources: Sequence[object]) -> list[str]:
+    """Each injected type of an agent's tools that is not among the resources, in a sentence."""
+    performer = Performer(open_model, resources)
+    try:
+        return list(_unprovided(agent, performer))
+    finally:
+        performer.close()
+
+
+def _unprovided(agent: Agent[Any, Any], performer: Performer) -> Iterator[str]:
+    for name, made in agent.tools.items():
+        for function in (made.function, made.options.lookup):
+            if function is None:
+                continue
+            wanted = made.injects if function is made.function else Tool(
+                function, effect="read", timeout=1, options=type(made.options)()
+            ).injects
+            for argument, kind in wanted.items():
+                if kind in (CallKey, Call):
+                    continue
+                try:
+                    performer.resource(kind, f"{name}({argument})")
+                except SettingsError as error:
+                    yield error.what

@@ -1,0 +1,87 @@
+"""Opening a journal for looking at it, or for saying something in it; and finding a run by what a person types."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from holdfast import codec
+from holdfast.core.fold import fold_all
+from holdfast.core.state import State
+from holdfast.errors import JournalDamaged, JournalError, UsageError
+from holdfast.events import Entry
+from holdfast.journal.open import open_journal
+from holdfast.journal.port import Journal, Row, Where
+from holdfast.shell import bodies
+from holdfast.shell.runner import Runner
+
+_SQLITE = "sqlite:///"
+
+
+@asynccontextmanager
+async def looking(url: str) -> AsyncIterator[Journal]:
+    """A journal that is only read. Raises JournalError where there is none."""
+    must_exist(url)
+    journal = open_journal(url, readonly=True)
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+@asynccontextmanager
+async def speaking(url: str) -> AsyncIterator[Runner]:
+    """A runner that drives nothing, for what people say to runs. Raises JournalError where there is no journal."""
+    must_exist(url)
+    async with Runner.open(url) as runner:
+        yield runner
+
+
+def must_exist(url: str) -> None:
+    """Raise where a journal is to be looked at that nobody has made yet."""
+    if url == "memory:":
+        raise UsageError("memory: is gone when its process ends", hint="give --journal sqlite:///folder/journal.db")
+    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+        raise JournalError(
+            f"there is no journal at {url.removeprefix(_SQLITE)}",
+            hint="holdfast run makes one; or say where it is with --journal, or HOLDFAST_JOURNAL",
+        )
+
+
+async def find_row(journal: Journal, name: str) -> Row:
+    """The run that a person means: its name, its request key, or enough of the beginning of its name.
+
+    Raises UsageError where there is none, or more than one.
+    """
+    if (row := await journal.row(name)) is not None:
+        return row
+    keyed = await journal.find(Where(key=name, limit=1)) if name else []
+    if keyed:
+        return keyed[0]
+    close = [run for run in await journal.runs(after=name, limit=3) if name and run.startswith(name)]
+    if len(close) > 1:
+        raise UsageError(f"several runs begin with {name}", hint=f"give more of it: {', '.join(close[:2])}, …")
+    row = await journal.row(close[0]) if close else None
+    if row is None:
+        raise UsageError(f"there is no run {name!r} in {journal.url}", hint="holdfast show lists them")
+    return row
+
+
+async def entries(journal: Journal, run: str) -> list[Entry]:
+    """The entries of a run, bodies loaded. Raises JournalDamaged where what is stored is not what was written."""
+    out: list[Entry] = []
+    prev = codec.GENESIS
+    for seq, (data, digest) in enumerate(await journal.read(run), 1):
+        if codec.chain(prev, data) != digest:
+            raise JournalDamaged(
+                "the stored bytes are not what the chain says was written", run=run, seq=seq, hint="holdfast verify"
+            )
+        out.append(await bodies.load(codec.decode(data, prev, digest), journal.blob))
+        prev = digest
+    return out
+
+
+async def state_of(journal: Journal, run: str) -> State:
+    """What is known of a run now."""
+    return fold_all(await entries(journal, run))

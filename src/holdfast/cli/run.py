@@ -1,0 +1,143 @@
+"""`holdfast run`: check an agent, then run it on one input, or on a file of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from msgspec import Struct
+
+from holdfast.cli import agents, out
+from holdfast.cli.options import DEFAULT, AsJson, By, Journal, ModeName, Settings, Work, pairs
+from holdfast.cli.standing import Standing, report, standing
+from holdfast.errors import InputError, UsageError
+from holdfast.events import Json, Mode
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What is to be run, and how."""
+
+    agent: str
+    given: str = ""
+    batch: Path | None = None
+    concurrency: int = 8
+    key: str = ""
+    by: str = ""
+    on_behalf_of: str = ""
+    mode: Mode = "live"
+    model: str = ""
+    settings: Mapping[str, str] = {}
+    journal: str = DEFAULT
+    as_json: bool = False
+
+
+def register(app: typer.Typer) -> None:
+    """Put the verb on the command line."""
+
+    @app.command()
+    def run(  # noqa: PLR0913 - a command's arguments and options
+        agent: Annotated[str, typer.Argument(metavar="AGENT", help="Its folder, or package.module:name.")],
+        given: Annotated[
+            str | None, typer.Argument(metavar="INPUT", help="JSON or plain text; @file; - for stdin.")
+        ] = None,
+        batch: Annotated[
+            Path | None, typer.Option("--batch", metavar="FILE", help="JSON Lines, one input a line; can be run again.")
+        ] = None,
+        concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Runs of a batch at a time.")] = 8,
+        key: Annotated[str, typer.Option(help="A request key: the same key and input is the same run.")] = "",
+        by: By = "",
+        on_behalf_of: Annotated[str, typer.Option(help="Whom it is for.")] = "",
+        mode: ModeName = "live",
+        model: Annotated[
+            str, typer.Option(help="Instead of the contract's models: provider:model, or standin.")
+        ] = "",
+        setting: Settings = None,
+        journal: Journal = DEFAULT,
+        as_json: AsJson = False,
+    ) -> Work:
+        """Check an agent, then run it to its end, or until it waits for somebody."""
+        order = Order(
+            agent=agent, given=given or "", batch=batch, concurrency=concurrency, key=key, by=by or out.me(),
+            on_behalf_of=on_behalf_of, mode=mode, model=model, settings=pairs(setting, "--setting"), journal=journal,
+            as_json=as_json,
+        )  # fmt: skip
+        if batch is not None:
+            return partial(_batch, order, given)
+        return partial(_one, order, given)
+
+
+def _batch(order: Order, given: str | None) -> int:
+    from holdfast.cli import batch
+
+    if given is not None or order.key:
+        raise UsageError("--batch takes its inputs and keys from the file", hint="leave out INPUT and --key")
+    return batch.run(order)
+
+
+def _one(order: Order, given: str | None) -> int:
+    if given is None:
+        raise UsageError(
+            "there is no input", hint=f"holdfast run {order.agent} INPUT (JSON, plain text, @file, -), or --batch FILE"
+        )
+    text = read_input(given)
+    loaded = agents.load_agent(order.agent, order.model)
+    value = parse_input(text, loaded.agent.takes.schema, loaded.agent.name)
+    if loaded.notice:
+        out.note(loaded.notice)
+    began = time.monotonic()
+    found = asyncio.run(_run(order, loaded, value))
+    return report(found, as_json=order.as_json, took=round((time.monotonic() - began) * 1e6))
+
+
+async def _run(order: Order, loaded: agents.Loaded, value: Json) -> Standing:
+    async with agents.opened(order.journal, [loaded], settings=order.settings, mode=order.mode) as runner:
+        run = await runner.start(
+            loaded.agent, value, key=order.key, by=order.by, on_behalf_of=order.on_behalf_of, tags=tags(loaded)
+        )
+        return standing(*await runner.attend(run.name))
+
+
+def tags(loaded: agents.Loaded) -> dict[str, str]:
+    """What a later command needs to know to drive the run again."""
+    return {"agent_path": loaded.where}
+
+
+# ------------------------------------------------------------------------------------------------------- the input
+
+
+def read_input(given: str) -> str:
+    """The text of an input: itself, a file's, or what stands on stdin. Raises InputError."""
+    if given != "-" and not given.startswith("@"):
+        return given
+    try:
+        if given == "-":
+            return sys.stdin.read()
+        return Path(given[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{'stdin' if given == '-' else given[1:]} cannot be read: {error}") from None
+
+
+def parse_input(text: str, schema: Json, agent: str) -> Json:
+    """An input as JSON; a plain text where the agent takes one. Raises InputError."""
+    wants_text = isinstance(schema, dict) and schema.get("type") == "string"
+    if wants_text and not text.lstrip().startswith('"'):
+        return text.rstrip("\n")
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        if wants_text:
+            return text.rstrip("\n")
+        if not text.lstrip().startswith(("{", "[", '"')):
+            fields = ", ".join(schema.get("properties", {})) if isinstance(schema, dict) else ""
+            raise InputError(
+                f"{agent} takes more than a text" + (f": an object with {fields}" if fields else ""),
+                hint="give JSON, @file with JSON, or - for JSON on stdin",
+            ) from None
+        raise InputError(f"the input is no JSON: {error}", hint="quote it for the shell, or give @file") from None

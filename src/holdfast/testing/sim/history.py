@@ -1,0 +1,113 @@
+"""What the history checker gets to see: what the journal says, and what the world says. Nothing of the runtime's own mind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from holdfast import codec
+from holdfast.agent import Agent
+from holdfast.codec import GENESIS
+from holdfast.events import DECISIONS, Entry, RunClosed, RunOpened
+from holdfast.shell import bodies
+from holdfast.testing.sim.store import Store
+from holdfast.testing.sim.world import Effect, Visit, World
+
+
+class Violation(Struct, frozen=True):
+    """One thing that must never happen, and did."""
+
+    rule: str
+    """In a word or two; the checks say which rule of the semantics each stands for."""
+    run: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.what} ({self.run})"
+
+
+class Promise(Struct, frozen=True):
+    """Something that somebody outside was told has happened."""
+
+    at: int
+    run: str
+    token: str
+    """A text that its entry holds and no other."""
+    durable: bool
+    """Whether that entry was durable when it was told."""
+
+
+class History(Struct):
+    """Everything that is known when it is over."""
+
+    runs: dict[str, list[Entry]]
+    lines: dict[str, list[tuple[bytes, bytes]]]
+    ledger: list[Effect]
+    visits: list[Visit]
+    shown: dict[tuple[str, int], bytes]
+    promises: list[Promise]
+    secrets: Mapping[str, bytes | None]
+    agent: Agent[object, object]
+    lives: Mapping[str, str] = {}
+    """Worker → process."""
+    restored: bool = False
+    rows: dict[str, tuple[int, str]] = {}
+    """Run → (seq, status) of its index row."""
+
+    def effects_of(self, run: str, call: int) -> list[Effect]:
+        """What was done for one call."""
+        return [effect for effect in self.ledger if (effect.run, effect.call) == (run, call)]
+
+
+def history(store: Store, world: World, agent: Agent[object, object], promises: list[Promise], lives: Mapping[str, str]) -> History:
+    """Read everything out of the store and the world."""
+    tables = store.tables
+    runs = {run: read(lines, tables.blobs) for run, lines in tables.lines.items()}
+    return History(
+        runs, {run: list(lines) for run, lines in tables.lines.items()}, list(world.ledger), list(world.visits), dict(store.shown),
+        promises, dict(tables.secrets), agent, lives, store.epoch > 1, {run: (row.seq, row.status) for run, row in tables.rows.items()},
+    )  # fmt: skip
+
+
+def read(lines: list[tuple[bytes, bytes]], blobs: Mapping[str, bytes | None]) -> list[Entry]:
+    """The entries in stored lines, bodies loaded."""
+    out, prev = [], GENESIS
+    known = {ref: data for ref, data in blobs.items() if data is not None}
+    for data, digest in lines:
+        entry = codec.decode(data, prev, digest)
+        out.append(bodies.filled(entry, known) if bodies.is_stored(entry) else entry)
+        prev = digest
+    return out
+
+
+def opened(entries: list[Entry]) -> RunOpened:
+    """The first event of a run."""
+    event = entries[0].event
+    assert isinstance(event, RunOpened)
+    return event
+
+
+def closed(entries: list[Entry]) -> RunClosed | None:
+    """How a run ended."""
+    return next((entry.event for entry in entries if isinstance(entry.event, RunClosed)), None)
+
+
+def batches(entries: list[Entry]) -> list[tuple[int, list[Entry]]]:
+    """Decision batches: (head they were decided at, entries). Facts are in none."""
+    out: list[tuple[int, list[Entry]]] = []
+    for entry in entries:
+        if entry.cause and _decided(entry):
+            if out and out[-1][0] == entry.cause and out[-1][1][-1].seq == entry.seq - 1:
+                out[-1][1].append(entry)
+            else:
+                out.append((entry.cause, [entry]))
+    return out
+
+
+def _decided(entry: Entry) -> bool:
+    """Whether an entry was decided: its kind says so, or it is a fact found by the machine (an attempt lost, a new epoch)."""
+    event = entry.event
+    if type(event) in DECISIONS:
+        return True
+    return getattr(event, "error", "") == "lost" or (type(event).__name__ == "Resumed" and bool(getattr(event, "epoch", 0)))
