@@ -11,13 +11,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from real.faults import check_faults
 from real.figures import Check, Figure
 from real.kill import check_kill
-from real.live import check_faults, check_live
+from real.live import check_live
 from real.packs import find
 from real.tape import check_import, check_tape
 
@@ -40,7 +42,11 @@ def figures(data: Path, names: list[str]) -> Iterator[Figure]:
             yield Figure(name, pattern, "", "skipped", note=f"{data} holds no such pack")
         for pack in packs:
             began = time.monotonic()
-            yield from check(pack)
+            try:
+                yield from check(pack)
+            except Exception as error:  # noqa: BLE001 - one broken pack must not hide what the others come to
+                traceback.print_exc()
+                yield Figure(name, pack.name, "", "broke off", ok=False, note=f"{type(error).__name__}: {error}")
             print(f"{name} {pack.name}: {time.monotonic() - began:.1f} s", file=sys.stderr)
 
 

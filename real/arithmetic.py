@@ -33,9 +33,7 @@ def evaluate(expression: str) -> float:
     if len(expression) > LONGEST:
         raise ExpressionError(f"expression is longer than {LONGEST} characters")
     if not _ALLOWED.fullmatch(expression):
-        raise ExpressionError(
-            "expression can only contain numbers, operators (+, -, *, /), parentheses, and spaces"
-        )
+        raise ExpressionError("expression can only contain numbers, operators (+, -, *, /), parentheses, and spaces")
     reader = _Reader(_tokens(expression))
     try:
         value = float(reader.sum(0))

@@ -1,7 +1,7 @@
 """The agent that a pack describes: its policy as instructions, its schemas as tools, its word for their effects.
 
-What the tools do is not said here. They ask a `World`, which is whatever a check puts behind them: the recorded answers,
-our own shop, or a shop in a file.
+What the tools do is not said here. They ask a `World`, which is whatever a check puts behind them: the recorded
+answers, our own shop, or a shop in a file.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def agent_of(pack: Pack, *, keyed: bool = False, reads_again: Retry = NEVER) -> 
     repeats a read that was not done.
     """
     effects = pack.effects() or {}
-    tools = [_tool(schema, effect_of(effects, schema.name), keyed, reads_again) for schema in pack.tools() or []]
+    tools = [_tool(schema, effect_of(effects, schema.name), reads_again, keyed=keyed) for schema in pack.tools() or []]
     return Agent(
         name=re.sub(r"[^A-Za-z0-9_-]", "-", f"pack-{pack.name}")[:64],
         task=f"Serve the requester as the policy of {pack.name} says.",
@@ -71,7 +71,7 @@ def agent_of(pack: Pack, *, keyed: bool = False, reads_again: Retry = NEVER) -> 
     )  # fmt: skip
 
 
-def _tool(schema: ToolSchema, effect: Literal["read", "write"], keyed: bool, reads_again: Retry) -> Tool[..., Any]:  # noqa: FBT001
+def _tool(schema: ToolSchema, effect: Literal["read", "write"], reads_again: Retry, *, keyed: bool) -> Tool[..., Any]:
     name = schema.name
 
     async def bare(args: dict[str, Json], *, world: World, call: Call) -> Json:
@@ -81,9 +81,14 @@ def _tool(schema: ToolSchema, effect: Literal["read", "write"], keyed: bool, rea
         return await world.answer(name, args, call, key)
 
     return from_schema(
-        with_key if keyed and effect == "write" else bare, name=name, description=schema.description, schema=schema.parameters,
-        effect=effect, timeout=TIMEOUT, retry=reads_again if effect == "read" else NEVER,
-    )  # fmt: skip
+        with_key if keyed and effect == "write" else bare,
+        name=name,
+        description=schema.description,
+        schema=schema.parameters,
+        effect=effect,
+        timeout=TIMEOUT,
+        retry=reads_again if effect == "read" else NEVER,
+    )
 
 
 class Fit:
@@ -100,9 +105,9 @@ class Fit:
         args = call.parsed() if call.arguments else {}
         return args is not None and self._shapes[call.name].is_valid(args)
 
-    def changes(self, call: ToolCall) -> bool:
-        """Tell whether the contract takes the call for a write; a tool that does not exist changes nothing."""
-        return call.name in self._shapes and effect_of(self._effects, call.name) == "write"
+    def writes(self, tool: str) -> bool:
+        """Tell whether the contract takes a call of this tool for a write; one that does not exist changes nothing."""
+        return tool in self._shapes and effect_of(self._effects, tool) == "write"
 
     def passing(self, run: Run) -> list[bool]:
         """Say of each call of a run, in its order, whether it reaches its tool.
@@ -113,7 +118,7 @@ class Fit:
         for message in run.messages:
             refused = False
             for call in message.tool_calls:
-                fit = self.is_fit(call) and not (refused and self.changes(call))
-                refused = refused or (not fit and self.changes(call))
+                fit = self.is_fit(call) and not (refused and self.writes(call.name))
+                refused = refused or (not fit and self.writes(call.name))
                 out.append(fit)
         return out

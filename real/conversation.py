@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from holdfast import codec
 from holdfast.agent import Agent
-from holdfast.dialogue import Answer, Request
+from holdfast.dialogue import Answer, Request, Result
 from holdfast.events import CallAsked, Entry, Price, Said
 from holdfast.journal.open import open_journal
 from holdfast.journal.port import Journal
@@ -39,6 +39,8 @@ class Part:
     script: Script
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the model is asked for more than it has recorded."""
+    shown: list[str] = field(default_factory=list)
+    """What the model was last shown of its calls' results, in asked order."""
     entries: list[Entry] = field(default_factory=list)
     """Its journal, when it was played."""
 
@@ -79,7 +81,9 @@ class Stage:
             seen = self._read.get(run, 0)
             lines = await self.journal.read(run, seen)
             fresh = [codec.decode(data) for data, _ in lines]
-            asked += [e.seq for e in fresh if e.seq not in asked and isinstance(e.event, CallAsked) and not e.event.serves]
+            asked += [
+                e.seq for e in fresh if e.seq not in asked and isinstance(e.event, CallAsked) and not e.event.serves
+            ]
             self._read[run] = max(seen + len(lines), self._read.get(run, 0))
         return asked.index(call)
 
@@ -88,6 +92,7 @@ class Stage:
     async def answer(self, request: Request) -> Answer:
         """Give the recorded answer; after the last one say that it is over, and wait for the run to end."""
         part = await self.part(request.run)
+        part.shown = [segment.text for segment in request.segments if isinstance(segment, Result)]
         self.step("the model is asked")
         if request.step > len(part.script.answers):
             part.over.set()

@@ -41,8 +41,8 @@ LATE = 0.005
 WRITE = "a write"
 """How the steps of a write begin."""
 
-EARLY = 0.9
-"""The part of an uninterrupted run's steps that kills may fall in: every killed process must have something left."""
+EARLY = 0.7
+"""The part of the steps that kills are drawn from; the rest is for waiting, and for the last process to end with."""
 
 
 @dataclass(frozen=True)
@@ -52,23 +52,29 @@ class Kill:
     after: int
     """Steps it may make before."""
     in_write: bool
-    """Whether it is killed at the next step of a write only."""
+    """Whether a step of a write is waited for."""
+    patience: int
+    """Steps for which that is waited for at most."""
     late: float
     """Seconds for which it is let go on from there; 0: it is killed just there."""
 
     def hits(self, steps: int, name: str) -> bool:
         """Tell whether this step is its last."""
-        return steps >= self.after and (name.startswith(WRITE) or not self.in_write)
+        waits = self.in_write and not name.startswith(WRITE)
+        return steps >= self.after + (self.patience if waits else 0)
 
 
 def schedule(steps: int, kills: int, stem: str) -> list[Kill]:
     """Draw the kills for runs that take so many steps undisturbed: a third in writes, a half of all a moment late."""
     chance = Random(f"{SEED} {stem}")  # noqa: S311 - a schedule that can be had again
-    places = sorted(chance.sample(range(1, max(round(steps * EARLY), kills + 1)), kills))
-    return [
-        Kill(place - before, chance.random() < 1 / 3, chance.random() * LATE if chance.random() < 1 / 2 else 0.0)
-        for before, place in zip([0, *places], places, strict=False)
-    ]
+    kills = min(kills, round(steps * EARLY) // 2)
+    places = sorted(chance.sample(range(1, round(steps * EARLY)), kills))
+    patience = round(steps * (1 - EARLY) / max(kills, 1))
+    drawn: list[Kill] = []
+    for before, place in zip([0, *places], places, strict=False):
+        late = chance.random() * LATE if chance.random() < 1 / 2 else 0.0
+        drawn.append(Kill(place - before, chance.random() < 1 / 3, patience, late))
+    return drawn
 
 
 @dataclass
@@ -123,13 +129,13 @@ def _killed(sheet: Sheet, pack: Pack, stem: str, folder: Path, kills: int) -> It
     runs, fit = pack.runs(stem), Fit(pack)
     places = ", ".join(str(made) for made, _ in done)
     note = f"seed {SEED}, each after so many steps of its own: {places}; cut short: {left.lost}"
-    yield sheet.compare("kills", sum(killed for _, killed in done), kills, note)
+    yield sheet.compare("kills", sum(killed for _, killed in done), len(drawn), note)
     ids = [run.run_id for run in runs]
     equal = sum(same(left.journals.get(key, []), undisturbed.journals.get(key, [])) for key in ids)
     yield sheet.compare("journals equal to undisturbed ones", equal, len(ids))
     yield sheet.compare("chains that hold", len(left.journals) - len(left.broken), len(ids))
     writes = sum(
-        passes and fit.changes(pair.call) and pair.answer != INJECTED_FAULT
+        passes and fit.writes(pair.call.name) and pair.answer != INJECTED_FAULT
         for run in runs for pair, passes in zip(exchanges(run), fit.passing(run), strict=True)
     )  # fmt: skip
     yield sheet.compare("writes done", left.writes, writes)
@@ -143,9 +149,9 @@ def _process(pack: Pack, stem: str, folder: Path, kill: Kill | None = None) -> t
     root = Path(__file__).resolve().parents[1]
     steps, killed = 0, False
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:  # noqa: S603 - our own program
-        assert process.stdin is not None
-        assert process.stdout is not None
         try:
+            if process.stdin is None or process.stdout is None:
+                raise RuntimeError("a process was made without its pipes")
             while name := process.stdout.read(100):  # it waits for our byte after every line, so this reads just one
                 steps += 1
                 killed = kill is not None and kill.hits(steps, name.decode())

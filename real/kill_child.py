@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from holdfast.journal.open import open_journal
@@ -50,7 +51,7 @@ async def _main(pack: Pack, stem: str, folder: Path) -> None:
         over = {row.key for row in await journal.find(Where(status="closed", limit=len(runs)))}
         scripts = [of_run(run) for run in runs if run.run_id not in over]
         agent = agent_of(pack, keyed=True)
-        await play(agent, scripts, lambda stage: Filed(stage, shops, file), journal=journal, step=_step, at_once=AT_ONCE)
+        await play(agent, scripts, partial(Filed, shops=shops, file=file), journal=journal, step=_step, at_once=AT_ONCE)
     finally:
         await journal.close()
         file.close()

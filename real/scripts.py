@@ -13,8 +13,8 @@ from holdfast.models.recorded import answers_of
 from real.packs import Message, Run, exchanges
 
 SILENCE = " "
-"""What stands for a turn in which a recorded model neither spoke nor called. An empty answer would be rejected and asked
-for again, which no recorder did."""
+"""What stands for a turn in which a recorded model neither spoke nor called. An empty answer would be rejected and
+asked for again, which no recorder did."""
 
 ENDS = "the recording ends here"
 

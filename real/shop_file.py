@@ -1,7 +1,7 @@
 """A shop in a file: what a write did, its result by its key and the new state are one transaction.
 
-So a call that comes again with its key, after whoever made it died, is answered and not done again. The ledger has a row
-for whatever was done, and nothing in it keeps a row from coming twice: it is what tells whether one did.
+So a call that comes again with its key, after whoever made it died, is answered and not done again. The ledger has a
+row for whatever was done, and nothing in it keeps a row from coming twice: it is what tells whether one did.
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ class ShopFile:
         """Let go of the file."""
         self._db.close()
 
-    def write(self, run: str, call: int, key: str, tool: str, args: dict[str, Json], step: Callable[[str], None]) -> str:
-        """Do a write, or say what came of it when it was done already. step: told when it is done, before it is kept."""
+    def write(
+        self, run: str, call: int, key: str, tool: str, args: dict[str, Json], step: Callable[[str], None]
+    ) -> str:
+        """Do a write, or say what came of it when it was done before. step: told when it is done and not kept yet."""
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             known = self._db.execute("SELECT result FROM results WHERE key = ?", (key,)).fetchone()

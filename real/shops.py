@@ -31,7 +31,7 @@ class _Section(dict[str, T]):
         return super().__getitem__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401 - that would be this very method
 
     def __setitem__(self, key: str, value: T) -> None:
         super().__setitem__(key, value)
@@ -44,7 +44,8 @@ class Shops:
     def __init__(self, state: dict[str, object]) -> None:
         self._pristine: dict[str, dict[str, Any]] = dict(as_db(state))  # type: ignore[arg-type]  # its sections
         self._texts = {
-            section: {key: _text(record) for key, record in records.items()} for section, records in self._pristine.items()
+            section: {key: _text(record) for key, record in records.items()}
+            for section, records in self._pristine.items()
         }
 
     def fresh(self, changed: dict[str, dict[str, Any]] | None = None) -> Db:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from holdfast.core.essence import same
+from holdfast.core.prompt import WINDOW
 from real.contracts import Fit, agent_of, missing
 from real.conversation import Part, play
 from real.figures import Figure, Sheet, less, whole
@@ -69,11 +70,12 @@ def check_tape(pack: Pack) -> Iterator[Figure]:
 
 def results_equal(run: Run, part: Part, passing: Sequence[bool], without: str | None = None) -> int:
     """Count the calls whose recorded answer is what the model was shown. without: an answer that does not count."""
-    pairs = zip(exchanges(run), calls_of(part.entries), passing, strict=False)
-    return sum(
-        passes and pair.answer != without and call.returned and (call.tool, call.result) == (pair.call.name, pair.answer)
-        for pair, call, passes in pairs
-    )
+    equal = 0
+    for pair, passes, call, shown in zip(exchanges(run), passing, calls_of(part.entries), part.shown, strict=False):
+        if passes and pair.answer is not None and pair.answer != without and call.returned:
+            same_call = (call.tool, call.result) == (pair.call.name, pair.answer)
+            equal += same_call and shown[:WINDOW] == pair.answer[:WINDOW]
+    return equal
 
 
 def _unfit(run: Run, fit: Fit) -> list[Exchange]:

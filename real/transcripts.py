@@ -80,8 +80,8 @@ def messages_of(entries: Sequence[Entry]) -> list[Message]:
                 out.append(Message("user", str(value_of(text))))
             case ModelAnswered() as answer:
                 asked = tuple(ToolCall(call.id, call.tool, call.args) for call in answer.calls)
-                text = str(value_of(answer.text) or "")
-                out.append(Message("assistant", "" if text == SILENCE else text, asked))
+                spoken = str(value_of(answer.text) or "")
+                out.append(Message("assistant", "" if spoken == SILENCE else spoken, asked))
                 out += [_result(call) for call in _next(calls, len(asked)) if call.answered]
     return out
 
@@ -99,11 +99,24 @@ def _text(result: Json) -> str:
 
 
 def dropped(run: Run, messages: Sequence[Message]) -> int:
-    """Count the recorded messages that a journal's conversation does not have in their place."""
+    """Count the recorded messages that a journal's conversation does not have in their place.
+
+    The place of a tool's answer is where its call was asked for among the calls of the turn.
+    """
     return sum(
         recorded is not None and (kept is None or not _is_kept(recorded, kept))
-        for recorded, kept in zip_longest(run.messages, messages)
+        for recorded, kept in zip_longest(_in_asked_order(run.messages), messages)
     )
+
+
+def _in_asked_order(messages: Sequence[Message]) -> list[Message]:
+    ranks: list[tuple[int, int]] = []
+    turn, asked = 0, dict[str | None, int]()
+    for message in messages:
+        if message.role != "tool":
+            turn, asked = turn + 1, {call.id: at for at, call in enumerate(message.tool_calls, 1)}
+        ranks.append((turn, asked.get(message.tool_call_id, len(asked)) if message.role == "tool" else 0))
+    return [messages[at] for at in sorted(range(len(messages)), key=ranks.__getitem__)]
 
 
 def _is_kept(recorded: Message, kept: Message) -> bool:

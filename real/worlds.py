@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from holdfast.events import Json
 from holdfast.tool import Call, NotDone
 from real.contracts import World
-from real.conversation import Stage
+from real.conversation import Part, Stage
 from real.packs import INJECTED_FAULT
 from real.retail import Db, invoke
 from real.shops import Shops
@@ -63,3 +65,7 @@ class Live(Tape):
         if run not in self.states:
             self.states[run] = self._shops.fresh()
         return self.states[run]
+
+    def digests(self, parts: Sequence[Part]) -> dict[str, str]:
+        """Digest the shop of each run as it is now, by the recorded run's id."""
+        return {part.script.key: self._shops.digest(self.state(part.run)) for part in parts}

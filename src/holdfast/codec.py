@@ -102,8 +102,20 @@ def encode(entry: Entry) -> bytes:
     """
     if isinstance(entry.event, Unknown):
         raise Bug(f"an entry of the unknown kind {entry.event.kind} cannot be written", run=entry.run, seq=entry.seq)
-    body = msgspec.Raw(_encoder.encode(entry.event))
+    try:
+        body = msgspec.Raw(_encoder.encode(entry.event))
+    except UnicodeEncodeError:  # a message or an answer with half a character in it
+        body = msgspec.Raw(_encoder.encode(_whole(msgspec.to_builtins(entry.event))))
     return _encoder.encode(Line(SCHEMA, entry.run, entry.seq, entry.at, entry.cause, entry.actor, body))
+
+
+def _whole(value: Json) -> Json:
+    """A value with a question mark for each part of its texts that is no Unicode."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def chain(prev: bytes, data: bytes) -> bytes:

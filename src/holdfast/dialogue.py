@@ -6,6 +6,7 @@ sent; so a request is the one before it and a few segments more, and an adapter 
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -15,13 +16,18 @@ from holdfast.events import Finish, Json, Price, Usage, Wanted
 
 
 class Attached(Struct, frozen=True):
-    """A file beside a text."""
+    """A file beside a text. Never trusted: whoever made it may have written anything into it."""
 
     name: str
     media: str
     """MIME type."""
     data: str
     """Base64."""
+
+    @property
+    def text(self) -> str:
+        """What stands in it, where it is a text; empty otherwise."""
+        return base64.b64decode(self.data).decode(errors="replace") if self.media.startswith("text/") else ""
 
 
 class Told(Struct, frozen=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from holdfast import codec
 from holdfast.errors import ContractError
@@ -15,6 +15,10 @@ from holdfast.events import Json
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+
+DEEPEST: Final = 100
+"""How deep lists and objects may stand in each other. pydantic has its own bound, at twice that."""
 
 
 class Misfit(Exception):
@@ -87,9 +91,11 @@ class TypeShape:
         from pydantic import ValidationError
 
         try:
-            return self._dump(self._adapter.validate_python(value))
+            return codec.plain(self._dump(self._adapter.validate_python(value)))
         except ValidationError as error:
             raise Misfit(_explain(error)) from None
+        except (ValueError, TypeError, RecursionError) as error:
+            raise Misfit(f"it cannot be written as JSON: {error}") from None
 
     def _dump(self, value: Any) -> Json:
         return self._adapter.dump_python(value, mode="json")
@@ -115,6 +121,8 @@ class SchemaShape:
 
     def check(self, value: Json) -> Json:
         """The value itself. Raises Misfit."""
+        if _deeper(value, DEEPEST):
+            raise Misfit(f"value: lists and objects stand in each other more than {DEEPEST} deep")
         problems = [_schema_problem(error) for error in self._validator.iter_errors(value)]
         if problems:
             raise Misfit("\n".join(problems[:8]))
@@ -128,8 +136,18 @@ class SchemaShape:
         """A Python value as JSON. Raises Misfit when it does not have the shape."""
         try:
             return self.check(codec.plain(value))
-        except TypeError as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise Misfit(f"it cannot be written as JSON: {error}") from None
+
+
+def _deeper(value: Json, most: int) -> bool:
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            item for part in level if isinstance(part, dict | list)
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]  # fmt: skip
+    return bool(level)
 
 
 def _schema_problem(error: Any) -> str:

@@ -11,6 +11,7 @@ import pytest
 from real.packs import Pack, data_folder, find
 from real.replay import Difference, Replay, play_gold, replay
 from real.retail import TOOLS, Db, ToolError, as_db, invoke, state_digest
+from real.shops import Shops
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +30,16 @@ def fresh(pack: Pack) -> Db:
     return as_db(state)
 
 
+@pytest.fixture(scope="module")
+def shops(pack: Pack) -> Shops:
+    return Shops(dict(fresh(pack)))
+
+
 def test_the_initial_state_is_the_recorded_one(pack: Pack) -> None:
     assert state_digest(fresh(pack)) == (pack.expected_all() or {})["initial_db_sha256"]
 
 
-def test_every_recorded_answer_and_every_final_state_comes_out_the_same(pack: Pack) -> None:
+def test_every_recorded_answer_and_every_final_state_comes_out_the_same(pack: Pack, shops: Shops) -> None:
     for stem in pack.sets():
         figures, labels = pack.expected(stem), pack.labels(stem)
         assert figures is not None
@@ -42,18 +48,16 @@ def test_every_recorded_answer_and_every_final_state_comes_out_the_same(pack: Pa
         differences: list[Difference] = []
         wrong_states: list[str] = []
         for run in pack.runs(stem):
-            db = fresh(pack)
+            db = shops.fresh()
             played = replay(run, partial(invoke, db))
             done.append(played)
             differences += played.differences
-            if state_digest(db) != labels[run.run_id].final_db_sha256:
+            if shops.digest(db) != labels[run.run_id].final_db_sha256:
                 wrong_states.append(run.run_id)
         assert differences == []
         assert wrong_states == []
         assert len(done) == len(labels) == figures["runs"]
-        calls, injected, malformed = (
-            figures[key] for key in ("tool_calls", "injected_503", "malformed_arguments")
-        )
+        calls, injected, malformed = (figures[key] for key in ("tool_calls", "injected_503", "malformed_arguments"))
         assert isinstance(calls, int)
         assert sum(played.injected for played in done) == injected
         assert sum(played.malformed for played in done) == malformed
@@ -61,20 +65,16 @@ def test_every_recorded_answer_and_every_final_state_comes_out_the_same(pack: Pa
         assert sum(played.compared for played in done) == calls - left_out
 
 
-def test_the_gold_actions_of_every_task_lead_to_its_gold_state(pack: Pack) -> None:
+def test_the_gold_actions_of_every_task_lead_to_its_gold_state(pack: Pack, shops: Shops) -> None:
     effects, tasks = pack.effects(), pack.tasks()
     if effects is None or tasks is None:
         pytest.skip(f"{pack.folder} has no effects.json or no tasks.jsonl")
-    gold = {
-        label.task_id: label.gold_db_sha256
-        for stem in pack.sets()
-        for label in (pack.labels(stem) or {}).values()
-    }
+    gold = {label.task_id: label.gold_db_sha256 for stem in pack.sets() for label in (pack.labels(stem) or {}).values()}
     wrong = []
     for task in tasks:
-        db = fresh(pack)
+        db = shops.fresh()
         play_gold(task.actions, effects, partial(invoke, db))
-        if task.task_id in gold and state_digest(db) != gold[task.task_id]:
+        if task.task_id in gold and shops.digest(db) != gold[task.task_id]:
             wrong.append(task.task_id)
     assert wrong == []
 
@@ -101,9 +101,7 @@ def db() -> Db:
     pot = {"name": "Pot", "product_id": "P2", "item_id": "9", "price": 30.1, "options": {"size": "S"}}
     home = {key: key for key in ("address1", "address2", "city", "country", "state", "zip")}
 
-    def order(
-        order_id: str, status: str, method: str = "card", *items: dict[str, object]
-    ) -> dict[str, object]:
+    def order(order_id: str, status: str, method: str = "card", *items: dict[str, object]) -> dict[str, object]:
         held = [copy.deepcopy(item) for item in items or (cup, pot)]
         return {
             "order_id": order_id,
@@ -112,9 +110,7 @@ def db() -> Db:
             "items": held,
             "fulfillments": [],
             "status": status,
-            "payment_history": [
-                {"transaction_type": "payment", "amount": 15.05, "payment_method_id": method}
-            ],
+            "payment_history": [{"transaction_type": "payment", "amount": 15.05, "payment_method_id": method}],
         }
 
     def cup_like(item_id: str, price: float, *, available: bool = True) -> dict[str, object]:
@@ -253,9 +249,7 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
 
 
 @pytest.mark.parametrize(("name", "arguments", "sentence"), REFUSED)
-def test_a_refusal_says_why_and_changes_nothing(
-    db: Db, name: str, arguments: dict[str, object], sentence: str
-) -> None:
+def test_a_refusal_says_why_and_changes_nothing(db: Db, name: str, arguments: dict[str, object], sentence: str) -> None:
     before = state_digest(db)
     assert invoke(db, name, arguments).startswith(f"Error: {sentence}")
     assert state_digest(db) == before
@@ -343,9 +337,7 @@ def test_a_cheaper_item_is_refunded(db: Db) -> None:
 
 def test_an_exchange_is_only_asked_for_and_its_lists_are_sorted(db: Db) -> None:
     items = copy.deepcopy(db["orders"]["#T"]["items"])
-    answer = json.loads(
-        invoke(db, "exchange_delivered_order_items", swap("#T", ["1", "1"], ["3", "2"], "gift"))
-    )
+    answer = json.loads(invoke(db, "exchange_delivered_order_items", swap("#T", ["1", "1"], ["3", "2"], "gift")))
     assert answer["items"] == items
     assert answer["status"] == "exchange requested"
     assert answer["exchange_items"] == ["1", "1"]

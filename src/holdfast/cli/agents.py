@@ -15,6 +15,7 @@ from holdfast.agent import Agent
 from holdfast.contract import Contract
 from holdfast.errors import ContractError, HoldfastError, SettingsError, UsageError
 from holdfast.events import Mode
+from holdfast.journal.port import Row
 from holdfast.models import open_model
 from holdfast.models.port import Model
 from holdfast.models.provider import Provider
@@ -57,6 +58,23 @@ def load_agent(where: str, model: str = "") -> Loaded:
     agent, notice = _answered_by(folder, model)
     place = str(folder.path.resolve()) if folder.path.is_dir() else where
     return Loaded(place, folder, agent, notice)
+
+
+def load_parked(where: str, row: Row | None) -> Loaded:
+    """The agent of a run that exists: it goes on under the contract and the models in its journal.
+
+    Raises UsageError where it is not known where the agent is, or where it is another one.
+    """
+    if not where:
+        raise UsageError(
+            "it is not known where the agent of this run is", run=row.run if row else "", hint="--agent PATH"
+        )
+    folder = load_folder(where)
+    if row is not None and folder.agent.name != row.agent:
+        raise UsageError(
+            f"{where} is {folder.agent.name}, and the run is one of {row.agent}", run=row.run, hint="--agent PATH"
+        )
+    return Loaded(where, folder, folder.agent)
 
 
 def load_folder(where: str) -> Folder:
@@ -128,13 +146,13 @@ async def opened(
     async with provided(loaded, settings) as resources:
         missing = [what for one in loaded for what in unprovided(one.agent, resources)]
         if missing:
-            raise ContractError("\n  ".join(["tools want what nobody provides:", *missing]), hint=_PROVIDE)
+            raise ContractError("\n  ".join(["tools want what nobody provides:", *missing]), hint=PROVIDE)
         agents = [one.agent for one in loaded]
         async with Runner.open(url, agents=agents, resources=_given(resources), mode=mode, model=models) as runner:
             yield runner
 
 
-_PROVIDE: Final = "yield it from the function `resources` in tools.py, alone or in a tuple"
+PROVIDE: Final = "yield it from the function `resources` in tools.py, alone or in a tuple"
 
 
 def _given(resources: Sequence[object]) -> Any:
@@ -159,7 +177,8 @@ async def provided(loaded: Sequence[Loaded], settings: Mapping[str, str]) -> Asy
             both = {type(item).__name__ for item in mine} & {type(item).__name__ for item in found}
             if both:
                 raise UsageError(
-                    f"{one.agent.name} and another agent both provide a {sorted(both)[0]}", hint="drive them in two processes"
+                    f"{one.agent.name} and another agent both provide a {min(both)}",
+                    hint="drive them in two processes",
                 )
             found += mine
         yield tuple(found)
@@ -191,9 +210,11 @@ def _unprovided(agent: Agent[Any, Any], performer: Performer) -> Iterator[str]:
         for function in (made.function, made.options.lookup):
             if function is None:
                 continue
-            wanted = made.injects if function is made.function else Tool(
-                function, effect="read", timeout=1, options=type(made.options)()
-            ).injects
+            wanted = (
+                made.injects
+                if function is made.function
+                else Tool(function, effect="read", timeout=1, options=type(made.options)()).injects
+            )
             for argument, kind in wanted.items():
                 if kind in (CallKey, Call):
                     continue

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from holdfast.cli import check, front, new, operate, review, run as run_, show, verify, why, worker
+from holdfast.cli import check, front, new, operate, review, show, verify, why, worker
+from holdfast.cli import run as run_
 from holdfast.errors import UsageError
 
 
 def app() -> typer.Typer:
     """The parser of the command line. Its commands do nothing themselves: they give back what is to be done."""
     made = typer.Typer(
-        name="holdfast", add_completion=True, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+        name="holdfast",
+        add_completion=True,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     for module in (new, run_, show, why, operate, check, verify, worker):
@@ -33,7 +38,11 @@ def _help(name: str) -> int:
     if text:
         print(text)
         return 0
-    verbs = [usage.split()[0] for usage, _ in (*front.FIRST, *(verb for group in front.MORE.values() for verb in group))]
+    verbs = [
+        usage.split()[0] for usage, _ in (*front.FIRST, *(verb for group in front.MORE.values() for verb in group))
+    ]
     if name not in verbs:
-        raise UsageError(f"there is no verb or group {name}", hint=f"groups: {', '.join(front.MORE)}; verbs: {', '.join(verbs)}")
+        raise UsageError(
+            f"there is no verb or group {name}", hint=f"groups: {', '.join(front.MORE)}; verbs: {', '.join(verbs)}"
+        )
     return run([name, "--help"])

@@ -1,7 +1,7 @@
 """`holdfast run --batch`: many inputs, a few at a time, with a picture of how it goes and a summary at the end.
 
-The journal remembers, not the batch: each line is a request with a key of its own, so running a file again goes on where
-it stopped and repeats nothing.
+The journal remembers, not the batch: each line is a request with a key of its own, so running a file again goes on
+where it stopped and repeats nothing.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class _Batch:
         self.bad = [line for line in lines if isinstance(line, BadLine)]
         self.ended: list[Ended] = []
         self.board = Board(total=len(lines))
+        self.taken: set[str] = set()
+        """Runs of this pass: the same key may stand in two lines."""
         self.code = 0
 
     async def run(self) -> None:
@@ -67,10 +69,10 @@ class _Batch:
         with watched(self.board):
             for line in self.bad:
                 self._tell_bad(line)
-            async with agents.opened(order.journal, [self.loaded], settings=order.settings, mode=order.mode) as runner:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(order.concurrency):
-                        group.create_task(self._work(runner, self.good))
+            opening = agents.opened(order.journal, [self.loaded], settings=order.settings, mode=order.mode)
+            async with opening as runner, asyncio.TaskGroup() as group:
+                for _ in range(order.concurrency):
+                    group.create_task(self._work(runner, self.good))
 
     async def _work(self, runner: Runner, lines: Iterator[Line]) -> None:
         for line in lines:
@@ -91,12 +93,13 @@ class _Batch:
     async def _take(self, runner: Runner, line: Line) -> None:
         """Run one line to its end, or until it waits for somebody who says nothing in this file."""
         known = await runner.find(Where(key=line.key, limit=1))
-        before = bool(known) and known[0].status == "closed"
+        before = bool(known) and known[0].status == "closed" and known[0].run not in self.taken
         began = time.monotonic()
         run = await runner.start(
             self.loaded.agent, line.input, key=line.key, by=line.by or self.order.by, on_behalf_of=line.on_behalf_of,
             tags=tags(self.loaded),
         )  # fmt: skip
+        self.taken.add(run.name)
         state, stands = await self._speak(runner, line, *await runner.attend(run.name))
         found = standing(state, stands)
         took = round((time.monotonic() - began) * 1e6)
@@ -119,7 +122,16 @@ class _Batch:
 
     def summary(self, took: int) -> Summary:
         """What became of everything."""
-        ended = tuple(sorted(self.ended, key=lambda one: one.line))
+        lines = sorted(self.ended, key=lambda one: one.line)
+        ended = tuple({one.standing.run: one for one in reversed(lines)}.values())[::-1]
         bad = tuple(sorted(self.bad, key=lambda one: one.number))
         code = max(self.code, 3) if bad else 0
-        return Summary(file=str(self.order.batch), agent=self.loaded.agent.name, ended=ended, bad=bad, took=took, worst=code)
+        return Summary(
+            file=str(self.order.batch),
+            agent=self.loaded.agent.name,
+            ended=ended,
+            bad=bad,
+            took=took,
+            worst=code,
+            same=len(lines) - len(ended),
+        )

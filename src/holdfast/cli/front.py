@@ -34,9 +34,7 @@ def front() -> str:
     """What `holdfast` alone prints."""
     lines = [f"holdfast {usage:<20}{says}" for usage, says in FIRST]
     lines += ["More (holdfast help GROUP):"]
-    lines += [
-        f"  {group:<11}{' · '.join(usage.split()[0] for usage, _ in verbs)}" for group, verbs in MORE.items()
-    ]
+    lines += [f"  {group:<11}{' · '.join(usage.split()[0] for usage, _ in verbs)}" for group, verbs in MORE.items()]
     return "\n".join([*lines, "", _FOOT])
 
 

@@ -48,7 +48,9 @@ def write(name: str, place: Path, as_json: bool) -> int:
                 text = text.replace("NAME", name, 1).replace("PLACE", shown)
             (folder / file).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror}", hint="take another folder with --in") from None
+        raise UsageError(
+            f"{folder} cannot be written: {error.strerror}", hint="take another folder with --in"
+        ) from None
     if as_json:
         out.give({"folder": str(folder), "files": list(FILES)})
         return 0

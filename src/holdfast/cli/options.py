@@ -15,7 +15,8 @@ Work: TypeAlias = Callable[[], int]
 """What a verb is to do, once its arguments are understood; it gives the exit code."""
 
 Journal = Annotated[
-    str, typer.Option("--journal", metavar="URL", envvar="HOLDFAST_JOURNAL", help="Where runs are kept.", show_envvar=True)
+    str,
+    typer.Option("--journal", metavar="URL", envvar="HOLDFAST_JOURNAL", help="Where runs are kept.", show_envvar=True),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run, or enough of its name's beginning.")]
@@ -23,13 +24,16 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--setting", metavar="KEY=VALUE", help="Given to the agent's resources; may be repeated."),
 ]
-ModeName = Annotated[Mode, typer.Option("--mode", help="simulate: writes are not carried out; supervise: all reviewed.")]
+ModeName = Annotated[
+    Mode, typer.Option("--mode", help="simulate: writes are not carried out; supervise: all reviewed.")
+]
 As = Annotated[
     str, typer.Option("--as", metavar="NAME", help="Who decides. An assertion, not an identity; recorded as such.")
 ]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who you are; your user name where it is not given.")]
 AgentPath = Annotated[
-    str, typer.Option("--agent", metavar="AGENT", help="Its folder, or package.module:name; else where it was run from.")
+    str,
+    typer.Option("--agent", metavar="AGENT", help="Its folder, or package.module:name; else where it was run from."),
 ]
 
 DEFAULT: str = DEFAULT_JOURNAL

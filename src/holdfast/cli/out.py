@@ -28,10 +28,14 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def show(*parts: RenderableType) -> None:
-    """Print for people."""
+    """Print for people; into a pipe without the blanks that fill a line."""
     place = console()
-    for part in parts:
-        place.print(part)
+    if place.is_terminal:
+        place.print(*parts, sep="\n")
+        return
+    with place.capture() as caught:
+        place.print(*parts, sep="\n")
+    print("\n".join(line.rstrip() for line in caught.get().splitlines()))
 
 
 def note(text: str) -> None:

@@ -85,3 +85,9 @@ async def entries(journal: Journal, run: str) -> list[Entry]:
 async def state_of(journal: Journal, run: str) -> State:
     """What is known of a run now."""
     return fold_all(await entries(journal, run))
+
+
+async def entries_of(url: str, name: str) -> list[Entry]:
+    """The entries of the run that a person means."""
+    async with looking(url) as journal:
+        return await entries(journal, (await find_row(journal, name)).run)

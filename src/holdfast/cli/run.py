@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
     """Put the verb on the command line."""
 
     @app.command()
-    def run(  # noqa: PLR0913 - a command's arguments and options
+    def run(  # noqa: PLR0913, PLR0917 - a command's arguments and options
         agent: Annotated[str, typer.Argument(metavar="AGENT", help="Its folder, or package.module:name.")],
         given: Annotated[
             str | None, typer.Argument(metavar="INPUT", help="JSON or plain text; @file; - for stdin.")
@@ -55,9 +55,7 @@ def register(app: typer.Typer) -> None:
         by: By = "",
         on_behalf_of: Annotated[str, typer.Option(help="Whom it is for.")] = "",
         mode: ModeName = "live",
-        model: Annotated[
-            str, typer.Option(help="Instead of the contract's models: provider:model, or standin.")
-        ] = "",
+        model: Annotated[str, typer.Option(help="Instead of the contract's models: provider:model, or standin.")] = "",
         setting: Settings = None,
         journal: Journal = DEFAULT,
         as_json: AsJson = False,

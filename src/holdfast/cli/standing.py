@@ -16,14 +16,21 @@ from holdfast.views import words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
 CODES: Final = {"done": 0, "declined": 0, "escalated": 0, "stopped": 1, "failed": 1, "cancelled": 1}
 """Outcome → exit code. Whatever waits is 2."""
 
 COLOURS: Final = {
-    "done": "green", "declined": "green", "escalated": "yellow", "waiting": "yellow", "working": "cyan", "stopped": "red",
-    "failed": "red", "cancelled": "red",
-}  # fmt: skip
+    "done": "green",
+    "declined": "green",
+    "escalated": "yellow",
+    "waiting": "yellow",
+    "working": "cyan",
+    "stopped": "red",
+    "failed": "red",
+    "cancelled": "red",
+}
 
 
 class Open(Struct, frozen=True):
@@ -77,12 +84,22 @@ def standing(state: State, stands: Outlook) -> Standing:
     )
     answered = state.answered.text if state.answered is not None and state.replied else None
     return Standing(
-        run=state.run, agent=state.opened.agent, status=stands.status, outcome=closed.outcome if closed else "",
-        why=closed.reason if closed else "", output=value_of(closed.output) if closed else None, waits_for=stands.waits_for,
-        until=stands.due, questions=questions, reply=str(value_of(answered) or ""), paused=state.paused,
-        limit=state.limit.limit if state.limit is not None else "", steps=state.spent.steps,
-        usd=units.say_usd(state.spent.charged), unresolved=state.unresolved,
-    )  # fmt: skip
+        run=state.run,
+        agent=state.opened.agent,
+        status=stands.status,
+        outcome=closed.outcome if closed else "",
+        why=closed.reason if closed else "",
+        output=value_of(closed.output) if closed else None,
+        waits_for=stands.waits_for,
+        until=stands.due,
+        questions=questions,
+        reply=str(value_of(answered) or ""),
+        paused=state.paused,
+        limit=state.limit.limit if state.limit is not None else "",
+        steps=state.spent.steps,
+        usd=units.say_usd(state.spent.charged),
+        unresolved=state.unresolved,
+    )
 
 
 def panel(standing: Standing, took: int | None = None) -> RenderableType:
@@ -99,17 +116,21 @@ def panel(standing: Standing, took: int | None = None) -> RenderableType:
     return Panel(Text("\n").join(lines), title=title, title_align="left", border_style=colour, padding=(0, 1))
 
 
-def _body(standing: Standing) -> list[RenderableType]:
+def _body(standing: Standing) -> list[Text]:
     from rich.text import Text
 
-    lines: list[RenderableType] = []
+    lines: list[Text] = []
     if standing.why and standing.outcome != "done":
         lines.append(Text(standing.why))
     lines += _output(standing)
     for question in standing.questions:
-        who = f"{question.people} × {question.role or 'a person'}" if question.people > 1 else question.role or "a person"
+        who = (
+            f"{question.people} × {question.role or 'a person'}" if question.people > 1 else question.role or "a person"
+        )
         until = f", until {units.say_at(question.until)}" if question.until else ""
-        lines.append(Text.assemble((f"{question.about} for {who}{until}: ", "yellow"), words.shortened(question.text, 600)))
+        lines.append(
+            Text.assemble((f"{question.about} for {who}{until}: ", "yellow"), words.shortened(question.text, 600))
+        )
     if standing.reply:
         lines.append(Text(words.plain(standing.reply)))
     if standing.paused:
@@ -120,7 +141,7 @@ def _body(standing: Standing) -> list[RenderableType]:
     return lines
 
 
-def _output(standing: Standing) -> list[RenderableType]:
+def _output(standing: Standing) -> list[Text]:
     from rich.text import Text
 
     value = standing.output
@@ -150,7 +171,7 @@ def next_step(standing: Standing) -> str:
             case "surprise":
                 return f"holdfast review retry {run} --as NAME (or tell, take), then holdfast resume {run}"
             case "limit":
-                return f"holdfast resume {run} --grant {standing.limit}=… --as NAME (or holdfast review stop {run} --as NAME)"
+                return f"holdfast resume {run} --grant {standing.limit}=… --as NAME, or holdfast review stop {run}"
     if standing.reply:
         return f'holdfast say {run} "…" (--ends when that was all), then holdfast resume {run}'
     if standing.status != "closed":

@@ -53,6 +53,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     ended: tuple[Ended, ...]
     bad: tuple[BadLine, ...]
     took: int
+    same: int = 0
+    """Lines that carried the key of another one."""
     worst: int = 0
     """The exit code of what went wrong apart from the runs themselves."""
 
@@ -91,40 +93,66 @@ def show(summary: Summary, *, as_json: bool) -> None:
 
 def _object(summary: Summary) -> dict[str, object]:
     runs = [
-        {"line": one.line, "key": one.key, "run": one.standing.run, "outcome": one.standing.outcome, "status": one.standing.status,
-         "waits_for": one.standing.waits_for, "why": one.standing.why, "output": one.standing.output, "usd": one.standing.usd,
-         "took": one.took, "finished_before": one.before, "refused": len(one.refused)}
+        {
+            "line": one.line,
+            "key": one.key,
+            "run": one.standing.run,
+            "outcome": one.standing.outcome,
+            "status": one.standing.status,
+            "waits_for": one.standing.waits_for,
+            "why": one.standing.why,
+            "output": one.standing.output,
+            "usd": one.standing.usd,
+            "took": one.took,
+            "finished_before": one.before,
+            "refused": len(one.refused),
+        }
         for one in summary.ended
-    ]  # fmt: skip
+    ]
     times = sorted(one.took for one in summary.ended if not one.before)
     return {
-        "file": summary.file, "agent": summary.agent, "exit_code": summary.code, "took": summary.took,
+        "file": summary.file,
+        "agent": summary.agent,
+        "exit_code": summary.code,
+        "took": summary.took,
         "outcomes": dict(Counter(one.standing.word for one in summary.ended)),
         "usd": units.say_usd(sum(one.nusd for one in summary.ended)),
-        "p50": quantile(times, 0.5) if times else None, "p95": quantile(times, 0.95) if times else None,
+        "p50": quantile(times, 0.5) if times else None,
+        "p95": quantile(times, 0.95) if times else None,
         "reasons": [
-            {"times": times, "rule": rule, "because": because} for (rule, because), times in _reasons(summary).most_common()
+            {"times": times, "rule": rule, "because": because}
+            for (rule, because), times in _reasons(summary).most_common()
         ],
-        "bad_lines": [{"line": line.number, "why": line.why} for line in summary.bad], "runs": runs,
-    }  # fmt: skip
+        "bad_lines": [{"line": line.number, "why": line.why} for line in summary.bad],
+        "runs": runs,
+    }
 
 
 def _reasons(summary: Summary) -> Counter[tuple[str, str]]:
-    return Counter((refusal.rule, refusal.because) for one in summary.ended for refusal in one.refused)
+    """(rule, its words) → times. Words that name what was asked for differ from call to call: the first stand for all."""
+    words_of: dict[str, str] = {}
+    every = [refusal for one in summary.ended for refusal in one.refused]
+    for refusal in every:
+        words_of.setdefault(refusal.rule, refusal.because)
+    return Counter((refusal.rule, words_of[refusal.rule]) for refusal in every)
 
 
 def _parts(summary: Summary) -> list[RenderableType]:
     from rich.text import Text
 
-    lines = words.count(len(summary.ended) + len(summary.bad), "line")
+    lines = words.count(len(summary.ended) + len(summary.bad) + summary.same, "line")
     head = f"\n{summary.agent}: {lines} of {summary.file} in {units.say_duration(summary.took)}"
     parts: list[RenderableType] = [Text(head, style="bold"), _table(summary)]
     before = sum(one.before for one in summary.ended)
     if before:
-        parts.append(Text(f"{before} of them had been finished before and were not run again."))
-    same = len(summary.ended) - len({one.standing.run for one in summary.ended})
-    if same:
-        parts.append(Text(f"{words.count(same, 'line')} carried the key of another one, and is the same run."))
+        parts.append(Text(f"{words.count(before, 'run')} had been finished before, and nothing of them was repeated."))
+    if summary.same:
+        same = (
+            "line carries the key of another one: it is"
+            if summary.same == 1
+            else "lines carry keys of others: they are"
+        )
+        parts.append(Text(f"{summary.same} {same} the same run."))
     parts += _waiting(summary)
     parts += _refused(summary)
     if summary.bad:
@@ -142,17 +170,27 @@ def _table(summary: Summary) -> RenderableType:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_footer=True)
     total = sum(one.nusd for one in summary.ended)
-    for name, footer in (("outcome", "all"), ("runs", str(len(summary.ended))), ("USD", units.say_usd(total)),
-                         ("p50", _time(summary, "", 0.5)), ("p95", _time(summary, "", 0.95)), ("refused calls", "")):  # fmt: skip
+    for name, footer in (
+        ("outcome", "all"),
+        ("runs", str(len(summary.ended))),
+        ("USD", units.say_usd(total)),
+        ("p50", _time(summary, "", 0.5)),
+        ("p95", _time(summary, "", 0.95)),
+        ("refused calls", ""),
+    ):
         refused = str(sum(len(one.refused) for one in summary.ended)) if name == "refused calls" else footer
         table.add_column(name, footer=refused, justify="left" if name == "outcome" else "right")
     for word in ORDER:
         runs = [one for one in summary.ended if one.standing.word == word]
         if runs:
             table.add_row(
-                Text(word, style=COLOURS[word]), str(len(runs)), units.say_usd(sum(one.nusd for one in runs)),
-                _time(summary, word, 0.5), _time(summary, word, 0.95), str(sum(len(one.refused) for one in runs)),
-            )  # fmt: skip
+                Text(word, style=COLOURS[word]),
+                str(len(runs)),
+                units.say_usd(sum(one.nusd for one in runs)),
+                _time(summary, word, 0.5),
+                _time(summary, word, 0.95),
+                str(sum(len(one.refused) for one in runs)),
+            )
     return table
 
 
@@ -167,7 +205,9 @@ def _waiting(summary: Summary) -> list[RenderableType]:
     whom = Counter(one.standing.waits_for or "nobody yet" for one in summary.ended if one.standing.code == 2)
     if not whom:
         return []
-    return [Text.assemble(("Waiting for: ", "yellow"), " · ".join(f"{who} {times}" for who, times in whom.most_common()))]
+    return [
+        Text.assemble(("Waiting for: ", "yellow"), " · ".join(f"{who} {times}" for who, times in whom.most_common()))
+    ]
 
 
 def _refused(summary: Summary) -> list[RenderableType]:
@@ -184,6 +224,7 @@ def _refused(summary: Summary) -> list[RenderableType]:
         table.add_row(f"  {times} ×", Text.assemble(words.shortened(because, 150), ("  " + rule, "dim")))
     left = len(reasons) - TOP
     runs = sum(bool(one.refused) for one in summary.ended)
-    head = f"{words.count(sum(reasons.values()), 'call')} refused in {words.count(runs, 'run')}; the reasons, most frequent first:"
+    calls, places = words.count(sum(reasons.values()), "call"), words.count(runs, "run")
+    head = f"{calls} refused in {places}; the reasons, most frequent first:"
     more = [Text(f"  and {words.count(left, 'reason')} more")] if left > 0 else []
     return [Text(f"\n{head}"), table, *more]

@@ -11,8 +11,9 @@ from typing import Literal
 
 from holdfast import codec
 from holdfast.agent import Bound
-from holdfast.codec import canonical, keyed
+from holdfast.codec import canonical, keyed, plain
 from holdfast.core.state import CallState, Question, State
+from holdfast.dialogue import Attached
 from holdfast.errors import NotAllowed, UsageError
 from holdfast.events import (
     Body,
@@ -166,13 +167,14 @@ def settle(
     return CallSettled(call, verdict, by, text, body)
 
 
-def said(state: State, text: Json, by: str, *, ends: bool = False) -> Said:
+def said(state: State, text: Json, by: str, attached: Sequence[Attached] = (), *, ends: bool = False) -> Said:
     """What the requester says. Raises NotAllowed once the run is closed."""
     if state.closed is not None:
         raise NotAllowed(
             "the run is closed", run=state.run, hint="start another one; give it this one's name in its tags"
         )
-    return Said(Inline(text), by or state.opened.on_behalf_of or state.opened.by, ends=ends)
+    files = tuple(Inline(plain(file)) for file in attached)
+    return Said(Inline(text), by or state.opened.on_behalf_of or state.opened.by, files, ends=ends)
 
 
 UNITS: Mapping[LimitName, str] = {"usd": "dollars", "work": "duration", "wall": "duration"}

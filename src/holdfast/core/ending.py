@@ -45,7 +45,9 @@ def why(bound: Bound, state: State) -> Ending | None:
     if surprises.exhausted == "stop" and (spent := next((c for c in state.turn_calls if _exhausted(c.rules)), None)):
         return Ending("stopped", f"{spent.tool} could not be carried out: {spent.message}", "tool")
     if surprises.partial == "stop" and (
-        part := next((c for c in state.turn_calls if c.complete == "partial" and not calls.paging(bound, state, c)), None)
+        part := next(
+            (c for c in state.turn_calls if c.complete == "partial" and not calls.paging(bound, state, c)), None
+        )
     ):
         return Ending("stopped", f"{part.tool} gave only a part: {part.missing}", "tool")
     return _model_gave_up(bound, state)

@@ -78,7 +78,7 @@ def _opened(entry: Entry, event: RunOpened) -> State:
             Source(
                 "untrusted:1",
                 trusted=False,
-                value=[foreign, *(file.data for file in files if file.media.startswith("text/"))],
+                value=[foreign, *(file.text for file in files)],
             )
         )
     label = TRUSTED if len(sources) == 1 else UNTRUSTED

@@ -32,7 +32,7 @@ def said(state: State, entry: Entry, event: Said) -> Changes:
     if files:
         sources = sources.plus(
             Source(
-                f"untrusted:{entry.seq}", trusted=False, value=[f.data for f in files if f.media.startswith("text/")]
+                f"untrusted:{entry.seq}", trusted=False, value=[file.text for file in files]
             )
         )
         label = meet(label, UNTRUSTED)

@@ -95,7 +95,7 @@ def _arguments(bound: Bound, want: Wanted) -> tuple[Json, str]:
     """(arguments, what is wrong with them). Malformed ones are kept as they were written."""
     try:
         raw = codec.parse(want.args or "{}")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         return want.args, f"the arguments are no JSON: {error}"
     if want.tool == "done":
         return prompt.output_of(bound.contract.gives, raw), ""

@@ -87,9 +87,10 @@ def outlook_of(bound: Bound, state: State, moment: Moment) -> Outlook:
     times = [limits.wall_ends(bound, state)] if state.limit is None else []
     times += [question.asked.until for question in state.questions.values() if question.asked.until]
     for call in state.calls.values():
-        if call.status in ("failed", "unsure") and not calls.ending_soon(state):
+        looked_up = calls.to_look_up(bound, call)
+        if call.status in ("failed", "unsure") and not calls.ending_soon(state) and not (looked_up and not call.key):
             times.append(calls.retry_at(bound, call))
-        if calls.to_look_up(bound, call):
+        if looked_up:
             times.append(calls.look_at(bound, call))
     asking = state.asking
     if asking is not None and asking.status == "failed":

@@ -65,7 +65,7 @@ def leaves(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
 
 def _number(text: str) -> Decimal | None:
     try:
-        return Decimal(text.replace(",", "")).normalize()
+        return Decimal(text.replace(",", ""))
     except InvalidOperation:
         return None
 

@@ -39,7 +39,7 @@ from holdfast.events import (
 from holdfast.models.port import Model, ModelError
 from holdfast.shape import Misfit
 from holdfast.shell.classify import classify
-from holdfast.tool import Absent, Call, CallKey, CannotTell, Found, Options, Partial, Started, Tool
+from holdfast.tool import Absent, Call, CallKey, CannotTell, Found, NotDone, Options, Partial, Started, Tool
 from holdfast.tool import Pending as StillGoing
 
 MAX_RESULT: Final = 5_000_000
@@ -195,9 +195,15 @@ class Performer:
             return task
         context = contextvars.copy_context()
         future: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(
-            self._threads, partial(context.run, work)
+            self._threads, partial(context.run, self._in_time, attempt.ends, work)
         )
         return future
+
+    def _in_time(self, ends: float, work: Callable[[], object]) -> object:
+        """Begin work in a thread, unless it waited so long for one that its time is up."""
+        if self._clock() >= ends:
+            raise NotDone("its time was up before it began")
+        return work()
 
     def injected(self, wanted: Mapping[str, Any], call: CallState, attempt: Attempt) -> dict[str, Any]:
         """What a tool's keyword-only arguments get. Raises SettingsError for a type nobody provides."""
@@ -227,8 +233,8 @@ class Performer:
         self, task: asyncio.Future[Any], call: CallState, tool: Tool[..., Any], attempt: Attempt, began: int
     ) -> AnyEvent:
         """The time is up: cancel, wait a moment for the attempt to end, and listen for what comes late."""
-        task.cancel()
-        if tool.is_async:
+        if tool.is_async:  # a thread cannot be cancelled: to try would only lose what it returns
+            task.cancel()
             await asyncio.wait({task}, timeout=GRACE)
         fate: Fate = "unknown" if tool.effect == "write" else "not_done"
         if task.done() and not task.cancelled():

@@ -15,6 +15,7 @@ from holdfast.errors import Bug
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from holdfast.dialogue import Attached
     from holdfast.events import Entry
     from holdfast.shell.runner import Runner
 
@@ -116,9 +117,9 @@ class Run(Generic[Out]):
         """What is known of it now."""
         return await self._runner.state(self.name)
 
-    async def say(self, text: str, *, by: str = "", ends: bool = False) -> None:
+    async def say(self, text: str, *attached: Attached, by: str = "", ends: bool = False) -> None:
         """Speak to the agent as the requester. ends: nothing more will be said, and no answer is awaited."""
-        await self._runner.say(self.name, text, by=by, ends=ends)
+        await self._runner.say(self.name, text, *attached, by=by, ends=ends)
 
     async def cancel(self, by: str, because: str = "") -> None:
         """Ask it to end. What is being written is awaited; nothing new starts."""

@@ -18,6 +18,7 @@ from holdfast.core import desk, prompt
 from holdfast.core.late import fit
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
+from holdfast.dialogue import Attached
 from holdfast.errors import Bug, Conflict, ContractError, InputError, UsageError
 from holdfast.events import (
     FOLD,
@@ -102,7 +103,7 @@ class Runner:
 
     async def start(
         self, agent: Agent[In, Out], given: In | Json, *, key: str = "", by: str = "", on_behalf_of: str = "", tenant: str = "",
-        tags: Mapping[str, str] | None = None, mode: Mode | None = None, attachments: Sequence[Mapping[str, str]] = (),
+        tags: Mapping[str, str] | None = None, mode: Mode | None = None, attachments: Sequence[Attached] = (),
     ) -> Run[Out]:  # noqa: PLR0913 - a request's circumstances, all by name  # fmt: skip
         """Open a run, durably, and begin to drive it.
 
@@ -122,7 +123,7 @@ class Runner:
         secret = self._entropy(32)
         opened = msgspec.structs.replace(
             opened, on_behalf_of=on_behalf_of, tenant=tenant, tags=dict(tags or {}), tree=run,
-            input_digest=codec.keyed(secret, "input", codec.canonical(value)), attachments=tuple(Inline(dict(one)) for one in attachments),
+            input_digest=codec.keyed(secret, "input", codec.canonical(value)), attachments=tuple(Inline(codec.plain(one)) for one in attachments),
         )  # fmt: skip
         name = await self._open(run, opened, secret)
         self._drive(name)
@@ -293,9 +294,9 @@ class Runner:
         if state.closed is None and state.opened.agent in self.agents and run not in self._drivers:
             self._drive(run)
 
-    async def say(self, run: str, text: Json, *, by: str = "", ends: bool = False) -> None:
-        """Speak to the agent as the requester."""
-        await self.put(run, lambda state: desk.said(state, text, by, ends=ends), actor=by or "requester")
+    async def say(self, run: str, text: Json, *attached: Attached, by: str = "", ends: bool = False) -> None:
+        """Speak to the agent as the requester; ends: that was all. Raises NotAllowed once the run is closed."""
+        await self.put(run, lambda state: desk.said(state, text, by, attached, ends=ends), actor=by or "requester")
 
     async def answer(
         self, run: str, question: int, verdict: str, *, by: str, text: str = "", roles: Sequence[str] | None = None

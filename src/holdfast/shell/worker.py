@@ -13,6 +13,7 @@ import signal
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from holdfast.core.pending import Outlook
 from holdfast.journal.port import Row, Where
 from holdfast.shell.runner import Runner
 
@@ -31,7 +32,9 @@ class Worker:
         self.slots = slots
         self._stop = asyncio.Event()
         self._heard = asyncio.Event()
-        self._under_way: dict[str, asyncio.Task[object]] = {}
+        self._under_way: dict[str, tuple[Row, asyncio.Task[Outlook]]] = {}
+        self._rests: dict[str, tuple[int, int | None]] = {}
+        """Runs that are due by their rows and that were found to have nothing to do: (seq, until when)."""
 
     def stop(self) -> None:
         """Take up nothing more; `work` returns when what is under way is recorded."""
@@ -65,24 +68,33 @@ class Worker:
         rows = await journal.due(journal.now(), self.slots)
         if orphans:
             rows = [*rows, *await journal.find(Where(status="working", limit=self.slots))]
-        return [row for row in rows if row.agent in self.runner.agents]
+        known = [row for row in rows if row.agent in self.runner.agents]
+        self._rests = {row.run: self._rests[row.run] for row in known if row.run in self._rests}
+        return [row for row in known if orphans or not self._is_at_rest(row, journal.now())]
+
+    def _is_at_rest(self, row: Row, now: int) -> bool:
+        """Whether this row was looked into already: parking writes nothing, so it may go on saying `due`."""
+        seq, due = self._rests.get(row.run, (0, 0))
+        return seq == row.seq and (due is None or now < due)
 
     def _take(self, rows: Iterable[Row]) -> None:
         for row in rows:
             if len(self._under_way) >= self.slots or self._stop.is_set():
                 return
             if row.run not in self._under_way:
-                self._under_way[row.run] = asyncio.create_task(self.runner.drive(row.run), name=f"work {row.run}")
+                task = asyncio.create_task(self.runner.drive(row.run), name=f"work {row.run}")
+                self._under_way[row.run] = row, task
 
     async def _wait(self) -> None:
         """Until something is heard of, a run ends, or it is time to look again."""
         hearing = asyncio.ensure_future(self._heard.wait())
-        await asyncio.wait({hearing, *self._under_way.values()}, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
+        working = [task for _, task in self._under_way.values()]
+        await asyncio.wait({hearing, *working}, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
         hearing.cancel()
-        for run, task in list(self._under_way.items()):
+        for run, (row, task) in list(self._under_way.items()):
             if task.done():
                 del self._under_way[run]
-                task.result()
+                self._rests[run] = row.seq, task.result().due
 
 
 @contextlib.contextmanager

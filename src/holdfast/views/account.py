@@ -80,7 +80,7 @@ def account(seen: Trace, call: Call) -> Account:
         ok=call.ok,
         clauses=clauses,
         held=tuple(_held(seen, call)),
-        evidence=tuple(_rests_on(readings)),
+        evidence=tuple(_rests_on(seen, call, readings)),
         arguments=tuple(_arguments(seen, call)),
         course=tuple(sorted(_course(seen, call), key=lambda sentence: min(sentence.entries, default=0))),
         needed=() if call.ok else tuple(needed(seen, call)),
@@ -200,10 +200,23 @@ def _held(seen: Trace, call: Call) -> Iterator[str]:
 # ------------------------------------------------------------------------------------------ evidence and arguments
 
 
-def _rests_on(readings: dict[str, Call]) -> Iterator[Sentence]:
-    for reading in readings.values():
+def _rests_on(seen: Trace, call: Call, readings: dict[str, Call]) -> Iterator[Sentence]:
+    """Each reading, with the fields that the contract's conditions for this call read of it."""
+    fields = _fields_read(seen, call)
+    for tool, reading in readings.items():
         again = " (read again by the machine)" if reading.serves else ""
-        yield Sentence(f"{words.called(reading)}{again}: {words.said(reading.result, 200)}", (reading.answered,))
+        saws = [_saw(seen, call, path, readings) for path in fields if path[1] == tool and len(path) > 2]
+        told = [f"{'.'.join(saw.name.split('.')[2:])} = {words.value(saw.value, 60)}" for saw in saws]
+        shown = ", ".join(dict.fromkeys(told)) or words.said(reading.result, 200)
+        yield Sentence(f"{words.called(reading)}{again}: {shown}", (reading.answered,))
+
+
+def _fields_read(seen: Trace, call: Call) -> list[tuple[str, ...]]:
+    terms = grant(seen, call.tool)
+    asked = [str(rule.get("that", "")) for rule in terms.get("must", [])]
+    asked += [str(rule.get("when", "")) for rule in terms.get("review", [])]
+    paths = dict.fromkeys(path for expression in asked for path in conditions.paths(expression))
+    return [path for path in paths if path[0] == "seen" and len(path) > 1]
 
 
 def _arguments(seen: Trace, call: Call) -> Iterator[Argument]:

@@ -234,7 +234,7 @@ class Asked(Struct, frozen=True, omit_defaults=True):
     late: bool = False
 
 
-class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="turn", tag_field="item"):
     """One step: a model was asked, answered, and its calls were carried out."""
 
     seq: int
@@ -258,7 +258,7 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rejected_at: int = 0
 
 
-class Said(Struct, frozen=True, omit_defaults=True):
+class Said(Struct, frozen=True, omit_defaults=True, tag="said", tag_field="item"):
     """Words between the requester and the agent."""
 
     seq: int
@@ -270,7 +270,7 @@ class Said(Struct, frozen=True, omit_defaults=True):
     attachments: tuple[str, ...] = ()
 
 
-class Happening(Struct, frozen=True, omit_defaults=True):
+class Happening(Struct, frozen=True, omit_defaults=True, tag="happening", tag_field="item"):
     """Anything else that happened to the run, in a sentence."""
 
     seq: int

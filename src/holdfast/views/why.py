@@ -171,7 +171,8 @@ def _proof(seen: Trace, output: Json) -> Iterator[Sentence]:
     rules = (seen.contract or {}).get("done", {}).get("must", []) if isinstance(seen.contract, dict) else []
     if rules:
         held = words.listed([f"“{rule['because']}”" for rule in rules])
-        yield Sentence(f"The contract's {words.count(len(rules), 'condition')} for being done held: {held}.")
+        many = "condition" if len(rules) == 1 else f"{len(rules)} conditions"
+        yield Sentence(f"The contract's {many} for being done held: {held}.")
 
 
 def _stands(seen: Trace) -> Iterator[Sentence]:

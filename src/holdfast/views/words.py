@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
 
-from holdfast.codec import canonical
 from holdfast.events import Json
 from holdfast.views.record import Call, Content, Trace
 
@@ -26,8 +26,8 @@ def shortened(text: str, limit: int) -> str:
 
 
 def value(value: Json, limit: int = 80) -> str:
-    """A JSON value on one line: a text in quotes, anything else as JSON."""
-    return shortened(canonical(value).decode(), limit)
+    """A JSON value on one line: a text in quotes, anything else as JSON with room to breathe."""
+    return shortened(json.dumps(value, ensure_ascii=False), limit)
 
 
 def words(value_: Json, limit: int = 200) -> str:

@@ -1,4 +1,4 @@
-"""What answers where there is no key for a model: a script. It is no model; it finds a number and a day, and no more."""
+"""What answers where there is no key for a model: a script, and no model. It finds a number and a day."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 
 
 def turns(request: str) -> Sequence[Turn]:
-    """Every step is the same question: what comes next, given what was told so far?"""
+    """The same answer at every step: whatever follows from what was told so far."""
     return [following] * 8
 
 
@@ -34,12 +34,14 @@ def following(request: Request) -> Plain:
         return call("free_rooms", day=day)
     if last.tool == "book_room":
         room = None if last.failed else json.loads(last.text)["room"]
-        return done(room=room, sentence=f"You have {room} on {day}." if room else f"I could not book a room: {last.text}.")
-    fitting = [room for room in json.loads(last.text)["rooms"] if room["seats"] >= int(people[1])]
+        return done(
+            room=room, sentence=f"You have {room} on {day}." if room else f"I could not book a room: {last.text}."
+        )
+    seats: dict[str, int] = json.loads(last.text)["seats"]
+    fitting = [room for room in seats if seats[room] >= int(people[1])]
     if not fitting:
         return done(room=None, sentence=f"No room with {people[1]} seats is free on {day}.")
-    smallest = min(fitting, key=lambda room: int(room["seats"]))
-    return call("book_room", room=smallest["name"], day=day, people=int(people[1]))
+    return call("book_room", room=min(fitting, key=seats.__getitem__), day=day, people=int(people[1]))
 
 
 standin = script_by(turns)

@@ -19,18 +19,12 @@ People = Annotated[int, Field(ge=1, le=500)]
 ROOMS = {"Attic": 4, "Library": 10, "Garden": 20, "Hall": 60}
 
 
-class Room(BaseModel):
-    """A room and its seats."""
-
-    name: str
-    seats: int
-
-
 class Free(BaseModel):
-    """The rooms that nobody has booked on a day."""
+    """The rooms that nobody has booked on a day, and how many seats each has."""
 
     day: Day
-    rooms: list[Room]
+    free: list[str]
+    seats: dict[str, int]
 
 
 class Booking(BaseModel):
@@ -56,7 +50,8 @@ class Book:
         self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.db.execute(
             "CREATE TABLE IF NOT EXISTS bookings ("
-            "  booking_id INTEGER PRIMARY KEY, room TEXT, day TEXT, people INTEGER, key TEXT UNIQUE, UNIQUE (room, day))"
+            " booking_id INTEGER PRIMARY KEY, room TEXT, day TEXT, people INTEGER, key TEXT UNIQUE,"
+            " UNIQUE (room, day))"
         )
 
     def made(self, key: str) -> Booking | None:
@@ -69,7 +64,8 @@ class Book:
 async def free_rooms(day: Day, *, book: Book) -> Free:
     """The rooms that are still free on a day of this week, with their seats."""
     taken = {room for (room,) in book.db.execute("SELECT room FROM bookings WHERE day = ?", (day,))}
-    return Free(day=day, rooms=[Room(name=name, seats=seats) for name, seats in ROOMS.items() if name not in taken])
+    free = [room for room in ROOMS if room not in taken]
+    return Free(day=day, free=free, seats={room: ROOMS[room] for room in free})
 
 
 async def find_booking(room: str, day: Day, people: People, *, book: Book, key: CallKey) -> Found[Booking] | Absent:

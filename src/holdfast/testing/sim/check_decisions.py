@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from holdfast.agent import Agent
 from holdfast.contract import Contract
 from holdfast.core.decide import decide
 from holdfast.core.fold import fold
 from holdfast.core.state import Moment, State
-from holdfast.events import AnyEvent, CallFailed, Entry, ModelFailed, Resumed, Unknown
+from holdfast.events import AnyEvent, CallFailed, Entry, Inline, Loaded, ModelFailed, Resumed, Unknown
 from holdfast.testing.sim.history import Violation, batches
 
 
@@ -28,7 +30,7 @@ def check_decisions(run: str, entries: list[Entry], agent: Agent[Any, Any], secr
             events = [one.event for one in batch if not isinstance(one.event, Unknown)]
             bound = agent.bind(Contract.parse(state.contract))
             again = decide(bound, state, _moment(state, batch, secrets.get(state.opened.tree or run) or b""))
-            if list(again) != events:
+            if [_plain(event) for event in again] != [_plain(event) for event in events]:
                 yield Violation("decided otherwise", run, f"entry {entry.seq}, decided at {cause}: {_differ(events, again)}")
                 return
         state = fold(state, entry)
@@ -58,8 +60,18 @@ def _start(state: State, event: ModelFailed | CallFailed) -> int:
     return event.ask if isinstance(event, ModelFailed) else state.calls[event.call].start
 
 
+def _plain(event: AnyEvent) -> AnyEvent:
+    """An event with its bodies in it, wherever they are kept."""
+    changes = {}
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if isinstance(value, Loaded):
+            changes[name] = Inline(value.value)
+    return msgspec.structs.replace(event, **changes) if changes else event
+
+
 def _differ(events: list[AnyEvent], again: tuple[AnyEvent, ...]) -> str:
     for at, event in enumerate(events):
-        if at >= len(again) or again[at] != event:
+        if at >= len(again) or _plain(again[at]) != _plain(event):
             return f"{event} and not {again[at] if at < len(again) else 'nothing'}"
     return f"then also {again[len(events)]}"

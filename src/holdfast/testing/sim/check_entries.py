@@ -89,6 +89,8 @@ class Call(Struct):
     ok: bool = False
     ruled: str = ""
     question: PersonAsked | None = None
+    put: int = 0
+    """Where that question stands."""
     votes: tuple[str, ...] = ()
     amender: str = ""
     counts: bool = False
@@ -116,6 +118,7 @@ class Tale:
         self.owed: dict[int, int] = {}
         self.granted: dict[str, int] = {}
         self.closed = False
+        self.restored = 0
         self.found: list[Violation] = []
 
     def wrong(self, rule: str, what: str) -> None:
@@ -149,7 +152,9 @@ class Tale:
         self.paused = True
 
     def resumes(self, entry: Entry, event: Resumed) -> None:
-        if not event.epoch:
+        if event.epoch:
+            self.restored = entry.seq
+        else:
             self.paused = False
 
     def limited(self, entry: Entry, event: LimitReached) -> None:
@@ -293,6 +298,8 @@ class Tale:
 
     def _approved(self, entry: Entry, call: Call) -> None:
         asked = call.question
+        if self.restored and call.start is None and (asked is None or call.put < self.restored):
+            self.wrong("restored", f"entry {entry.seq}: call {call.seq} may have been done in what was lost, and nobody was asked")
         if asked is None:
             return
         votes = set(call.votes) | ({call.amender} - {""})
@@ -370,7 +377,7 @@ class Tale:
         self.questions[entry.seq] = event
         if event.about == "review":
             call = self.calls[event.call]
-            call.question, call.votes = event, ()
+            call.question, call.votes, call.put = event, (), entry.seq
 
     def person_answers(self, entry: Entry, event: PersonAnswered) -> None:
         """In time, and not by somebody who asked for it (rules 32, 33)."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from msgspec import Struct
+from pydantic import BaseModel
 
 from holdfast import codec, tool
 from holdfast.agent import Agent
@@ -25,7 +26,7 @@ from holdfast.testing.sim.world import SETTLE, Shop, World, receipt
 from holdfast.tool import Absent, Call, CallKey, CannotTell, Found, Partial, Pending, Retry, Started
 
 
-class Receipt(TypedDict):
+class Receipt(BaseModel):
     """What a write gives."""
 
     id: str
@@ -33,7 +34,7 @@ class Receipt(TypedDict):
     cents: int
 
 
-class Reading(TypedDict):
+class Reading(BaseModel):
     """What a read gives."""
 
     item: str
@@ -182,7 +183,7 @@ def clerk(terms: Terms) -> Agent[Any, Any]:
         gives={"type": "object", "properties": {"finished": {"type": "integer"}}, "required": ["finished"]},
         tools=grants, models=["sim:one", "sim:two"], conversation=terms.conversation,
         done={"review": {"because": "look it over", "by": "finance", "within": "20m"}} if terms.output else {},
-        limits={"usd": terms.usd, "retries": terms.retries, "steps": terms.steps, "work": "30m", "wall": "2d"},
+        limits={"usd": terms.usd, "retries": terms.retries, "steps": terms.steps, "work": "30m", "wall": "40m"},
         surprises={"exhausted": terms.exhausted, "partial": terms.partial, "unknown": terms.unknown, "limit": terms.limit},
     )  # fmt: skip
 

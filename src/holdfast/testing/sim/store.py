@@ -48,15 +48,15 @@ class Tables:
         head = len(self.lines.get(batch.run, ()))
         if head != batch.expected:
             return Moved(head)
-        owner = self.keys.get(batch.row.key) if batch.row.key else None
-        if owner is not None and owner != batch.run:
-            return KeyTaken(owner)
+        key = batch.row.key
+        if not head and key:
+            if key in self.keys:
+                return KeyTaken(self.keys[key])
+            self.keys[key] = batch.run
         for seq, (data, digest) in enumerate(batch.lines, head + 1):
             self.feed.append(FeedLine(len(self.feed) + 1, batch.run, seq, data, digest))
         self.lines.setdefault(batch.run, []).extend(batch.lines)
         self.rows[batch.run] = batch.row
-        if batch.row.key:
-            self.keys[batch.row.key] = batch.run
         for ref, data in batch.blobs:
             self.blobs.setdefault(ref, data)
         if batch.secret is not None:
@@ -104,12 +104,14 @@ class Store:
 
     # ---- what happens to it
 
-    def commit(self, batch: Append) -> Appended:
-        """Take a batch in, soft."""
+    def commit(self, batch: Append, *, synced: bool) -> Appended:
+        """Take a batch in, and everything before it to the disk if it is to be synced: nobody sees it before it is."""
         answer = self.tables.place(batch)
         if isinstance(answer, Committed):
             self._batches.append(batch)
             self._tell({batch.run: batch.row.seq})
+            if synced:
+                self.sync()
         return answer
 
     def sync(self) -> None:
@@ -124,10 +126,8 @@ class Store:
 
     def lose_power(self) -> None:
         """Kill every process, and keep what was synced."""
-        keeps, self.keeps = self.keeps, lambda _: False
         for process in list(self.room.processes):
             process.kill()
-        self.keeps = keeps
         self._back_to(self._batches[: self._durable])
 
     def backup(self) -> tuple[Append, ...]:
@@ -179,29 +179,19 @@ class Store:
             answer(JournalFull("no room is left on the simulated disk", run=batch.run))
         elif trouble:
             if trouble.endswith("written"):
-                self.commit(batch)
+                self.commit(batch, synced=False)
             kind = JournalError if trouble.startswith("failed") else JournalCut
             answer(kind("the simulated disk failed while a batch was written", run=batch.run))
         else:
             self._write(process, batch, answer)
 
     def _write(self, process: Process, batch: Append, answer: Callable[[Appended | JournalError], None]) -> None:
-        placed = self.commit(batch)
+        placed = self.commit(batch, synced=batch.durable)
         if not process.point("append committed"):
             return
-        if not isinstance(placed, Committed):
-            answer(placed)
-        elif batch.durable:
-            self.room.after(self._spread(self.pace.synced), lambda: self._synced(process, placed, answer))
-        else:
-            answer(placed)
+        answer(placed)
+        if isinstance(placed, Committed) and not batch.durable:
             self.room.after(FLUSH_AFTER, lambda: self.sync() if process.alive else None)
-
-    def _synced(self, process: Process, placed: Appended, answer: Callable[[Appended | JournalError], None]) -> None:
-        if process.alive:
-            self.sync()
-            if process.point("append synced"):
-                answer(placed)
 
     def _died(self, process: Process) -> None:
         mine = [batch for who, batch in self._under_way if who is process]
@@ -209,7 +199,7 @@ class Store:
         self._listeners = [one for one in self._listeners if one[0] is not process]
         for batch in mine:
             if self.keeps(process):
-                self.commit(batch)
+                self.commit(batch, synced=batch.durable)
 
     def _tell(self, heads: dict[str, int]) -> None:
         for process, listener in self._listeners:
@@ -254,7 +244,8 @@ class Connection:
         future: asyncio.Future[Appended] = self._process.loop.create_future()
         if self._process.point("append sent"):
             room, pace = self._store.room, self._store.pace
-            self._last_arrival = max(self._last_arrival, room.now + room.chance.randint(0, pace.sent))
+            takes = room.chance.randint(0, pace.sent) + (room.chance.randint(0, pace.synced) if batch.durable else 0)
+            self._last_arrival = max(self._last_arrival, room.now + takes)
             self._store.send(self._process, batch, lambda answer: self._answer(future, answer), self._last_arrival)
         return future
 
@@ -307,7 +298,7 @@ class Connection:
     async def find(self, where: Where) -> list[Row]:
         """Rows that fit, newest first."""
         await self._trip()
-        found = [row for row in self._store.tables.rows.values() if fits(row, where)]
+        found = [row for row in self._store.tables.rows.values() if fits(row, where, self._store.tables.keys)]
         return sorted(found, key=lambda row: (row.opened, row.run), reverse=True)[: max(where.limit, 0)]
 
     async def blob(self, ref: str) -> bytes | None:

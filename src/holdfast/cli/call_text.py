@@ -1,0 +1,203 @@
+"""One call in a trace: what was asked for, what was decided, who was asked, each attempt, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from holdfast import units
+from holdfast.cli.row import Brief, Row, said
+from holdfast.views import words
+from holdfast.views.account import spoken
+from holdfast.views.record import Amended, Call, Looked, Question, Ruling, Trace, Tried
+
+STYLES: Final = {
+    "done": "green",
+    "accepted": "green",
+    "answered": "green",
+    "happened": "green",
+    "done in part": "yellow",
+    "simulated": "yellow",
+    "refused": "red",
+    "denied": "red",
+    "given up": "red",
+    "not done": "red",
+    "not accepted": "red",
+    "did not happen": "red",
+    "unresolved": "red",
+    "in doubt": "red",
+    "outcome unknown": "red",
+    "waits for a person": "yellow",
+}
+
+
+def about_call(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
+    """Every line about a call."""
+    fate = words.fate(call)
+    took = sum(one.took for one in call.tried) if call.tried else None
+    yield said(
+        call.seq,
+        call.at,
+        depth,
+        (_name(call, brief), "bold" if call.effect == "write" else ""),
+        "  ",
+        (fate, STYLES.get(fate, "cyan")),
+        took=took,
+    )
+    if brief.full and call.sources:
+        for path, origin in call.sources.items():
+            where, entries = words.origin(seen, origin)
+            place = f" [{entries[0]}]" if entries else ""
+            yield said(0, 0, depth + 1, (f"{words.plain(path)} from {where}{place}", "dim"))
+    yield from sorted(_course(seen, call, depth + 1, brief), key=lambda row: row.seq)
+    if call.result is not None and call.complete != "simulated":
+        shown = words.said(call.result, brief(240))
+        missing = (
+            f"  [not complete: {words.plain(call.missing)}]" if call.complete == "partial" and call.missing else ""
+        )
+        yield said(call.answered, 0, depth + 1, "→ ", shown, (missing, "yellow"))
+    if call.undone_by:
+        yield said(0, 0, depth + 1, (f"undone by run {call.undone_by}", "yellow"))
+    for seq in call.inner:
+        yield from about_call(seen, seen.calls[seq], depth + 1, brief)
+
+
+def _name(call: Call, brief: Brief) -> str:
+    if call.cursor:
+        return f"next page of it ({words.shortened(call.cursor, brief(24))})"
+    if call.serves:
+        return f"read again by the machine: {words.called(call, brief(120))}"
+    if call.tool == "done" and call.ending == "accepted" and not brief.full:
+        return "done(…)"
+    return words.called(call, brief(200))
+
+
+def _course(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
+    yield from _judged(call, depth, brief)
+    for seq in call.questions:
+        yield from about_question(seen, seen.questions[seq], depth, brief)
+    for change in call.amended:
+        yield _amended(change, depth, brief)
+    for attempt in call.tried:
+        if (row := _attempt(call, attempt, depth, brief)) is not None:
+            yield row
+    for look in call.looked:
+        yield _looked(look, depth, brief)
+    if call.stage == "doubt":
+        place = call.tried[-1].ended if call.tried else call.seq
+        yield said(place, 0, depth, ("in doubt: ", "red"), words.shortened(call.doubt, brief(300)))
+    for ruling in call.rulings:
+        yield _ruling(ruling, depth, brief)
+    yield from _told(seen, call, depth, brief)
+
+
+def _judged(call: Call, depth: int, brief: Brief) -> Iterator[Row]:
+    for judged in call.judged:
+        if judged.verdict == "allow" and call.questions:
+            yield said(judged.seq, judged.at, depth, ("let through", "green"))
+        elif judged.verdict != "allow":
+            for fired in judged.rules:
+                yield _fired(judged.seq, judged.at, depth, fired.rule, fired.verdict, fired.because, brief)
+
+
+def _told(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
+    if call.ending == "rejected":
+        yield said(call.answered, 0, depth, ("could not stand: ", "red"), words.shortened(call.told, brief(300)))
+    if call.ending == "answered" and call.told and not any(seen.questions[seq].voices for seq in call.questions):
+        yield said(call.answered, 0, depth, words.shortened(call.told, brief(300)))
+
+
+def _fired(seq: int, at: int, depth: int, rule: str, verdict: str, because: str, brief: Brief) -> Row:
+    word = {"refuse": ("refused: ", "red"), "review": ("for review: ", "yellow")}[verdict]
+    return said(seq, at, depth, word, words.shortened(because, brief(300)), (f"  {rule}", "dim"))
+
+
+def about_question(seen: Trace, question: Question, depth: int, brief: Brief) -> Iterator[Row]:
+    """What a person was asked, and what came of it."""
+    who = question.role or "a person"
+    whom = f"{question.people} × {who}" if question.people > 1 else who
+    until = f", until {units.say_at(question.until)}" if question.until else ""
+    text = "" if question.about == "review" else f": {words.shortened(question.text, brief(300))}"
+    yield said(question.seq, question.at, depth, (f"{question.about} asked of {whom}{until}", "yellow"), text)
+    for voice in question.voices:
+        told = f": {words.shortened(voice.text, brief(300))}" if voice.text else ""
+        word = {
+            "approve": "approved",
+            "deny": "denied",
+            "answer": "answered",
+            "take": "took it over",
+            "stop": "stopped it",
+            "retry": "said: try again",
+            "tell": "said: go on without",
+            "grant": "granted",
+        }.get(voice.verdict, voice.verdict)
+        style = "green" if voice.verdict in ("approve", "answer", "grant", "happened") else "magenta"
+        yield said(
+            voice.seq, voice.at, depth + 1, (f"{words.plain(spoken(voice.by, voice.actor))} {word}", style), told
+        )
+    why = {
+        "expired": "nobody decided in time",
+        "overtaken": "withdrawn: the requester has written since",
+        "void": "withdrawn: what it asked about changed",
+        "closing": "withdrawn: the run is ending",
+        "resolved": "withdrawn: it was resolved meanwhile",
+    }.get(question.end)
+    if why:
+        yield said(question.ended, 0, depth + 1, (why, "yellow"))
+
+
+def _amended(change: Amended, depth: int, brief: Brief) -> Row:
+    before = change.before.value if isinstance(change.before.value, dict) else {}
+    after = change.args.value if isinstance(change.args.value, dict) else {}
+    each = brief(60)
+    parts = [
+        f"{name}: {words.value(before.get(name), each)} → {words.value(after.get(name), each)}"
+        for name in change.changed
+    ]
+    return said(change.seq, change.at, depth, (f"{words.plain(change.by)} changed ", "magenta"), ", ".join(parts))
+
+
+def _attempt(call: Call, one: Tried, depth: int, brief: Brief) -> Row | None:
+    """A line where an attempt is more than "it was done"."""
+    number = f"attempt {one.attempt}"
+    detail = f" · worker {one.worker}" + (f" · key {one.key}" if one.key else "") if brief.full else ""
+    if one.state == "failed":
+        fate = "surely nothing happened" if one.fate == "not_done" else "nobody can tell whether it took effect"
+        late = "; its answer came late" if one.late else ""
+        over = "" if one.over else "; it may still be under way"
+        message = f" ({words.shortened(one.message, brief(200))})" if one.message else ""
+        what = f"{number} failed: {one.error}, {fate}{over}{late}"
+        return said(
+            one.seq,
+            one.at,
+            depth,
+            (what, "red"),
+            message,
+            (detail, "dim"),
+            took=one.took if len(call.tried) > 1 else None,
+        )
+    if one.late:
+        return said(one.seq, one.at, depth, (f"{number} was answered late", "yellow"), (detail, "dim"))
+    if one.state == "running":
+        return said(one.seq, one.at, depth, f"{number} is running", (detail, "dim"))
+    if len(call.tried) > 1 or detail:
+        name = f"{number}{' under the same key' if one.key and one.attempt > 1 else ''}: answered"
+        return said(one.seq, one.at, depth, name, (detail, "dim"), took=one.took if len(call.tried) > 1 else None)
+    return None
+
+
+def _looked(look: Looked, depth: int, brief: Brief) -> Row:
+    word = {
+        "found": f"looked up: found as {look.effect_id}",
+        "absent": "looked up: not there",
+        "cannot_tell": "looked up: no clear answer",
+        "pending": "looked up: still going on",
+    }[look.answer]
+    message = f" ({words.shortened(look.message, brief(200))})" if look.message else ""
+    return said(look.seq, look.at, depth, (word, "cyan"), message, took=look.took)
+
+
+def _ruling(ruling: Ruling, depth: int, brief: Brief) -> Row:
+    word = {"happened": "it happened", "did_not": "it did not happen", "stop": "nobody can tell, stop"}[ruling.verdict]
+    text = f" ({words.shortened(ruling.text, brief(200))})" if ruling.text else ""
+    return said(ruling.seq, ruling.at, depth, (f"{words.plain(ruling.by)} settled it: {word}", "magenta"), text)

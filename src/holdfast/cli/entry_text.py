@@ -1,0 +1,92 @@
+"""One entry on one line, by itself: for following a run while it goes."""
+
+from __future__ import annotations
+
+from holdfast import units
+from holdfast.events import (
+    CallAsked,
+    CallFailed,
+    CallJudged,
+    CallLookedUp,
+    CallReturned,
+    CallSettled,
+    CallStarted,
+    DoubtRaised,
+    Entry,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
+    OutputRejected,
+    PersonAnswered,
+    PersonAsked,
+    ProposalAmended,
+    QuestionWithdrawn,
+    RunClosed,
+    RunOpened,
+    Said,
+    Unknown,
+)
+from holdfast.views import words
+from holdfast.views.record import Content, content
+
+LIMIT = 160
+
+
+def line(entry: Entry) -> str:
+    """What an entry says."""
+    return words.shortened(_call(entry) or _other(entry), LIMIT * 2)
+
+
+def _call(entry: Entry) -> str:
+    match entry.event:
+        case CallAsked(tool=tool, args=args):
+            return f"call {entry.seq}: {tool}({words.args(content(args) or Content(), LIMIT)})"
+        case CallJudged(call, verdict, rules):
+            because = "; ".join(fired.because for fired in rules)
+            word = {"allow": "allowed", "review": "goes before a person", "refuse": "refused"}[verdict]
+            return f"call {call} {word}{': ' + because if because else ''}"
+        case CallStarted(call, attempt):
+            return f"call {call} started, attempt {attempt}"
+        case CallReturned(call, _, result, took=took, complete=complete):
+            note = "" if complete == "complete" else f" ({complete})"
+            return f"call {call} returned{note} in {units.say_duration(took)}: {words.said(content(result), LIMIT)}"
+        case CallFailed(call, attempt, error, fate, message):
+            known = "surely nothing happened" if fate == "not_done" else "nobody can tell whether it took effect"
+            return f"call {call}, attempt {attempt} failed: {error}, {known} ({message})"
+        case CallLookedUp(call, _, answer):
+            return f"call {call} was looked up: {answer.replace('_', ' ')}"
+        case DoubtRaised(call, why):
+            return f"call {call} is in doubt: {why}"
+        case CallSettled(call, verdict, by):
+            return f"{by} settled call {call}: {verdict.replace('_', ' ')}"
+        case ProposalAmended(call, changed=changed, by=by):
+            return f"{by} changed {', '.join(changed)} of call {call}"
+    return ""
+
+
+def _other(entry: Entry) -> str:
+    match entry.event:
+        case RunOpened(agent, input=given, by=by):
+            return f"{by} opened {agent}: {words.said(content(given), LIMIT)}"
+        case Said(text, by):
+            return f"{by} said: {words.said(content(text), LIMIT)}"
+        case ModelAsked(step, attempt, model):
+            return f"step {step}: {model} was asked{f', attempt {attempt}' if attempt > 1 else ''}"
+        case ModelAnswered(text=text, calls=calls, took=took):
+            spoken = f": {words.said(content(text), LIMIT)}" if text is not None else ""
+            return f"it answered in {units.say_duration(took)} with {words.count(len(calls), 'call')}{spoken}"
+        case ModelFailed(error=error, message=message):
+            return f"it gave no answer: {error} ({message})"
+        case OutputRejected(why=why):
+            return f"the answer could not stand: {why}"
+        case PersonAsked(about, text, role=role):
+            return f"{about} for {role or 'a person'}: {text}"
+        case PersonAnswered(question, verdict, by, text):
+            return f"{by} on question {question}: {verdict}{': ' + text if text else ''}"
+        case QuestionWithdrawn(question, why):
+            return f"question {question} was closed: {why}"
+        case RunClosed(outcome, reason):
+            return f"{outcome}: {reason}"
+        case Unknown(kind):
+            return f"an entry of a kind this version does not know: {kind}"
+    return type(entry.event).__name__

@@ -1,0 +1,58 @@
+"""`holdfast show RUN --follow`: entries as they come, one line each, until the run is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import msgspec
+
+from holdfast import codec, units
+from holdfast.cli import reading
+from holdfast.cli.entry_text import line
+from holdfast.errors import JournalDamaged
+from holdfast.events import Entry, RunClosed
+from holdfast.journal.port import Journal
+from holdfast.shell import bodies
+
+
+def follow(url: str, name: str, as_json: bool) -> int:
+    """Print every entry of a run, those to come too; ends when the run does."""
+    return asyncio.run(_follow(url, name, as_json))
+
+
+async def _follow(url: str, name: str, as_json: bool) -> int:
+    async with reading.looking(url) as journal:
+        run = (await reading.find_row(journal, name)).run
+        woken = asyncio.Event()
+        deaf = journal.listen(lambda spoken, seq: woken.set() if spoken == run else None)
+        seq, head, began = 0, codec.GENESIS, 0
+        try:
+            while True:
+                woken.clear()
+                for entry in await _news(journal, run, seq, head):
+                    seq, head, began = entry.seq, entry.digest, began or entry.at
+                    _print(entry, began, as_json)
+                    if isinstance(entry.event, RunClosed):
+                        return 0
+                await woken.wait()
+        finally:
+            deaf()
+
+
+async def _news(journal: Journal, run: str, seq: int, head: bytes) -> list[Entry]:
+    found: list[Entry] = []
+    for data, digest in await journal.read(run, seq):
+        seq += 1
+        if codec.chain(head, data) != digest:
+            raise JournalDamaged("the stored bytes are not what the chain says was written", run=run, seq=seq)
+        found.append(await bodies.load(codec.decode(data, head, digest), journal.blob))
+        head = digest
+    return found
+
+
+def _print(entry: Entry, began: int, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(msgspec.to_builtins(entry), ensure_ascii=False), flush=True)
+        return
+    print(f"{units.say_duration(entry.at - began):>8} {entry.seq:>5}  {line(entry)}", flush=True)

@@ -1,0 +1,232 @@
+"""`say`, `stop`, `resume`, `cancel`: what people do to a run that is under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, cast, get_args
+
+import typer
+from msgspec import Struct
+
+from holdfast import units
+from holdfast.cli import agents, out, reading
+from holdfast.cli.options import DEFAULT, AgentPath, AsJson, By, Journal, RunName, Settings, Work, pairs
+from holdfast.cli.standing import Standing, report, standing
+from holdfast.core import desk
+from holdfast.core.pending import outlook
+from holdfast.core.state import State
+from holdfast.errors import NotAllowed, UsageError
+from holdfast.events import CancelAsked, LimitName, Paused
+from holdfast.journal.port import Row, Where
+from holdfast.shell.runner import Runner
+from holdfast.shell.worker import Worker
+
+
+class Drive(Struct, frozen=True, kw_only=True):
+    """What `resume` is to do."""
+
+    run: str
+    journal: str
+    agent: str = ""
+    by: str = ""
+    every: bool = False
+    grants: Mapping[str, str] = {}
+    settings: Mapping[str, str] = {}
+    as_json: bool = False
+
+
+def actor(name: str) -> str:
+    """How the journal says that a name was given on a command line, and not proven."""
+    return f"cli:{name}"
+
+
+def register(app: typer.Typer) -> None:
+    """Put the verbs on the command line."""
+
+    @app.command()
+    def say(
+        run: RunName,
+        text: Annotated[str, typer.Argument(metavar="TEXT", help="What you say; - for stdin, @file.")],
+        by: Annotated[str, typer.Option("--by", help="Who says it; whom the run is for where it is not given.")] = "",
+        ends: Annotated[bool, typer.Option("--ends", help="That was all; no answer is awaited.")] = False,
+        journal: Journal = DEFAULT,
+        as_json: AsJson = False,
+    ) -> Work:
+        """Speak to the agent as the requester."""
+        return partial(_say, journal, run, text, by, ends, as_json)
+
+    @app.command()
+    def stop(
+        run: RunName,
+        because: Annotated[str, typer.Option(help="Why; it is recorded.")] = "",
+        by: By = "",
+        journal: Journal = DEFAULT,
+        as_json: AsJson = False,
+    ) -> Work:
+        """Let nothing new start in a run, until it is resumed. What is being done is finished and recorded."""
+        return partial(_stop, journal, run, because, by or out.me(), as_json)
+
+    @app.command()
+    def cancel(
+        run: RunName,
+        because: Annotated[str, typer.Option(help="Why; it is recorded.")] = "",
+        by: By = "",
+        journal: Journal = DEFAULT,
+        as_json: AsJson = False,
+    ) -> Work:
+        """End a run for good. What is being written is awaited first."""
+        return partial(_cancel, journal, run, because, by or out.me(), as_json)
+
+    @app.command()
+    def resume(
+        run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run, its key, or its first letters.")] = "",
+        agent: AgentPath = "",
+        every: Annotated[bool, typer.Option("--all", help="Every run of --agent that can go on.")] = False,
+        grant: Annotated[
+            list[str] | None,
+            typer.Option("--grant", metavar="LIMIT=AMOUNT", help="More of a limit: usd=0.10, steps=5."),
+        ] = None,
+        by: Annotated[str, typer.Option("--as", "--by", metavar="NAME", help="Who lets it go on.")] = "",
+        setting: Settings = None,
+        journal: Journal = DEFAULT,
+        as_json: AsJson = False,
+    ) -> Work:
+        """Let a run go on, and drive it here to its end, or until it waits for somebody."""
+        drive = Drive(
+            run=run, journal=journal, agent=agent, by=by or out.me(), every=every, grants=pairs(grant, "--grant"),
+            settings=pairs(setting, "--setting"), as_json=as_json,
+        )  # fmt: skip
+        return partial(_resume_all if every else _resume, drive)
+
+
+# --------------------------------------------------------------------------------------------------- what is said
+
+
+def _say(url: str, name: str, text: str, by: str, ends: bool, as_json: bool) -> int:
+    from holdfast.cli.run import read_input
+
+    words = read_input(text)
+
+    async def speak() -> State:
+        async with reading.speaking(url) as runner:
+            run = (await reading.find_row(runner.journal, name)).run
+            return await runner.put(
+                run, lambda state: desk.said(state, words, by, ends=ends), actor=actor(by or "requester")
+            )
+
+    return _told(asyncio.run(speak()), "said", as_json)
+
+
+def _stop(url: str, name: str, because: str, by: str, as_json: bool) -> int:
+    async def pause() -> State:
+        async with reading.speaking(url) as runner:
+            run = await _open_run(runner, name)
+            return await runner.put(run, lambda state: None if state.paused else Paused(by, because), actor=actor(by))
+
+    return _told(asyncio.run(pause()), "stopped for now: nothing new starts", as_json)
+
+
+def _cancel(url: str, name: str, because: str, by: str, as_json: bool) -> int:
+    async def end() -> State:
+        async with reading.speaking(url) as runner:
+            run = await _open_run(runner, name)
+            return await runner.put(
+                run, lambda state: None if state.cancel else CancelAsked(by, because), actor=actor(by)
+            )
+
+    return _told(asyncio.run(end()), "it will end: nothing new starts, and what is being written is awaited", as_json)
+
+
+async def _open_run(runner: Runner, name: str) -> str:
+    """The run that is meant. Raises NotAllowed for one that is closed."""
+    row = await reading.find_row(runner.journal, name)
+    if row.status == "closed":
+        raise NotAllowed(f"the run is closed: {row.outcome}", run=row.run, hint="nothing of it is under way")
+    return row.run
+
+
+def _told(state: State, what: str, as_json: bool) -> int:
+    """Say that something was recorded, and what takes it up."""
+    if as_json:
+        out.give(standing(state, outlook(state)))
+        return 0
+    print(f"{state.run}: {what}")
+    if not state.paused or state.cancel:
+        print(f"next: holdfast resume {state.run}, where no worker drives it")
+    else:
+        print(f"next: holdfast resume {state.run}")
+    return 0
+
+
+# ------------------------------------------------------------------------------------------------------ going on
+
+
+def _resume(drive: Drive) -> int:
+    if not drive.run:
+        raise UsageError("no run is named", hint="holdfast resume RUN, or holdfast resume --agent PATH --all")
+    row = asyncio.run(_row(drive.journal, drive.run))
+    grants = _amounts(drive.grants)
+    if row.status == "closed":
+        raise NotAllowed(f"the run is closed: {row.outcome}", run=row.run, hint=f"holdfast show {row.run}")
+    loaded = agents.load_parked(drive.agent or row.tags.get("agent_path", ""), row)
+    return report(asyncio.run(_drive(drive, loaded, row, grants)), as_json=drive.as_json)
+
+
+async def _row(url: str, name: str) -> Row:
+    async with reading.looking(url) as journal:
+        return await reading.find_row(journal, name)
+
+
+def _amounts(grants: Mapping[str, str]) -> dict[LimitName, int]:
+    """Grants in each limit's own unit. Raises UsageError."""
+    found: dict[LimitName, int] = {}
+    for name, text in grants.items():
+        if name not in get_args(LimitName):
+            raise UsageError(f"there is no limit {name}", hint=f"one of {', '.join(get_args(LimitName))}")
+        limit = cast("LimitName", name)
+        try:
+            unit = desk.UNITS.get(limit)
+            found[limit] = units.nusd(text) if unit == "dollars" else units.duration(text) if unit else int(text)
+        except ValueError as error:
+            raise UsageError(f"--grant {name}={text}: {error}", hint="like usd=0.10, wall=2d, steps=5") from None
+    return found
+
+
+async def _drive(drive: Drive, loaded: agents.Loaded, row: Row, grants: Mapping[LimitName, int]) -> Standing:
+    async with agents.opened(drive.journal, [loaded], settings=drive.settings) as runner:
+        for limit, amount in grants.items():
+            await runner.grant(row.run, limit, amount, by=drive.by)
+        await runner.resume(row.run, by=drive.by)
+        return standing(*await runner.attend(row.run))
+
+
+def _resume_all(drive: Drive) -> int:
+    if drive.run or not drive.agent or drive.grants:
+        raise UsageError("--all is about the runs of one agent", hint="holdfast resume --agent PATH --all")
+    loaded = agents.load_parked(drive.agent, None)
+    before, after = asyncio.run(_drive_all(drive, loaded))
+    moved = [row for row in after if row.seq != before.get(row.run, 0)]
+    if drive.as_json:
+        out.give(
+            [
+                {"run": row.run, "status": row.status, "outcome": row.outcome, "waits_for": row.waits_for}
+                for row in moved
+            ]
+        )
+        return 0
+    for row in moved:
+        print(f"{row.run}  {row.outcome or f'waits for {row.waits_for}'}")
+    left = [row for row in after if row not in moved and row.status != "closed"]
+    print(f"{len(moved)} went on; {len(left)} wait, or were stopped and are resumed by their names")
+    return 0
+
+
+async def _drive_all(drive: Drive, loaded: agents.Loaded) -> tuple[dict[str, int], list[Row]]:
+    async with agents.opened(drive.journal, [loaded], settings=drive.settings) as runner:
+        name = loaded.agent.name
+        open_ = [row for row in await runner.find(Where(agent=name, limit=10_000)) if row.status != "closed"]
+        await Worker(runner).work(until_idle=True)
+        after = [await runner.journal.row(row.run) for row in open_]
+        return {row.run: row.seq for row in open_}, [row for row in after if row is not None]

@@ -1,0 +1,65 @@
+"""Play a schedule and check what became of it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+from msgspec import Struct
+
+from holdfast.testing.sim.check_decisions import check_decisions
+from holdfast.testing.sim.check_entries import check_lines, check_order, check_tale
+from holdfast.testing.sim.check_world import (
+    check_acts,
+    check_ended,
+    check_legal,
+    check_lost,
+    check_phantoms,
+    check_promises,
+    check_twice,
+)
+from holdfast.testing.sim.history import History, Violation
+from holdfast.testing.sim.schedule import Schedule, draw
+from holdfast.testing.sim.stage import Stage
+
+
+class Outcome(Struct):
+    """What became of one schedule."""
+
+    schedule: Schedule
+    violations: list[Violation]
+    points: int
+    history: History
+
+    @property
+    def entries(self) -> int:
+        """How many there are in all runs."""
+        return sum(len(entries) for entries in self.history.runs.values())
+
+
+def play(schedule: Schedule | int, *, mutant: AbstractContextManager[object] | None = None, decisions: bool = True) -> Outcome:
+    """Play a schedule, or the one a seed draws; `mutant` is a change to the runtime that holds while it plays.
+
+    decisions: also decide everything again.
+    """
+    stage = Stage(draw(schedule) if isinstance(schedule, int) else schedule)
+    with mutant or nullcontext():
+        history = stage.play()
+    return Outcome(stage.schedule, [*stage.errors, *check(history, stage.wanted(), decisions=decisions)], stage.points, history)
+
+
+def check(history: History, wanted: dict[str, dict[tuple[str, str], int]], *, decisions: bool = True) -> list[Violation]:
+    """Everything that is wrong with a history."""
+    found = [
+        *check_twice(history, wanted), *check_lost(history), *check_phantoms(history), *check_acts(history), *check_promises(history),
+        *check_ended(history),
+    ]  # fmt: skip
+    for run, entries in history.runs.items():
+        found += check_lines(run, history.lines[run])
+        found += check_order(run, entries)
+        found += check_tale(run, entries, history.agent)
+    legal = list(check_legal(history))
+    found += legal
+    if decisions and not legal:
+        for run, entries in history.runs.items():
+            found += check_decisions(run, entries, history.agent, history.secrets)
+    return found
