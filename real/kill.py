@@ -88,6 +88,8 @@ class Left:
     """Runs whose chain does not hold."""
     writes: int = 0
     repeated: int = 0
+    again: int = 0
+    """How often a write came again that had been done already."""
 
     @property
     def lost(self) -> str:
@@ -128,7 +130,8 @@ def _killed(sheet: Sheet, pack: Pack, stem: str, folder: Path, kills: int) -> It
     undisturbed, left = (asyncio.run(_left(pack, where)) for where in (quiet, rough))
     runs, fit = pack.runs(stem), Fit(pack)
     places = ", ".join(str(made) for made, _ in done)
-    note = f"seed {SEED}, each after so many steps of its own: {places}; cut short: {left.lost}"
+    note = f"seed {SEED}, each after so many steps of its own: {places}; cut short: {left.lost}; "
+    note += f"asked again and found done: {left.again} writes"
     yield sheet.compare("kills", sum(killed for _, killed in done), len(drawn), note)
     ids = [run.run_id for run in runs]
     equal = sum(same(left.journals.get(key, []), undisturbed.journals.get(key, [])) for key in ids)
@@ -175,7 +178,7 @@ async def _left(pack: Pack, folder: Path) -> Left:
     left, shops = Left(), Shops(pack.db() or {})
     journal, file = open_journal(url_of(folder)), ShopFile(shop_of(folder), shops)
     try:
-        left.writes, left.repeated = file.writes()
+        (left.writes, left.repeated), left.again = file.writes(), file.again()
         async with Runner.open(journal) as runner:
             for row in await runner.find(Where(limit=1_000_000)):
                 left.journals[row.key] = await runner.entries(row.run)

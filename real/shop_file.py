@@ -20,7 +20,7 @@ from real.worlds import Live
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS ledger (run TEXT NOT NULL, call INTEGER NOT NULL, tool TEXT NOT NULL, key TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, result TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, result TEXT NOT NULL, again INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS states (run TEXT PRIMARY KEY, changed TEXT NOT NULL);
 """
 
@@ -46,12 +46,13 @@ class ShopFile:
         with self._db:
             known = self._db.execute("SELECT result FROM results WHERE key = ?", (key,)).fetchone()
             if known is not None:
+                self._db.execute("UPDATE results SET again = again + 1 WHERE key = ?", (key,))
                 return str(known[0])
             shop = self.shop(run)
             result = invoke(shop, tool, args)
             changed = json.dumps(self._shops.changed(shop))
             self._db.execute("INSERT INTO ledger VALUES (?, ?, ?, ?)", (run, call, tool, key))
-            self._db.execute("INSERT INTO results VALUES (?, ?)", (key, result))
+            self._db.execute("INSERT INTO results VALUES (?, ?, 0)", (key, result))
             self._db.execute("INSERT OR REPLACE INTO states VALUES (?, ?)", (run, changed))
             step("a write is not kept yet")
         return result
@@ -65,6 +66,10 @@ class ShopFile:
         """Count the writes done, and those of them that were done before."""
         done, distinct = self._db.execute("SELECT COUNT(*), COUNT(DISTINCT run || ' ' || call) FROM ledger").fetchone()
         return int(done), int(done) - int(distinct)
+
+    def again(self) -> int:
+        """Count how often a write came again and was answered by its key."""
+        return int(self._db.execute("SELECT COALESCE(SUM(again), 0) FROM results").fetchone()[0])
 
 
 class Filed(Live):

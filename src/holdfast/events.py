@@ -628,8 +628,9 @@ DECISIONS: frozenset[type[Event]] = frozenset({
 })  # fmt: skip
 """Drawn from one state at one moment; thrown away when the state moved on."""
 
-TAKEN: frozenset[type[Event]] = frozenset({ModelFailed, CallFailed})
-"""Facts that a decision batch may hold too, when it is about an attempt found lost: the finding is the decision."""
+TAKEN: frozenset[type[Event]] = frozenset({ModelFailed, CallFailed, Resumed})
+"""Facts that a decision batch may hold too, when it is about an attempt found lost, or a journal found restored: the
+finding is the decision."""
 
 DURABLE: frozenset[type[Event]] = frozenset({
     RunOpened, Said, Replied, CancelAsked, Paused, PersonAnswered, ProposalAmended, CallSettled, RunClosed, BodiesErased,

@@ -154,7 +154,13 @@ def _amended(change: Amended, depth: int, brief: Brief) -> Row:
         f"{name}: {words.value(before.get(name), each)} → {words.value(after.get(name), each)}"
         for name in change.changed
     ]
-    return said(change.seq, change.at, depth, (f"{words.plain(change.by)} changed ", "magenta"), ", ".join(parts))
+    return said(
+        change.seq,
+        change.at,
+        depth,
+        (f"{words.plain(spoken(change.by, change.actor))} changed ", "magenta"),
+        ", ".join(parts),
+    )
 
 
 def _attempt(call: Call, one: Tried, depth: int, brief: Brief) -> Row | None:
@@ -200,4 +206,10 @@ def _looked(look: Looked, depth: int, brief: Brief) -> Row:
 def _ruling(ruling: Ruling, depth: int, brief: Brief) -> Row:
     word = {"happened": "it happened", "did_not": "it did not happen", "stop": "nobody can tell, stop"}[ruling.verdict]
     text = f" ({words.shortened(ruling.text, brief(200))})" if ruling.text else ""
-    return said(ruling.seq, ruling.at, depth, (f"{words.plain(ruling.by)} settled it: {word}", "magenta"), text)
+    return said(
+        ruling.seq,
+        ruling.at,
+        depth,
+        (f"{words.plain(spoken(ruling.by, ruling.actor))} settled it: {word}", "magenta"),
+        text,
+    )

@@ -45,7 +45,7 @@ def note(text: str) -> None:
 
 def give(value: object) -> None:
     """Print JSON; indented where a person reads it."""
-    plain = msgspec.to_builtins(value)
+    plain = msgspec.to_builtins(value, str_keys=True)
     print(json.dumps(plain, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.padding import Padding
 from rich.table import Table
@@ -77,19 +78,17 @@ def question_text(seen: Trace, question: Question) -> Iterator[RenderableType]:
             yield line_of(f"said later by {item.by or 'the agent'}: ", words.said(item.text, 400))
     call = seen.calls.get(question.call)
     yield Text()
-    if question.about in ("question", "limit", "doubt", "surprise", "output"):
-        yield Padding(Text(words.plain(question.text)), (0, 0, 0, 2), expand=False)
+    if question.about != "review":
+        yield Padding(Text(words.plain(question.text)), (0, 0, 1, 2), expand=False)
     if call is not None and question.about != "question":
-        yield from about_account(account(seen, call), full=True)
-    for voice in question.voices:
-        yield line(f"{voice.by} has approved it already", (voice.seq,))
+        yield from about_account(msgspec.structs.replace(account(seen, call), needed=()), full=True)
     others = _together(seen, call) if call is not None else []
     if others:
         yield line(f"asked for in the same answer: {words.listed(others)}", ())
     yield Text()
-    yield Text(
-        f"who opened, spoke or changed something in this run cannot decide: {', '.join(_excluded(seen))}", style="dim"
-    )
+    if question.about != "question":
+        names = ", ".join(_excluded(seen))
+        yield Text(f"who opened, spoke or changed something in this run cannot decide: {names}", style="dim")
     yield Text("\n".join(_commands(seen, question, call)))
 
 

@@ -129,7 +129,7 @@ def _object(summary: Summary) -> dict[str, object]:
 
 
 def _reasons(summary: Summary) -> Counter[tuple[str, str]]:
-    """(rule, its words) → times. Words that name what was asked for differ from call to call: the first stand for all."""
+    """(rule, its words) → times. Words that differ from call to call: the first stand for all."""
     words_of: dict[str, str] = {}
     every = [refusal for one in summary.ended for refusal in one.refused]
     for refusal in every:
@@ -147,12 +147,8 @@ def _parts(summary: Summary) -> list[RenderableType]:
     if before:
         parts.append(Text(f"{words.count(before, 'run')} had been finished before, and nothing of them was repeated."))
     if summary.same:
-        same = (
-            "line carries the key of another one: it is"
-            if summary.same == 1
-            else "lines carry keys of others: they are"
-        )
-        parts.append(Text(f"{summary.same} {same} the same run."))
+        which = "line carries the key of another one" if summary.same == 1 else "lines carry the keys of others"
+        parts.append(Text(f"{summary.same} {which}: the same request is one run."))
     parts += _waiting(summary)
     parts += _refused(summary)
     if summary.bad:

@@ -62,7 +62,7 @@ def about_account(account: Account, *, full: bool) -> Iterator[RenderableType]:
         Text.assemble(
             (account.title, style), "  ", (account.fate, STYLES.get(account.fate, "cyan")), _places([account.call])
         ),
-        (1 if full else 0, 0, 0, 2),
+        (0, 0, 0, 2),
     )
     for clause in account.clauses:
         yield from _clause(clause)

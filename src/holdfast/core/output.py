@@ -153,8 +153,11 @@ def _partial(bound: Bound, state: State) -> Sequence[AnyEvent]:
     """A result that is not complete goes before a person, where the contract wants that."""
     if bound.contract.surprises.partial != "review":
         return []
+    asked = {question.asked.call for question in state.questions.values()}
     for call in state.turn_calls:
-        if call.ok and call.complete == "partial" and not call.reviewed and not calls.paging(bound, state, call):
+        if call.seq in asked or call.reviewed:
+            continue
+        if call.ok and call.complete == "partial" and not calls.paging(bound, state, call):
             text = f"{call.tool} gave only a part: {call.missing}. Tell the agent, take it over, or stop?"
             return [PersonAsked("surprise", text, call.seq)]
     return []

@@ -180,7 +180,7 @@ def result(call: CallState) -> Result:
     text = text_of(call.result)
     notes = []
     if call.complete == "simulated":
-        text, notes = "", ["simulated: this was recorded and not carried out"]
+        text, notes = text_of(call.args), ["simulated: this was recorded and not carried out"]
     if call.complete == "partial":
         notes.append(f"this is not complete: {call.missing or 'the source gave a part only'}")
     if len(text) > WINDOW:

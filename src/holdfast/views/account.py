@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 from msgspec import Struct
 
 from holdfast import conditions, units
 from holdfast.events import Effect, Fired, Json, Verdict
 from holdfast.views import words
 from holdfast.views.needed import needed
-from holdfast.views.record import Call, Question, Trace, Turn
+from holdfast.views.record import Call, Content, Question, Trace, Turn
 from holdfast.views.sentence import Sentence
 
 
@@ -177,6 +178,7 @@ def _clauses(seen: Trace, call: Call, readings: dict[str, Call]) -> Iterator[Cla
 
 def _clause(seen: Trace, call: Call, fired: Fired, readings: dict[str, Call], seq: int) -> Clause:
     asks = condition(seen, fired.rule)
+    call = msgspec.structs.replace(call, args=_args_at(call, seq))
     saw = tuple(_saw(seen, call, path, readings) for path in conditions.paths(asks)) if asks else ()
     return Clause(
         rule=fired.rule,
@@ -187,6 +189,11 @@ def _clause(seen: Trace, call: Call, fired: Fired, readings: dict[str, Call], se
         saw=tuple(one for one in saw if one.value is not None),
         entries=(seq,),
     )
+
+
+def _args_at(call: Call, seq: int) -> Content:
+    """The arguments as they stood when entry `seq` was written."""
+    return next((change.before for change in call.amended if change.seq > seq), call.args)
 
 
 def _held(seen: Trace, call: Call) -> Iterator[str]:
@@ -250,7 +257,7 @@ def _course(seen: Trace, call: Call) -> Iterator[Sentence]:
         parts = [
             f"{name} from {words.value(before.get(name))} to {words.value(after.get(name))}" for name in change.changed
         ]
-        yield Sentence(f"{change.by} changed {words.listed(parts)}.", (change.seq,))
+        yield Sentence(f"{spoken(change.by, change.actor)} changed {words.listed(parts)}.", (change.seq,))
     yield from _attempts(call)
     for look in call.looked:
         found = {
@@ -266,7 +273,7 @@ def _course(seen: Trace, call: Call) -> Iterator[Sentence]:
             ruling.verdict
         ]
         text = f" ({ruling.text})" if ruling.text else ""
-        yield Sentence(f"{ruling.by} settled it: {what}{text}.", (ruling.seq,))
+        yield Sentence(f"{spoken(ruling.by, ruling.actor)} settled it: {what}{text}.", (ruling.seq,))
     if call.undone_by:
         yield Sentence(f"It was undone by run {call.undone_by}.", (call.seq,))
 

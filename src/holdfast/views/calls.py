@@ -181,7 +181,7 @@ def _amended(draft: Draft, entry: Entry, event: ProposalAmended) -> None:
     if call is None:
         return
     args = content(event.args) or Content()
-    change = record.Amended(entry.seq, entry.at, event.by, event.version, args, call.args, event.changed)
+    change = record.Amended(entry.seq, entry.at, event.by, event.version, args, call.args, event.changed, entry.actor)
     own = {path: origin for path, origin in call.sources.items() if path not in event.changed}
     given = dict.fromkeys(event.changed, f"person:{event.by}")
     keep_call(draft, call, amended=(*call.amended, change), args=args, stage="asked", sources={**own, **given})
@@ -290,7 +290,7 @@ def _settled(draft: Draft, entry: Entry, event: CallSettled) -> None:
             draft.questions[question.seq] = replace(
                 question, voices=(*question.voices, voice), end="settled", ended=entry.seq
             )
-    ruling = record.Ruling(entry.seq, entry.at, event.verdict, event.by, event.text)
+    ruling = record.Ruling(entry.seq, entry.at, event.verdict, event.by, entry.actor, event.text)
     call = keep_call(draft, call, rulings=(*call.rulings, ruling))
     if call.stage != "doubt":
         return

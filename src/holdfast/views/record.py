@@ -122,6 +122,7 @@ class Amended(Struct, frozen=True):
     args: Content
     before: Content
     changed: tuple[str, ...]
+    actor: str = ""
 
 
 class Tried(Struct, frozen=True, omit_defaults=True):
@@ -163,6 +164,7 @@ class Ruling(Struct, frozen=True, omit_defaults=True):
     at: int
     verdict: str
     by: str
+    actor: str
     text: str = ""
 
 

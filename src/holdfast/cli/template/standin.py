@@ -33,7 +33,7 @@ def following(request: Request) -> Plain:
     if last is None:
         return call("free_rooms", day=day)
     if last.tool == "book_room":
-        room = None if last.failed else json.loads(last.text)["room"]
+        room = None if last.failed else json.loads(last.text.splitlines()[0])["room"]
         return done(
             room=room, sentence=f"You have {room} on {day}." if room else f"I could not book a room: {last.text}."
         )

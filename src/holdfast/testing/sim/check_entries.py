@@ -88,6 +88,8 @@ class Call(Struct):
     over: bool = False
     ok: bool = False
     ruled: str = ""
+    needs: int = 0
+    """Voices that the rules which fired ask for."""
     question: PersonAsked | None = None
     put: int = 0
     """Where that question stands."""
@@ -240,12 +242,19 @@ class Tale:
         """A write of unknown outcome is never merely given up (rule 21)."""
         call = self.calls[event.call]
         if event.verdict != "refuse":
+            call.needs = max((self._people(call, fired.rule) for fired in event.rules if fired.verdict == "review"), default=0)
             return
         if call.asked.effect == "write" and call.unknown and not call.absent:
             self.wrong("unknown made failed", f"entry {entry.seq} refuses call {call.seq}, which may have happened")
         call.over = True
         if call.counts:
             call.counts = False
+
+    def _people(self, call: Call, rule: str) -> int:
+        """How many people a rule asks for."""
+        clause, _, number = rule.removesuffix("]").partition(".review[")
+        grant = self.agent.contract.tools.get(clause.removeprefix("tools."))
+        return grant.review[int(number)].people if grant is not None and number else 1
 
     def starts(self, entry: Entry, event: CallStarted) -> None:
         self.may_start(entry)
@@ -300,11 +309,11 @@ class Tale:
         asked = call.question
         if self.restored and call.start is None and (asked is None or call.put < self.restored):
             self.wrong("restored", f"entry {entry.seq}: call {call.seq} may have been done in what was lost, and nobody was asked")
+        votes = set(call.votes) | ({call.amender} - {""})
+        if len(votes) < call.needs:
+            self.wrong("approval", f"entry {entry.seq}: call {call.seq} in version {call.version} has {len(votes)} of {call.needs} voices")
         if asked is None:
             return
-        votes = set(call.votes) | ({call.amender} - {""})
-        if len(votes) < asked.people:
-            self.wrong("approval", f"entry {entry.seq}: call {call.seq} in version {call.version} has {len(votes)} of {asked.people} voices")
         if asked.until and entry.at >= asked.until and call.votes:
             self.wrong("approval expired", f"entry {entry.seq}: the approvals of call {call.seq} were void")
         if asked.version < call.version and call.votes:

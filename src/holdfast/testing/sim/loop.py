@@ -18,7 +18,7 @@ from holdfast.errors import Bug
 
 T = TypeVar("T")
 
-MAX_BURST = 100_000
+MAX_BURST = 20_000
 """Callbacks that may follow one another at one moment: more is a loop that never comes to rest."""
 
 

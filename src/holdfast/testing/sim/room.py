@@ -224,7 +224,8 @@ class Room:
         self.on_death: list[Callable[[Process], None]] = []
         self.strand_delay: Callable[[Process], int] = lambda _: 0
         """How long a thread of a pool takes to begin."""
-        self.graves: list[Process] = []
+        self.everybody: list[Process] = []
+        """All there ever were, the dead ones too."""
         self._agenda: list[tuple[int, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
         self._lives: dict[str, int] = {}
@@ -244,12 +245,12 @@ class Room:
         self._lives[name] = self._lives.get(name, 0) + 1
         made = Process(self, name, self._lives[name])
         self.processes.append(made)
+        self.everybody.append(made)
         return made
 
     def died(self, process: Process) -> None:
         """Note that a process is gone."""
         self.processes.remove(process)
-        self.graves.append(process)
         for heard in self.on_death:
             heard(process)
 
@@ -284,6 +285,6 @@ class Room:
 
     def close(self) -> None:
         """End everything that is still there."""
-        for process in [*self.processes, *self.graves]:
+        for process in self.everybody:
             process.dispose()
         self.processes.clear()
