@@ -28,7 +28,7 @@ MAX_ITEMS: Final = 1_000
 
 _MACRO = re.compile(r"\.\s*(all|exists|exists_one|map|filter)\s*\(\s*(\w+)\s*,")
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
-_PATH = re.compile(r"(?<![\w.\"'])([A-Za-z_]\w*)((?:\s*\.\s*[A-Za-z_]\w*(?!\s*\())*)")
+_PATH = re.compile(r"(?<![\w.\"'])([A-Za-z_]\w*)((?:\s*\.\s*[A-Za-z_]\w*+(?!\s*\())*)")
 
 
 class Unanswered(Exception):

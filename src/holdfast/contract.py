@@ -28,7 +28,7 @@ from holdfast.events import Json
 DurationUs: TypeAlias = Annotated[
     int,
     BeforeValidator(lambda value: units.duration(value)),
-    PlainSerializer(lambda us: f"{us // 1000}ms", return_type=str),
+    PlainSerializer(lambda us: f"{Decimal(us) / 1000:f}ms", return_type=str),
 ]
 """Written `10m`, kept as µs."""
 

@@ -398,6 +398,8 @@ class CallLookedUp(Event, frozen=True):
     label: Label = Label()
     message: str = ""
     took: int = 0
+    ended: bool = False
+    """Whether the attempt was proven over when this was asked: only then does absence say that nothing will come of it."""
 
 
 class DoubtRaised(Event, frozen=True):

@@ -63,15 +63,17 @@ class TypeShape:
         try:
             return TypeAdapter(self.hint)
         except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, NameError, TypeError) as error:
-            raise ContractError(
-                f"{self.hint!r} is no type that can be validated: {error}",
-                hint="use a pydantic model, a dataclass, a TypedDict or a plain type that can be written as JSON",
-            ) from error
+            raise _no_type(self.hint, error) from error
 
     @cached_property
     def schema(self) -> dict[str, Json]:
         """As JSON Schema."""
-        return self._adapter.json_schema()
+        from pydantic.errors import PydanticUserError
+
+        try:
+            return self._adapter.json_schema()
+        except PydanticUserError as error:
+            raise _no_type(self.hint, error) from error
 
     def check(self, value: Json) -> Json:
         """The value in its canonical JSON form. Raises Misfit."""
@@ -99,6 +101,13 @@ class TypeShape:
 
     def _dump(self, value: Any) -> Json:
         return self._adapter.dump_python(value, mode="json")
+
+
+def _no_type(hint: Any, error: Exception) -> ContractError:
+    return ContractError(
+        f"{hint!r} is no type that can be validated: {error}",
+        hint="use a pydantic model, a dataclass, a TypedDict or a plain type that can be written as JSON",
+    )
 
 
 class SchemaShape:

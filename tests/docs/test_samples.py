@@ -4,9 +4,11 @@
   sample whose first line is `# tools.py` is run too, and is the `tools.py` of the contracts on its page. A sample may
   use `await` outside a function.
 * `yaml`: a sample with a `name` is a whole contract. One without is laid over the last whole contract before it on its
-  page, or else over the refund desk of the examples: its keys, and the tools it names, replace those there. Both are loaded as an agent's folder is, with the types and tools
-  of the page, or else with those of the refund desk; so whatever is wrong with one is found.
-* `console`: what stands after `$ holdfast` is a verb, and its options are options of that verb.
+  page, or else over that of the page's agent: its keys, and the tools it names, replace those there. Both are loaded as
+  an agent's folder is, with the types and tools of the page, so whatever is wrong with one is found. A page's agent is
+  what `holdfast new` makes, if the page does that, and the refund desk of the examples on any other.
+* `console`: what stands after `$ holdfast` is a verb, and its options are options of that verb. That the tutorial can
+  be followed is shown by `test_tutorial`.
 
 A sample is left out by `<!-- not run: reason -->` on the line before it; few are.
 """
@@ -29,6 +31,7 @@ from holdfast.shell.folder import load
 from tests.docs.pages import PAGES, ROOT, samples
 
 DESK = ROOT / "examples" / "refund_desk"
+TEMPLATE = ROOT / "src" / "holdfast" / "cli" / "template"
 TOOLS = re.compile(r"\A# tools\.py\n")
 FEW = 6
 """Samples of all pages together that may be left out."""
@@ -72,8 +75,14 @@ def test_samples_may_await_and_see_what_ran_before(elsewhere, tmp_path):
 # --------------------------------------------------------------------------------------------------- YAML
 
 
+def agent_of(page):
+    """The folder of the agent that a page is about."""
+    begins = any(words[:1] == ["new"] for one in samples(page, "console") for words in commands(one.text))
+    return TEMPLATE if begins else DESK
+
+
 def tools_of(page):
-    """The text of `tools.py` for the contracts of a page; None: the refund desk's."""
+    """The text of `tools.py` for the contracts of a page; None: its agent's."""
     made = [sample.text for sample in samples(page, "python") if TOOLS.match(sample.text)]
     return made[-1] if made else None
 
@@ -82,7 +91,7 @@ def folder_of(page, contract, where):
     """An agent's folder with this contract."""
     tools = tools_of(page)
     if tools is None:
-        shutil.copytree(DESK, where, ignore=shutil.ignore_patterns("__pycache__", ".holdfast"))
+        shutil.copytree(agent_of(page), where, ignore=shutil.ignore_patterns("__pycache__", ".holdfast"))
     else:
         where.mkdir()
         (where / "tools.py").write_text(tools, encoding="utf-8")
@@ -94,7 +103,7 @@ def folder_of(page, contract, where):
 
 def contracts(page):
     """(sample, whole contract) for each contract sample of a page, fragments laid over what they are parts of."""
-    whole = YAML(typ="safe").load((DESK / "contract.yaml").read_text(encoding="utf-8"))
+    whole = YAML(typ="safe").load((agent_of(page) / "contract.yaml").read_text(encoding="utf-8"))
     for sample in samples(page, "yaml"):
         if sample.not_run:
             continue

@@ -15,7 +15,9 @@ TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorial.md"
 
 def commands() -> list[str]:
     blocks = re.findall(r"```console\n(.*?)```", TUTORIAL.read_text(encoding="utf-8"), re.S)
-    return [line.removeprefix("$ holdfast ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    return [
+        line.removeprefix("$ holdfast ") for block in blocks for line in block.splitlines() if line.startswith("$ ")
+    ]
 
 
 def files() -> dict[str, str]:

@@ -45,8 +45,7 @@ async def decided(runner, runs):
     )
     await runner.pause(runs["mail:0052"], by="ops", why="let me look")
     await runner.resume(runs["mail:0052"], by="ops")
-    for run in runs.values():
-        await runner.drive(run)
+    await asyncio.gather(*(runner.drive(run) for run in runs.values()))
 
 
 async def day(path):

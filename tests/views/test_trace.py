@@ -164,9 +164,12 @@ def test_rare_and_unknown_entries_are_shown_in_words(desk, event, text):
 
 def test_entries_that_speak_of_nothing_change_nothing(desk):
     before = trace(appended(desk["mail:0001"]))
-    after = trace(appended(
-        desk["mail:0001"], ModelAnsweredLate(999, 5), DoubtRaised(999, "?", ended=False), CallReturnedLate(999, 1, error="timeout"),
-    ))  # fmt: skip
+    strangers = (
+        ModelAnsweredLate(999, 5),
+        DoubtRaised(999, "?", ended=False),
+        CallReturnedLate(999, 1, error="timeout"),
+    )
+    after = trace(appended(desk["mail:0001"], *strangers))
     assert (after.calls, after.items, after.totals) == (before.calls, before.items, before.totals)
 
 
@@ -192,7 +195,10 @@ def test_erased_bodies_are_shown_as_erased():
 
 def test_what_others_wrote_cannot_move_the_cursor():
     shown = words.value("red \x1b[31m and \u202eback\r\n")
-    assert "\x1b" not in shown and "\u202e" not in shown and "\r" not in shown and "\n" not in shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert "\r" not in shown
+    assert "\n" not in shown
 
 
 @pytest.mark.parametrize("entries", [[], ["second"]])

@@ -86,13 +86,18 @@ def _recover(bound: Bound, state: State, moment: Moment, call: CallState) -> lis
         return []
     tool = bound.tools.get(call.tool)
     may_start = not ending_soon(state) and state.said <= call.heard
-    keyed_still = bool(call.key) and moment.at < call.keyed_until
+    keyed_still = tool is not None and _is_honoured(call, tool, moment)
     if tool is not None and keyed_still and may_start and call.failures <= max(tool.retry.times, KEYED_TRIES):
         if limits.reached(bound, state, "retries", state.spent.retries) is None or call.error == "lost":
             if moment.at < retry_at(bound, call):
                 return []
             return [_start(bound, state, moment, call)]
     return settle_doubts(bound, state, moment, [call])
+
+
+def _is_honoured(call: CallState, tool: Tool[..., object], moment: Moment) -> bool:
+    """Whether the other system surely knows the key for as long as an attempt that starts now may take."""
+    return bool(call.key) and moment.at + tool.timeout <= call.keyed_until
 
 
 KEYED_TRIES: Final = 2
@@ -127,10 +132,11 @@ def _absent(bound: Bound, state: State, moment: Moment, call: CallState) -> list
     tool = bound.tools[call.tool]
     if (
         not ending_soon(state)
+        and state.said <= call.heard
         and call.failures <= tool.retry.times
         and limits.reached(bound, state, "retries", state.spent.retries) is None
     ):
-        return [_start(bound, state, moment, call)] if moment.at >= retry_at(bound, call) else []
+        return [*_restart(bound, state, moment, call)] if moment.at >= retry_at(bound, call) else []
     return [refuse(call.seq, "absent", "it was looked up, and it did not happen", call.version)]
 
 
@@ -273,6 +279,9 @@ def _clear(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
         return [
             refuse(call.seq, "order", f"not started: {failed.tool}, asked for before it, did not succeed", call.version)
         ]
+    tool = bound.tools.get(call.tool)
+    if call.settled and call.key and tool is not None and not _is_honoured(call, tool, moment):
+        return [refuse(call.seq, "settled", "a person found that this did not happen", call.version)]
     judged = policy.judge(bound, state, call, moment)
     if judged.verdict == "refuse":
         return [CallJudged(call.seq, "refuse", judged.rules, call.version)]

@@ -154,6 +154,16 @@ def _contradicted(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEve
     return [Contradiction(state.conflict, f"what was settled about {told} is not what the other system answered later")]
 
 
+def _resolved(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    """A doubt that an answer or a look-up resolved needs nobody any more."""
+    doubts = {call.seq for call in state.calls.values() if call.status == "doubt"}
+    return [
+        QuestionWithdrawn(question.seq, "resolved")
+        for question in state.questions.values()
+        if question.asked.about == "doubt" and question.asked.call not in doubts
+    ]
+
+
 def _expired(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     """A question whose time is up is put to the next role, or leads to a denial."""
     for question in state.questions.values():
@@ -278,7 +288,7 @@ def _asked(bound: Bound, state: State, moment: Moment, model: str, step: int, at
 ASK_TIMEOUT: Final = 180_000_000
 """µs an attempt at a model may take; its lease too."""
 
-OVER: Final[tuple[Rule, ...]] = (_new_epoch, _lost, _contradicted, _expired, _time)
+OVER: Final[tuple[Rule, ...]] = (_new_epoch, _lost, _contradicted, _resolved, _expired, _time)
 """What was found to be over; once at the start of a batch, since nothing in a batch can add to it."""
 
 DISTURBANCES: Final[tuple[Rule, ...]] = (_limit, calls.overtaken, calls.unsure)

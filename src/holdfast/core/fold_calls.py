@@ -30,6 +30,9 @@ Changes: TypeAlias = dict[str, Any]
 
 replace = msgspec.structs.replace
 
+LOOK_AGAIN: Final = 5_000_000
+"""µs until the other system is asked again after it had no clear answer."""
+
 
 def open_call(state: State, entry: Entry, seq: int) -> CallState:
     call = state.calls.get(seq)
@@ -75,6 +78,7 @@ def started(state: State, entry: Entry, event: CallStarted) -> Changes:
     after = replace(
         call, status=move(state.run, entry.seq, call.status, "CallStarted"), attempt=event.attempt, start=entry.seq,
         worker=event.worker, until=event.until, key=event.key, keyed_until=event.keyed_until, first_started=call.first_started or entry.at, error="", looked="",
+        looks=0, look_at=0, handle="",
     )  # fmt: skip
     spent = replace(state.spent, retries=state.spent.retries + 1) if again else state.spent
     counted = state.counted
@@ -192,9 +196,10 @@ def failed(state: State, entry: Entry, event: CallFailed) -> Changes:
     fate = "unknown" if call.unknown and call.effect == "write" else event.fate  # an earlier attempt may have done it
     status = move(state.run, entry.seq, call.status, f"CallFailed {fate}")
     lost = event.error in ("lost", "ended")
+    alive = call.alive if event.ended else (*call.alive, event.attempt)
     after = replace(
         call, status=status, error=event.error, message=event.message, failures=call.failures + (not lost), failed_at=entry.at,
-        retry_at=event.retry_at, ended=event.ended and call.ended, unknown=call.unknown or event.fate == "unknown", looked="",
+        retry_at=event.retry_at, alive=alive, ended=not alive, unknown=call.unknown or event.fate == "unknown", looked="",
         look_at=0,
     )  # fmt: skip
     counted = state.counted
@@ -210,12 +215,14 @@ def looked_up(state: State, entry: Entry, event: CallLookedUp) -> Changes:
     spent = replace(state.spent, work=state.spent.work + event.took)
     if event.answer == "pending":
         return with_call(
-            state, replace(call, status=status, look_at=entry.at + 5_000_000, message=event.message), spent=spent
+            state, replace(call, status=status, look_at=entry.at + LOOK_AGAIN, message=event.message), spent=spent
         )
     if event.answer != "found":
+        too_soon = event.answer == "absent" and call.ended and not event.ended  # it was asked before the attempt was over
         after = replace(
-            call, status=status, looked=event.answer, looks=call.looks + 1, message=event.message or call.message
-        )
+            call, status=status, looked="" if too_soon else event.answer, looks=call.looks + 1, look_at=entry.at + LOOK_AGAIN,
+            message=event.message or call.message,
+        )  # fmt: skip
         return with_call(state, after, spent=spent)
     found = replace(
         call, status=status, looked="found", answer=entry.seq, ok=True, result=value_of(event.result),
@@ -274,6 +281,14 @@ def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
     )
 
 
+def _one_over(call: CallState, attempt: int, at: int) -> CallState:
+    """A call of which one more attempt is proven over; what was looked up before the last one was says nothing any more."""
+    alive = tuple(one for one in call.alive if one != attempt)
+    if alive or call.ended:
+        return replace(call, alive=alive)
+    return replace(call, alive=(), ended=True, failed_at=at, looked="" if call.looked == "absent" else call.looked)
+
+
 def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
     happened = event.result is not None
     call = state.calls.get(event.call)
@@ -290,8 +305,7 @@ def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
     suffix = "" if happened else f" {event.fate or 'unknown'}"
     status = move(state.run, entry.seq, call.status, f"CallReturnedLate{suffix}")
     if status == call.status:
-        ended = call.ended or event.attempt == call.attempt
-        return changes | with_call(state, replace(call, ended=ended))
+        return changes | with_call(state, _one_over(call, event.attempt, entry.at))
     found = replace(
         call, status=status, answer=entry.seq, ok=True, result=value_of(event.result), effect_id=event.effect_id, complete="complete",
     )  # fmt: skip

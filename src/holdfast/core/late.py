@@ -22,9 +22,12 @@ from holdfast.events import (
 def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
     """The form in which a performer's fact can be appended now; None for one that says nothing new.
 
-    Only a look-up that nobody needs, and the failure of an attempt that was written off already, say nothing new. A look-up
-    that finds what was ruled not to have happened does: it is kept as the late answer that it is.
+    Nothing new is said by a fact that is in already, a look-up that nobody needs or that is about an earlier attempt, and a
+    time-out of an attempt that was written off already and is still alive. A look-up that finds what was ruled not to have
+    happened does: it is kept as the late answer that it is.
     """
+    if _is_in(state, fact):
+        return None
     match fact:
         case ModelAnswered(ask=ask):
             return fact if _asks(state, ask) else ModelAnsweredLate(ask, fact.cost, fact.usage, fact.took)
@@ -42,15 +45,29 @@ def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
         case CallFailed(call=call, attempt=attempt):
             if _runs(state, call, attempt):
                 return fact
-            return CallReturnedLate(call, attempt, error=fact.error, fate=fact.fate, took=fact.took)
+            return CallReturnedLate(call, attempt, error=fact.error, fate=fact.fate, took=fact.took) if fact.ended else None
         case CallLookedUp(call=call):
             known = state.calls.get(call)
             if state.closed is None and known is not None and known.status in ("unsure", "doubt"):
-                return fact
+                return fact if fact.answer == "found" or fact.attempt == known.attempt else None
             if fact.answer == "found" and state.settled.get(call) in ("did_not", "given_up"):
                 return CallReturnedLate(call, fact.attempt, fact.result, effect_id=fact.effect_id, took=fact.took)
             return None
     return fact
+
+
+def _is_in(state: State, fact: AnyEvent) -> bool:
+    """Whether this very fact stands in the journal: its append was reported as failed, and had got in."""
+    match fact:
+        case ModelAnswered(ask=ask):
+            return state.answer_seq > ask and state.answered == fact
+        case CallReturned(call=call, attempt=attempt):
+            known = state.calls.get(call)
+            return known is not None and known.attempt == attempt and known.ok and not known.looked and known.result_digest == fact.digest
+        case CallFailed(call=call, attempt=attempt):
+            known = state.calls.get(call)
+            return known is not None and known.attempt == attempt and (known.error, known.message) == (fact.error, fact.message)
+    return False
 
 
 def _asks(state: State, ask: int) -> bool:

@@ -296,7 +296,7 @@ def binding(state: State, call: CallState, judgement: Judgement, moment: Moment)
     shown = "|".join(sorted(item.digest for item in judgement.evidence))
     return keyed(
         moment.secret, "approval", state.run, str(call.seq), str(call.version), call.digest, str(state.label), state.contract_digest,
-        str(state.said), shown,
+        str(state.said), str(state.epoch), shown,
     )  # fmt: skip
 
 

@@ -168,6 +168,9 @@ class CallState(Struct, frozen=True, kw_only=True):
     failed_at: int = 0
     retry_at: int = 0
     ended: bool = True
+    """No attempt of it can still have its effect."""
+    alive: tuple[int, ...] = ()
+    """The attempts that are not proven over."""
     unknown: bool = False
     """An attempt of it had an unknown outcome."""
     looked: str = ""

@@ -59,6 +59,12 @@ class Book:
         self.expecting = 0
         """Seq up to which this process has appended, or is appending."""
 
+    def copy(self) -> Book:
+        """Another book at the same place; states are immutable, so the two share what they know."""
+        other = Book(self.journal, self.run, self.redactor)
+        other.state, other.head, other.secret, other.expecting = self.state, self.head, self.secret, self.expecting
+        return other
+
     @property
     def known(self) -> State:
         """The state. Raises UsageError for a run that does not exist."""
@@ -168,7 +174,7 @@ def row_of(state: State, outlook: Outlook) -> Row:
     return Row(
         run=state.run, seq=state.seq, agent=opened.agent, status=outlook.status, due=outlook.due, opened=state.opened_at, at=state.at,
         by=opened.by, key=opened.key, waits_for=outlook.waits_for, outcome=closed.outcome if closed else None,
-        reason=closed.reason[:200] if closed else "", attention=closed is not None and bool(state.unresolved),
+        reason=closed.reason[:200] if closed else "", attention=closed is not None and bool(state.unresolved or state.conflict),
         questions=len(state.questions), steps=state.spent.steps, nusd=state.spent.charged, parent=opened.parent.run if opened.parent else "",
         mode=opened.mode, contract=state.contract_digest[:16], tags=opened.tags,
     )  # fmt: skip

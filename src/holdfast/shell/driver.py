@@ -190,7 +190,8 @@ class Driver:
 
     async def _fly(self, request: Pending, place: tuple[str, int], attempt: Attempt) -> None:
         try:
-            self._facts.append((await self.world.performer.perform(request, attempt), place[1]))
+            fact = await self.world.performer.perform(request, attempt)
+            self._facts.append((fact, place[1]))  # only now: the list is another one after each append
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -227,7 +228,8 @@ class Driver:
         self._waiter = loop.create_future()
         timer = None
         if stands.due is not None and not self._will_hear():
-            timer = loop.call_later(max(stands.due - moment.at, 0) / 1e6, self._wake)
+            left = stands.due - moment.at  # what is due and was not decided waits for an attempt in flight here
+            timer = loop.call_later((left if left > 0 else LINGER) / 1e6, self._wake)
         try:
             await self._waiter
         finally:

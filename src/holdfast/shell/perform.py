@@ -302,12 +302,17 @@ class Performer:
     def _looked_up(
         self, answer: object, call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int
     ) -> CallLookedUp:
-        seen = partial(CallLookedUp, call.seq, call.attempt, took=took)
+        seen = partial(CallLookedUp, call.seq, call.attempt, took=took, ended=call.ended)
         match answer:
             case Found(effect_id, value):
                 other = attempt.state.effect_ids.get(f"{call.tool}:{effect_id}")
                 if other is not None and other != call.seq:
                     return seen("cannot_tell", message=f"it found {effect_id}, which is the effect of call {other}")
+                if other is None and _has_nameless(attempt.state, call.tool):
+                    return seen(
+                        "cannot_tell",
+                        message=f"it found {effect_id}, which may be the effect of an earlier {call.tool}",
+                    )
                 try:
                     result = tool.gives.json(value)
                 except Misfit as error:
@@ -330,6 +335,12 @@ def _tell_late(
 ) -> None:
     if not task.cancelled():
         attempt.late(performer._outcome(task, call, tool, attempt, performer._since(began)))
+
+
+def _has_nameless(state: State, tool: str) -> bool:
+    """Whether a write of this tool is known to have happened, and its effect's name is not."""
+    named = sum(name.startswith(f"{tool}:") for name in state.effect_ids)
+    return len(state.effects.get(tool, ())) > named
 
 
 def _injects(function: Callable[..., Any]) -> dict[str, Any]:

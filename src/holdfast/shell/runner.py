@@ -56,6 +56,10 @@ Resources = Callable[[Mapping[str, str]], AbstractAsyncContextManager[object]]
 DEFAULT_JOURNAL: Final = "sqlite:///.holdfast/journal.db"
 
 
+RECENT: Final = 64
+"""Runs whose state is kept at hand after they were parked."""
+
+
 class Runner:
     """Opens runs and drives them in this process. Made by `Runner.open`."""
 
@@ -77,6 +81,8 @@ class Runner:
         self._chores: set[asyncio.Task[None]] = set()
         self._performer = Performer(self.model, clock=clock, watch=watch)
         self._world = World(journal, self.worker, self._performer, self.agents, self.model, self._record_late)
+        self._recent: dict[str, Book] = {}
+        """Open runs last seen here, oldest first; at most RECENT of them, and none of them is the truth."""
         self._followers: dict[str, list[asyncio.Event]] = {}
         self._deaf: Callable[[], None] = lambda: None
 
@@ -183,18 +189,32 @@ class Runner:
 
     async def state(self, run: str) -> State:
         """What is known of a run now. Raises UsageError for one that does not exist."""
-        book = Book(self.journal, run)
+        book = self._book(run)
         await book.refresh()
+        self._remember(book)
         return book.known
+
+    def _book(self, run: str) -> Book:
+        """The book of a run, opened where this process last closed it: a conversation is not read again at each word."""
+        known = self._recent.get(run)
+        return known.copy() if known is not None else Book(self.journal, run, self._redactor)
+
+    def _remember(self, book: Book) -> None:
+        if book.state is None:
+            return
+        self._recent.pop(book.run, None)
+        if book.state.closed is None:
+            self._recent[book.run] = book.copy()
+        while len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
 
     async def entries(self, run: str) -> list[Entry]:
         """The journal of a run, bodies loaded. Raises JournalDamaged where its chain does not hold."""
-        out, prev = [], codec.GENESIS
-        for data, digest in await self.journal.read(run):
-            entry = codec.decode(data, prev, digest)
-            out.append(await bodies.load(entry, self.journal.blob))
-            prev = digest
-        return out
+        lines = await self.journal.read(run)
+        codec.check_chain(run, lines)
+        prevs = [codec.GENESIS, *(digest for _, digest in lines)]
+        decoded = [codec.decode(data, prev, digest) for (data, digest), prev in zip(lines, prevs, strict=False)]
+        return [await bodies.load(entry, self.journal.blob) for entry in decoded]
 
     async def follow(self, run: str) -> AsyncIterator[Entry]:
         """The entries of a run as they come, until it is closed."""
@@ -235,7 +255,7 @@ class Runner:
         held = self._drivers.get(run)
         if held is not None:
             return held[1]
-        driver = Driver(self._world, Book(self.journal, run, self._redactor))
+        driver = Driver(self._world, self._book(run))
         task = asyncio.create_task(self._drives(run, driver), name=f"drive {run}")
         self._drivers[run] = (driver, task)
         return task
@@ -246,6 +266,7 @@ class Runner:
             return driver.book.known, stands
         finally:
             del self._drivers[run]
+            self._remember(driver.book)
 
     def _heard(self, run: str, seq: int) -> None:
         """Somebody appended to a run: tell whoever drives or follows it here."""
@@ -277,7 +298,7 @@ class Runner:
 
         Raises what `make` raises, and UsageError for a run that does not exist.
         """
-        book = Book(self.journal, run, self._redactor)
+        book = self._book(run)
         for _ in range(MAX_CONFLICTS):
             await book.refresh()
             event = make(book.known)
@@ -286,12 +307,14 @@ class Runner:
             written = book.write([Draft(event, cause, actor)], self.journal.now())
             stands = outlook(written.state)
             if isinstance(await book.append(written, stands), Committed):
+                self._remember(book)
                 self._take_up(run, written.state)
                 return written.state
         raise Bug("an append was overtaken too often", run=run)
 
     def _take_up(self, run: str, state: State) -> None:
-        if state.closed is None and state.opened.agent in self.agents and run not in self._drivers:
+        open_end = state.closed is None or bool(state.conflict)
+        if open_end and state.opened.agent in self.agents and run not in self._drivers:
             self._drive(run)
 
     async def say(self, run: str, text: Json, *attached: Attached, by: str = "", ends: bool = False) -> None:

@@ -28,7 +28,8 @@ def check_decisions(run: str, entries: list[Entry], agent: Agent[Any, Any], secr
         if state is not None and entry.seq in decided:
             cause, batch = decided[entry.seq]
             events = [one.event for one in batch if not isinstance(one.event, Unknown)]
-            bound = agent.bind(Contract.parse(state.contract))
+            same = agent.contract.digest == state.contract_digest
+            bound = agent.bound if same else agent.bind(Contract.parse(state.contract))
             again = decide(bound, state, _moment(state, batch, secrets.get(state.opened.tree or run) or b""))
             if [_plain(event) for event in again] != [_plain(event) for event in events]:
                 yield Violation("decided otherwise", run, f"entry {entry.seq}, decided at {cause}: {_differ(events, again)}")

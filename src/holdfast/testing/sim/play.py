@@ -29,6 +29,7 @@ class Outcome(Struct):
     violations: list[Violation]
     points: int
     history: History
+    log: list[tuple[int, str]]
 
     @property
     def entries(self) -> int:
@@ -44,7 +45,7 @@ def play(schedule: Schedule | int, *, mutant: AbstractContextManager[object] | N
     stage = Stage(draw(schedule) if isinstance(schedule, int) else schedule)
     with mutant or nullcontext():
         history = stage.play()
-    return Outcome(stage.schedule, [*stage.errors, *check(history, stage.wanted(), decisions=decisions)], stage.points, history)
+    return Outcome(stage.schedule, [*stage.errors, *check(history, stage.wanted(), decisions=decisions)], stage.points, history, stage.log)
 
 
 def check(history: History, wanted: dict[str, dict[tuple[str, str], int]], *, decisions: bool = True) -> list[Violation]:

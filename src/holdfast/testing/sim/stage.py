@@ -51,7 +51,8 @@ class Stage:
         self.manner: Manner = schedule.manner
         self.promises: list[Promise] = []
         self.points = 0
-        self.names: dict[int, str] = {}
+        self.log: list[tuple[int, str]] = []
+        """What befell whom, in true time."""
         self.errors: list[Violation] = []
         self.calm = False
         self.broken = False
@@ -92,11 +93,13 @@ class Stage:
         process.loop.process = process  # type: ignore[attr-defined]  # see SimRunner
         process.skew = next((fault.length for fault in self.schedule.faults if fault.kind == "skew" and self._who(fault) == name), 0)
         process.start(main)
+        self._note(f"{process} begins")
 
     def _died(self, process: Process) -> None:
         """Somebody starts it again: a supervisor that waits a little. After an error nobody expects the play is over."""
         task = process.main
         error = task.exception() if task is not None and task.done() and not task.cancelled() else None
+        self._note(f"{process} ends{f': {error!r}' if error else ''}")
         if error is not None and not is_expected(error):
             self.broken = True
         if not self._over():
@@ -151,9 +154,13 @@ class Stage:
     def _who(self, fault: Fault) -> str:
         return "front" if fault.who == self.schedule.workers else f"worker{fault.who}"
 
+    def _note(self, what: str) -> None:
+        self.log.append((self.room.now, what))
+
     def _befall(self, fault: Fault) -> None:
         if self.calm:
             return
+        self._note(f"fault: {fault}")
         process = next((one for one in self.room.processes if one.name == self._who(fault)), None)
         match fault.kind:
             case "kill" if process is not None:
@@ -173,10 +180,14 @@ class Stage:
 
     def _next_trouble(self, process: Process) -> Trouble:
         waiting = self._trouble.get(process.name)
-        return waiting.pop(0) if waiting and not self.calm else ""
+        if not waiting or self.calm:
+            return ""
+        self._note(f"{process} meets a disk: {waiting[0]}")
+        return waiting.pop(0)
 
     def _calm_down(self) -> None:
         self.calm = True
+        self._note("calm")
         self.manner = QUIET
         self.world.calm()
         for process in self.room.processes:
@@ -189,7 +200,7 @@ class Stage:
         death = self._deaths.get(self.points)
         if death is None or self.calm:
             return
-        self.names[self.points] = f"{process.name}: {what}"
+        self._note(f"{process} dies at point {self.points}, {what}")
         if death.keeps is not None:
             self.store.keeps = lambda _: bool(death.keeps)
         if death.power:

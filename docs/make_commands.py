@@ -1,0 +1,343 @@
+"""Write `docs/commands.md`: the verbs of the command line, with their options as they are.
+
+    python docs/make_commands.py
+
+Arguments, options, defaults and one line about each come from the command line itself; what a verb is for, when to use
+it and how it ends is said here. A verb that is not said anything about is an error, and so is a word about none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
+
+from typer.main import get_command
+
+from holdfast import errors
+from holdfast.cli import front
+from holdfast.cli.app import app
+from holdfast.cli.standing import CODES
+
+PAGE: Final = Path(__file__).parent / "commands.md"
+
+INTRODUCTION: Final = """\
+# Commands
+
+`holdfast` alone prints the first page, `holdfast help GROUP` the verbs of a group, and `holdfast VERB --help` what a
+verb takes. This page is made from the command line itself, by `docs/make_commands.py`.
+
+In every verb:
+
+* `AGENT` is an agent's folder, or `package.module:name` for one made in Python.
+* `RUN` is a run's name, enough of its first letters, or its request key.
+* `--journal URL` says where runs are kept: `sqlite:///path.db` (a fourth slash for an absolute path). Without it, the
+  variable `HOLDFAST_JOURNAL`, and without that `sqlite:///.holdfast/journal.db` in the current folder.
+* `--json` prints one JSON value on stdout, for scripts. Notes to whoever watches go to stderr.
+* `--debug` adds the Python traceback to an error.
+"""
+
+
+class Verb(NamedTuple):
+    """What is said of a verb beside what it says itself."""
+
+    about: str
+    ends: str
+    example: str = ""
+
+
+VERBS: Final = {
+    "new": Verb(
+        """\
+The folder holds a contract, instructions, tools and a stand-in for a model, so it runs without a key. Change it
+into your own from there.
+""",
+        "0; 64 where the name is none, or something is in the way.",
+        """\
+$ holdfast new rooms
+""",
+    ),
+    "run": Verb(
+        """\
+The agent is checked first; one with errors does not run. The input is a JSON value or plain text, as the
+contract `takes` it. Where no model's key is set and the folder has a stand-in, the stand-in answers, and says
+so. The run is driven here until it ends or waits; a run that waits goes on with `resume` or a `worker`.
+
+`--batch` takes JSON Lines: each line has `input`, and may have `key`, `by`, `on_behalf_of`, and `then` (what
+the requester says later, and when). The journal remembers and not the batch: run the file again, and it goes on
+where it stopped and repeats nothing.
+""",
+        "as the run ends, see [exit codes](#exit-codes); for a batch, the worst of its lines.",
+        """\
+$ holdfast run rooms "A room for 6 on Monday, please. Ana" --by ana
+$ holdfast run rooms --batch requests.jsonl --concurrency 4
+$ holdfast run rooms @request.txt --mode simulate
+""",
+    ),
+    "show": Verb(
+        """\
+Without a run: the list. With one: its trace, entry by entry, with what was asked, judged, started and answered.
+`--follow` goes on until the run is closed.
+""",
+        "0; 64 where there is no such run.",
+        """\
+$ holdfast show
+$ holdfast show --where status=waiting --where agent=rooms
+$ holdfast show r_7f3 --full
+""",
+    ),
+    "why": Verb(
+        """\
+For each call: what the model proposed, which clause allowed, refused or held it, with the values the clause
+saw, what it rested on, where every argument came from, who decided, and what became of it. The numbers in
+brackets are entries of the journal.
+""",
+        "0; 64 where there is no such run.",
+        """\
+$ holdfast why r_7f3 --tool book_room
+""",
+    ),
+    "check": Verb(
+        """\
+Errors apart from advice: errors are what could never work or would break a guarantee, and an agent with one
+does not run. Resources are opened, to see whether the tools get what they want. Every default that the contract
+relies on is printed.
+""",
+        "0 without errors, whatever advice there is; 3 with one.",
+        """\
+$ holdfast check rooms
+""",
+    ),
+    "say": Verb(
+        """\
+What is said is on the disk before this returns. A write that has not started yet does not start before the
+agent has read it. An open question to the requester is answered by it.
+""",
+        "0 when it is recorded; 3 where the run is closed.",
+        """\
+$ holdfast say r_7f3 "Leave it, I found the parcel." --by ana
+""",
+    ),
+    "stop": Verb(
+        """\
+Nothing new starts; what is under way is finished and recorded. The run stays open until `resume` or `cancel`.
+To end it for good use `cancel`, or `review stop` where it waits for a decision.
+""",
+        "0 when it is recorded; 3 where the run is closed.",
+        """\
+$ holdfast stop r_7f3 --because "the bank is down"
+""",
+    ),
+    "resume": Verb(
+        """\
+For a run that was stopped, whose process died, that somebody answered, or that reached a limit (with
+`--grant`). It goes on under the contract in its journal. Raising a limit is a decision: whoever opened the run
+or spoke in it cannot do it.
+""",
+        "as the run ends, see [exit codes](#exit-codes); 3 where it is closed; with `--all`, 0.",
+        """\
+$ holdfast resume r_7f3
+$ holdfast resume r_7f3 --grant usd=0.10 --as kim
+$ holdfast resume --all --agent rooms
+""",
+    ),
+    "cancel": Verb(
+        """\
+The request is on the disk before this returns. Nothing new starts, running writes are awaited, and what nobody
+can tell is listed as unresolved. Nothing is undone.
+""",
+        "0 when it is recorded; 3 where the run is closed.",
+        """\
+$ holdfast cancel r_7f3 --because "ordered twice"
+""",
+    ),
+    "verify": Verb(
+        """\
+Every entry is compared with the digest its successors were chained to, and every text kept beside the chain
+with its own. What that proves and what it does not is in [guarantees](guarantees.md#what-verify-proves).
+""",
+        "0 where everything is what was written; 4 with the first damaged entry of each run named.",
+        """\
+$ holdfast verify
+$ holdfast verify r_7f3
+""",
+    ),
+    "worker": Verb(
+        """\
+It takes up what is due: runs that were answered, whose time has come, or whose process died. Any number of
+workers may share a journal on one machine. On SIGTERM or Ctrl-C it starts nothing more, finishes and records
+what is under way, and ends.
+""",
+        "0 when it was told to end; 4 where the journal cannot be trusted any more.",
+        """\
+$ holdfast worker rooms ./refunds --slots 50
+$ holdfast worker rooms --once
+""",
+    ),
+    "review": Verb(
+        """\
+`holdfast review` alone is `review list`. Where a run has several open questions, name the one by its number.
+`--as` says who decides: an assertion and not an identity, see [guarantees](guarantees.md#what---as-means).
+`--role` says what they act as, where a question is for a role. `settle` takes one of `--happened`, `--did-not`
+and `--stop`. A decision is recorded and does not drive the run: `resume` or a `worker` does.
+""",
+        "0 when it is recorded; 3 where this person may not decide this, or not any more.",
+        """\
+$ holdfast review
+$ holdfast review show r_7f3
+$ holdfast review approve r_7f3 --as kim --role office
+$ holdfast review amend r_7f3 --as kim --role finance --set cents=4000
+$ holdfast review deny r_7f3 --as kim --text "not without a photo"
+$ holdfast review settle r_7f3 --as kim --happened --result '{"refund_id": "re-1", "cents": 500}'
+""",
+    ),
+}
+
+COMMON: Final = frozenset({"--journal", "--json", "--help"})
+"""Options that the introduction speaks of."""
+
+# ------------------------------------------------------------------------------------------------- the page
+
+
+def page() -> str:
+    """`docs/commands.md`."""
+    verbs = dict(get_command(app()).commands)  # type: ignore[attr-defined]  # the parser's own type has no stub
+    if set(verbs) != set(VERBS):
+        strange = sorted(set(verbs) ^ set(VERBS))
+        raise SystemExit(f"docs/make_commands.py and the command line disagree about {', '.join(strange)}")
+    listed = [usage for usage, _ in (*front.FIRST, *(verb for group in front.MORE.values() for verb in group))]
+    order = [usage.split()[0] for usage in listed]
+    parts = [INTRODUCTION, *_overview(verbs), *_codes()]
+    for name, usage in zip(order, listed, strict=True):
+        parts += _verb(name, usage, verbs[name])
+    return "\n".join(parts) + "\n"
+
+
+def _overview(verbs: dict[str, Any]) -> Iterator[str]:
+    yield "| verb | what it is for | group |"
+    yield "|---|---|---|"
+    groups = {"first": front.FIRST, **front.MORE}
+    for group, listed in groups.items():
+        for usage, _ in listed:
+            name = usage.split()[0]
+            yield f"| [`{name}`](#holdfast-{name}) | {_sentence(verbs[name].help)} | {group} |"
+    yield ""
+
+
+def _codes() -> Iterator[str]:
+    outcomes: dict[int, list[str]] = {}
+    for outcome, code in CODES.items():
+        outcomes.setdefault(code, []).append(outcome)
+    faults: dict[int, list[type[errors.HoldfastError]]] = {}
+    for kind in _kinds(errors.HoldfastError):
+        if kind is not errors.UserError:
+            faults.setdefault(kind.exit_code, []).append(kind)
+    yield "## Exit codes\n"
+    yield "| code | means | errors of that kind |"
+    yield "|---|---|---|"
+    for code in sorted(outcomes):
+        also = ", or the command did what it is for" if code == 0 else ""
+        yield f"| {code} | a run ended as {', '.join(outcomes[code])}{also} | |"
+        if code == 1:
+            yield "| 2 | a run waits for somebody or for a time, or still works | |"
+    for code in sorted(faults):
+        names = ", ".join(f"`{kind.__name__}`" for kind in faults[code] if kind is not errors.HoldfastError)
+        yield f"| {code} | {MEANS[code]} | {names} |"
+    yield "| 130 | interrupted; what was under way was recorded | |"
+    yield ""
+
+
+MEANS: Final = {
+    3: "a contract, an input or a decision is wrong",
+    4: "the journal or the environment",
+    64: "called the wrong way",
+    70: "a bug of holdfast: please report it",
+}
+
+
+def _kinds(kind: type[errors.HoldfastError]) -> Iterator[type[errors.HoldfastError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
+
+
+def _verb(name: str, usage: str, command: Any) -> Iterator[str]:
+    said = VERBS[name]
+    inner = getattr(command, "commands", {})
+    yield f"## `holdfast {name}`\n"
+    yield f"    holdfast {f'{name} VERB …' if inner else usage}\n"
+    yield f"{_sentence(command.help)}\n"
+    yield f"{said.about}"
+    yield from _inner(name, inner) if inner else ()
+    yield from _table([command, *inner.values()])
+    yield f"Ends with: {said.ends}\n"
+    if said.example:
+        yield f"```console\n{said.example}```\n"
+
+
+def _inner(name: str, verbs: dict[str, Any]) -> Iterator[str]:
+    """The verbs of a verb, each with what it takes."""
+    yield f"| `{name}` | what it does | takes |"
+    yield "|---|---|---|"
+    for title, command in verbs.items():
+        takes = " ".join(_taken(part) for part in _shown(command))
+        yield f"| `{title}` | {_sentence(command.help)} | {takes} |"
+    yield ""
+
+
+def _taken(part: Any) -> str:
+    name = _metavar(part) if part.param_type_name == "argument" else part.opts[0]
+    return f"`{name}`" if part.required else f"`[{name}]`"
+
+
+def _sentence(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _shown(command: Any) -> list[Any]:
+    return [part for part in command.params if not part.hidden and not COMMON & set(part.opts)]
+
+
+def _table(commands: list[Any]) -> Iterator[str]:
+    rows = dict.fromkeys(_row(part) for command in commands for part in _shown(command))
+    if rows:
+        yield "| | default | meaning |"
+        yield "|---|---|---|"
+        yield from rows
+        yield ""
+
+
+def _row(part: Any) -> str:
+    if part.param_type_name == "argument":
+        return f"| `{_metavar(part)}` | {'required' if part.required else 'none'} | {_cell(part.help)} |"
+    value = "" if part.is_flag else f" {_value(part)}"
+    names = ", ".join(f"`{name}{value}`" for name in part.opts)
+    return f"| {names} | {_default(part)} | {_cell(part.help)} |"
+
+
+def _metavar(part: Any) -> str:
+    return str(part.metavar or part.name.upper()).strip("[]")
+
+
+def _value(part: Any) -> str:
+    """What an option takes, in a word."""
+    kind = getattr(getattr(part, "type_descriptor", None), "annotation", str)
+    if part.metavar:
+        return str(part.metavar)
+    if get_origin(kind) is Literal:
+        return "\\|".join(get_args(kind))
+    return "N" if kind is int else "TEXT"
+
+
+def _default(part: Any) -> str:
+    if part.required:
+        return "required"
+    return "none" if part.default in (None, "", False, ()) else f"`{part.default}`"
+
+
+def _cell(text: str | None) -> str:
+    return _sentence(text or "").replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
