@@ -142,11 +142,12 @@ def test_circumstances_are_recorded(holdfast, payer):
 
 def test_declined_is_0_and_stopped_is_1(holdfast, payer, place):
     assert holdfast("run", payer, '{"bill": "0"}', "--json").json["outcome"] == "declined"
-    silly = STANDIN.replace('call("look_up", bill=bill), ', "").replace("done(paid=0", "done(paid='x'")
-    lazy = write_agent(place, "lazy", standin=silly.replace("json.loads(last.text)", "{}"))
+    silly = STANDIN.replace("return done(paid=", "return done(paid='x' if request.step else ")
+    lazy = write_agent(place, "lazy", standin=silly.replace("finish]", "finish, finish]"))
     found = holdfast("run", lazy, '{"bill": "700"}', "--json")
     assert found.code == 1
-    assert found.json["outcome"] in ("stopped", "failed")
+    assert found.json["outcome"] == "stopped"
+    assert "paid: Input should be a valid integer" in found.json["why"]
 
 
 # ------------------------------------------------------------------------------------------------- modes and models
@@ -156,7 +157,10 @@ def test_simulate_writes_nothing_and_supervise_asks_about_everything(holdfast, p
     run = holdfast("run", payer, '{"bill": "700"}', "--mode", "supervise", "--json")
     assert (run.code, run.json["waits_for"]) == (2, "person")
     simulated = holdfast("run", payer, '{"bill": "701"}', "--mode", "simulate", "--json")
+    assert simulated.code == 0
     assert "simulated" in holdfast("show", simulated.json["run"]).out
+    holdfast("new", "rooms")
+    assert holdfast("run", "rooms", "A room for 6 on Monday", "--mode", "simulate", "--json").json["output"]["room"]
 
 
 def test_stand_in_is_named_as_such_in_the_journal(holdfast, payer):

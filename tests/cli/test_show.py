@@ -112,7 +112,7 @@ def test_trace_tells_the_story_at_a_hundred_columns(holdfast, runs):
 
 
 def test_full_trace_has_origins_and_workers(holdfast, runs):
-    text = holdfast("show", runs["700"], "--full").out
+    text = " ".join(holdfast("show", runs["700"], "--full").out.split())
     assert "bill from the request [1]" in text
     assert "worker w_" in text and "key " in text
     assert "agent_path: " in text

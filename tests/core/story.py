@@ -32,6 +32,7 @@ from holdfast.events import (
     CallLookedUp,
     CallReturned,
     CallReturnedLate,
+    CallStarted,
     CancelAsked,
     ContractAdopted,
     Entry,
@@ -222,9 +223,8 @@ class Story:
         self._state = fold(self._state, entry)
         self.entries.append(entry)
         self.stored.append((data, digest))
-        if isinstance(event, ModelAsked) or type(event).__name__ == "CallStarted":
-            if event.worker == self.worker:
-                self.flying.add(seq)
+        if isinstance(event, ModelAsked | CallStarted) and event.worker == self.worker:
+            self.flying.add(seq)
 
     def fact(self, event: Any) -> Any:
         """Append what a performer learned, in the form in which it can be kept now; gives that form."""
@@ -290,7 +290,7 @@ class Story:
         attempt = more.pop("attempt", call.attempt)
         return self.fact(CallFailed(call.seq, attempt, error, fate, **({"message": f"it said {error}"} | more)))
 
-    def looked(self, answer: Any, value: Any = None, of: str = "", **more: Any) -> Any:
+    def looked(self, answer: Any, value: Any = None, of: str | int = "", **more: Any) -> Any:
         """The other system was asked what became of a call."""
         call = self.call(of)
         body = Inline(value) if value is not None else None
@@ -305,22 +305,21 @@ class Story:
 
     # ---- people and other workers
 
-    def person(self, verdict: str, by: str = "rita", about: str = "", **more: Any) -> Any:
+    def person(self, verdict: str, by: str = "rita", about: str = "", question: int = 0, **more: Any) -> Any:
         """A person answers the open question."""
-        asked = self.question(about)
-        event = people.answer(self.state, asked.seq, verdict, by, self.at, **more)
+        event = people.answer(self.state, question or self.question(about).seq, verdict, by, self.at, **more)
         self.append(event, actor=by)
         return event
 
-    def amends(self, by: str = "rita", **changes: Any) -> Any:
+    def amends(self, by: str = "rita", question: int = 0, **changes: Any) -> Any:
         """A reviewer proposes other arguments."""
-        call = self.call(self.question().asked.call)
-        may = people.amendable_of(self.state, call)
-        event = people.amend(self.bound, self.state, self.question().seq, changes, by, self.at, SECRET, may)
+        asked = self.state.questions[question] if question else self.question()
+        may = people.amendable_of(self.state, self.call(asked.asked.call))
+        event = people.amend(self.bound, self.state, asked.seq, changes, by, self.at, SECRET, may)
         self.append(event, actor=by)
         return event
 
-    def settles(self, verdict: Any, of: str = "", by: str = "rita", **more: Any) -> Any:
+    def settles(self, verdict: Any, of: str | int = "", by: str = "rita", **more: Any) -> Any:
         """A person says what became of a write in doubt."""
         event = people.settle(self.state, self.call(of).seq, verdict, by, **more)
         self.append(event, actor=by)

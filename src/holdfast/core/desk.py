@@ -23,6 +23,7 @@ from holdfast.events import (
     LimitGranted,
     LimitName,
     PersonAnswered,
+    PersonAsked,
     ProposalAmended,
     Said,
 )
@@ -87,6 +88,8 @@ def answer(
             f"a question about {asked.about} cannot be answered with {verdict}", run=state.run, seq=seq, hint=how
         )
     call = state.calls.get(asked.call)
+    if verdict in ("approve", "deny"):
+        _as_shown(state, seq, asked, call)
     if verdict == "approve" and call is not None:
         if state.said > asked.heard and call.effect == "write":
             raise NotAllowed(
@@ -98,6 +101,14 @@ def answer(
         if any(vote.by == by for vote in call.votes):
             raise NotAllowed(f"{by} has approved this already", run=state.run, seq=seq, hint="another person is needed")
     return PersonAnswered(seq, verdict, by, text, version=asked.version)  # type: ignore[arg-type]  # one of `allowed`
+
+
+def _as_shown(state: State, seq: int, asked: PersonAsked, call: CallState | None) -> None:
+    """Raise NotAllowed where the proposal is not, or not yet again, what the question shows."""
+    if call is None or call.status != "held" or call.version != asked.version:
+        raise NotAllowed(
+            "the proposal has changed since this was shown", run=state.run, seq=seq, hint="decide once it is shown again"
+        )
 
 
 def amend(
@@ -115,6 +126,7 @@ def amend(
     call = state.calls.get(asked.call)
     if asked.about not in ("review", "output") or call is None or call.attempt or not isinstance(call.args, dict):
         raise NotAllowed("only a proposal that was not started can be amended", run=state.run, seq=seq)
+    _as_shown(state, seq, asked, call)
     fixed = [name for name in changes if name not in amendable and asked.about == "review"]
     if fixed:
         may = ", ".join(amendable) or "nothing"

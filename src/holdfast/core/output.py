@@ -187,7 +187,7 @@ def _done(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
         until = moment.at + review.within if review.within else 0
         asked = PersonAsked(
             "output", f"the output: {prompt.text_of(value)}", call.seq, role=review.by, people=review.people, until=until,
-            then=review.then.replace("ask: ", "ask:"), digest=call.digest, label=state.label, contract=state.contract_digest,
+            then=review.then.replace("ask: ", "ask:"), version=call.version, digest=call.digest, label=state.label, contract=state.contract_digest,
             heard=state.said,
         )  # fmt: skip
         return [CallJudged(call.seq, "review", fired), asked]

@@ -9,8 +9,8 @@ memory. Whoever appends to it next makes it due.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -34,6 +34,10 @@ MAX_CONFLICTS: Final = 1_000
 """Times in a row one append may be overtaken by others."""
 
 
+Place: TypeAlias = tuple[str, int]
+"""What is performed: `ask` or `call` with the seq of its start entry, `look` with that of its call."""
+
+
 class World(Struct, frozen=True):
     """What all drivers of one worker share."""
 
@@ -42,8 +46,10 @@ class World(Struct, frozen=True):
     performer: Performer
     agents: dict[str, Agent[object, object]]
     model: Callable[[str], Model]
-    late: Callable[[str, AnyEvent, int], None]
+    late: Callable[[str, AnyEvent, int], Awaitable[None]]
     """Where a fact goes whose driver is gone: (run, fact, cause)."""
+    flying: dict[str, dict[Place, asyncio.Task[None]]]
+    """The attempts in flight here, by run: a write may outlive the driver that began it."""
 
 
 class Driver:
@@ -52,7 +58,8 @@ class Driver:
     def __init__(self, world: World, book: Book) -> None:
         self.world = world
         self.book = book
-        self._flying: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._flying = world.flying.setdefault(book.run, {})
+        self._writing: set[Place] = set()
         self._facts: list[tuple[AnyEvent, int]] = []
         self._waiter: asyncio.Future[None] | None = None
         self._stale = True
@@ -92,10 +99,17 @@ class Driver:
                 await self._wait(stands, moment)
         finally:
             self._ended = True
-            for task in self._flying.values():
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Abandon what only reads. A write goes on, and what becomes of it is recorded all the same."""
+        for place, task in self._flying.items():
+            if place not in self._writing:
                 task.cancel()
-            for fact, cause in self._facts:
-                self.world.late(self.book.run, fact, cause)
+        for fact, cause in self._facts:
+            self.world.late(self.book.run, fact, cause)
+        if not self._flying:
+            self.world.flying.pop(self.book.run, None)
 
     def _strange(self, state: State) -> bool:
         return bool(state.strange) or state.closed is not None
@@ -111,13 +125,17 @@ class Driver:
             boot = self.world.performer.clock()
             moment = self._moment(state)
             facts, self._facts = self._facts, []
-            if await self._step(state, moment, facts):
+            got_in = False
+            try:
+                got_in = await self._step(state, moment, facts)
+            finally:
+                if not got_in:  # somebody was faster, or the journal failed: a fact is never dropped
+                    self._facts = [*facts, *self._facts]
+                    self._stale = True
+            if got_in:
                 self._launch(moment, boot)
                 if not self._facts and not self._stale:
                     return moment
-            else:
-                self._facts = [*facts, *self._facts]
-                self._stale = True
         raise Bug("an append was overtaken too often", run=self.book.run)
 
     async def _step(self, state: State, moment: Moment, facts: Sequence[tuple[AnyEvent, int]]) -> bool:
@@ -179,18 +197,25 @@ class Driver:
         if self._strange(state):
             return
         bound = self._agreement(state)
+        answered = {cause for _, cause in self._facts}  # it came while the last append was under way
         for request in pending(bound, state, moment):
             place = _place(request)
-            if place not in self._flying and not (self.draining and isinstance(request, LookUp)):
+            if place in self._flying or place[1] in answered:
+                continue
+            if isinstance(request, RunCall) and state.calls[request.call].effect == "write":
+                self._writing.add(place)
+            if not (self.draining and isinstance(request, LookUp)):
                 ends = boot + max(_until(state, request) - moment.at, 0) / 1e6
                 attempt = Attempt(bound, state, self.book.secret, self.world.journal.now, ends, self._late(place[1]))
                 self._flying[place] = asyncio.create_task(
                     self._fly(request, place, attempt), name=f"{state.run} {place}"
                 )
 
-    async def _fly(self, request: Pending, place: tuple[str, int], attempt: Attempt) -> None:
+    async def _fly(self, request: Pending, place: Place, attempt: Attempt) -> None:
         try:
             fact = await self.world.performer.perform(request, attempt)
+            if self._ended:
+                await self.world.late(self.book.run, fact, place[1])
             self._facts.append((fact, place[1]))  # only now: the list is another one after each append
         except asyncio.CancelledError:
             raise
@@ -238,7 +263,7 @@ class Driver:
                 timer.cancel()
 
 
-def _place(request: Pending) -> tuple[str, int]:
+def _place(request: Pending) -> Place:
     match request:
         case AskModel(ask):
             return "ask", ask

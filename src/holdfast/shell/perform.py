@@ -167,7 +167,11 @@ class Performer:
             task = self._begin(tool, tool.function, call, attempt)
         except (Misfit, SettingsError) as error:
             return CallFailed(call.seq, call.attempt, "raised", "not_done", str(error), took=self._since(began))
-        done, _ = await asyncio.wait({task}, timeout=max(attempt.ends - self._clock(), 0))
+        try:
+            done, _ = await asyncio.wait({task}, timeout=max(attempt.ends - self._clock(), 0))
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
         if not done:
             return await self._timed_out(task, call, tool, attempt, began)
         return self._outcome(task, call, tool, attempt, self._since(began))

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from holdfast import codec, units
 from holdfast.agent import Agent
@@ -19,7 +20,7 @@ from holdfast.core.late import fit
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
 from holdfast.dialogue import Attached
-from holdfast.errors import Bug, Conflict, ContractError, InputError, UsageError
+from holdfast.errors import Bug, Conflict, ContractError, InputError, JournalFull, JournalLocked, UsageError
 from holdfast.events import (
     FOLD,
     AnyEvent,
@@ -35,7 +36,6 @@ from holdfast.events import (
     RunClosed,
     RunOpened,
 )
-from holdfast.journal.open import open_journal
 from holdfast.journal.port import Committed, Journal, KeyTaken, Row, Where
 from holdfast.models import open_model
 from holdfast.models.port import Model
@@ -45,7 +45,7 @@ from holdfast.shell.book import Book, Draft
 from holdfast.shell.driver import MAX_CONFLICTS, Driver, World
 from holdfast.shell.perform import Performer, boot_seconds
 from holdfast.shell.redact import Redactor
-from holdfast.shell.run import Result, Run
+from holdfast.shell.run import Run
 from holdfast.version import VERSION
 
 In = TypeVar("In")
@@ -53,7 +53,23 @@ Out = TypeVar("Out")
 
 Resources = Callable[[Mapping[str, str]], AbstractAsyncContextManager[object]]
 
+LATE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds between tries to record a fact for which the journal had no room."""
+
 DEFAULT_JOURNAL: Final = "sqlite:///.holdfast/journal.db"
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What a runner is opened with; see `Runner.open`."""
+
+    journal: str | Journal
+    agents: tuple[Agent[Any, Any], ...]
+    resources: Resources | None
+    settings: dict[str, str]
+    mode: Mode
+    model: Model | Mapping[str, Model] | None
+    prices: dict[str, Price]
+    secrets: dict[str, str]
 
 
 RECENT: Final = 64
@@ -79,12 +95,12 @@ class Runner:
         self._stack = AsyncExitStack()
         self._drivers: dict[str, tuple[Driver, asyncio.Task[tuple[State, Outlook]]]] = {}
         self._chores: set[asyncio.Task[None]] = set()
+        self._draining = False
         self._performer = Performer(self.model, clock=clock, watch=watch)
-        self._world = World(journal, self.worker, self._performer, self.agents, self.model, self._record_late)
+        self._world = World(journal, self.worker, self._performer, self.agents, self.model, self._record_late, {})
         self._recent: dict[str, Book] = {}
         """Open runs last seen here, oldest first; at most RECENT of them, and none of them is the truth."""
         self._followers: dict[str, list[asyncio.Event]] = {}
-        self._deaf: Callable[[], None] = lambda: None
 
     @classmethod
     def open(
@@ -101,9 +117,40 @@ class Runner:
 
         Raises the JournalError that fits.
         """
-        return _Opening(
-            cls, journal, agents, resources, dict(settings or {}), mode, model, dict(prices or {}), dict(secrets or {})
-        )
+        from holdfast.shell.opening import Opening
+
+        return Opening(cls, Parts(
+            journal=journal, agents=tuple(agents), resources=resources, settings=dict(settings or {}), mode=mode, model=model,
+            prices=dict(prices or {}), secrets=dict(secrets or {}),
+        ))  # fmt: skip
+
+    async def equip(self, parts: Parts) -> None:
+        """Take what this runner was opened with: agents, models, resources; then be heard of, and hear of appends."""
+        self._prices, self._redactor = parts.prices, Redactor(parts.secrets)
+        if isinstance(parts.model, Mapping):
+            self._models.update(parts.model)
+        else:
+            self._only = parts.model
+        for agent in parts.agents:
+            self.know(agent)
+        if parts.resources is not None:
+            yielded = await self._stack.enter_async_context(parts.resources(parts.settings))
+            self._performer.provide(yielded if isinstance(yielded, tuple | list) else (yielded,))
+        self.journal.enlist(self.worker)
+        self._stack.callback(self.journal.listen(self._heard))
+
+    async def close(self, journal: Journal | None = None) -> None:
+        """Let what is being performed finish and be recorded; then let go of everything, of `journal` last."""
+        try:
+            await self.drain()
+        finally:
+            self._performer.close()
+            for model in self._models.values():
+                if (end := getattr(model, "close", None)) is not None:
+                    await end()
+            await self._stack.aclose()
+            if journal is not None:
+                await journal.close()
 
     # ---- runs
 
@@ -276,20 +323,37 @@ class Runner:
         for woken in self._followers.get(run, ()):
             woken.set()
 
-    def _record_late(self, run: str, fact: AnyEvent, cause: int) -> None:
+    def _record_late(self, run: str, fact: AnyEvent, cause: int) -> asyncio.Task[None]:
+        """Record a fact whose driver is gone; where the journal has no room or is held, as soon as it takes it."""
+
         async def record() -> None:
+            for pause in LATE_PAUSES:
+                try:
+                    await self.put(run, lambda state: fit(state, fact), actor=self.worker, cause=cause)
+                except (JournalFull, JournalLocked):
+                    await asyncio.sleep(pause)
+                else:
+                    return
             await self.put(run, lambda state: fit(state, fact), actor=self.worker, cause=cause)
 
-        chore = asyncio.get_running_loop().create_task(record())
+        chore = asyncio.get_running_loop().create_task(record(), name=f"late {run} {cause}")
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)
+        return chore
 
     async def drain(self) -> None:
         """Let what is being performed finish and be recorded, and start nothing more."""
-        for driver, _ in list(self._drivers.values()):
-            driver.draining = True
-            driver.notify(1 << 60)
-        await asyncio.gather(*(task for _, task in self._drivers.values()), *self._chores, return_exceptions=True)
+        self._draining = True
+        try:
+            for driver, _ in list(self._drivers.values()):
+                driver.draining = True
+                driver.notify(1 << 60)
+            await asyncio.gather(*(task for _, task in self._drivers.values()), return_exceptions=True)
+            flights = [flight for flights in self._world.flying.values() for flight in flights.values()]
+            await asyncio.gather(*flights, return_exceptions=True)
+            await asyncio.gather(*self._chores, return_exceptions=True)
+        finally:
+            self._draining = False
 
     # ---- what people do
 
@@ -313,7 +377,7 @@ class Runner:
         raise Bug("an append was overtaken too often", run=run)
 
     def _take_up(self, run: str, state: State) -> None:
-        open_end = state.closed is None or bool(state.conflict)
+        open_end = (state.closed is None or bool(state.conflict)) and not self._draining
         if open_end and state.opened.agent in self.agents and run not in self._drivers:
             self._drive(run)
 
@@ -418,68 +482,3 @@ class Runner:
 
 def _whoami() -> str:
     return os.environ.get("USER") or "somebody"
-
-
-class _Opening(AbstractAsyncContextManager[Runner]):
-    """Opens what a runner needs in order, and closes it in the reverse order."""
-
-    def __init__(
-        self, kind: type[Runner], journal: str | Journal, agents: Sequence[Agent[Any, Any]], resources: Resources | None,
-        settings: dict[str, str], mode: Mode, model: Model | Mapping[str, Model] | None, prices: dict[str, Price], secrets: dict[str, str],
-    ) -> None:  # noqa: PLR0913 - the same parts as Runner.open  # fmt: skip
-        self._parts = (kind, journal, agents, resources, settings, mode, model, prices, secrets)
-        self._runner: Runner | None = None
-
-    async def __aenter__(self) -> Runner:
-        kind, where, agents, resources, settings, mode, model, prices, secrets = self._parts
-        journal = open_journal(where) if isinstance(where, str) else where
-        runner = kind(journal, mode=mode)
-        if isinstance(where, str):
-            runner._stack.push_async_callback(journal.close)
-        try:
-            runner._prices, runner._redactor = prices, Redactor(secrets)
-            if isinstance(model, Mapping):
-                runner._models.update(model)
-            else:
-                runner._only = model
-            for agent in agents:
-                runner.know(agent)
-            if resources is not None:
-                yielded = await runner._stack.enter_async_context(resources(settings))
-                runner._performer.provide(yielded if isinstance(yielded, tuple | list) else (yielded,))
-            journal.enlist(runner.worker)
-            runner._deaf = journal.listen(runner._heard)
-        except BaseException:
-            await runner._stack.aclose()
-            raise
-        self._runner = runner
-        return runner
-
-    async def __aexit__(self, *exc: object) -> None:
-        runner = self._runner
-        if runner is None:
-            return
-        try:
-            await runner.drain()
-        finally:
-            runner._deaf()
-            runner._performer.close()
-            for model in runner._models.values():
-                if (close := getattr(model, "close", None)) is not None:
-                    await close()
-            await runner._stack.aclose()
-
-
-async def run_agent(agent: Agent[In, Out], given: In | Json, **options: Any) -> Result[Out]:
-    """Run one agent on one input, to its end or until it waits. `options` are those of `Runner.open`."""
-    async with Runner.open(**options) as runner:
-        return await (await runner.start(agent, given)).result()
-
-
-def run_sync(agent: Agent[In, Out], given: In | Json, **options: Any) -> Result[Out]:
-    """The same for scripts. Raises UsageError inside a running event loop: use `await run_agent(...)` there."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(run_agent(agent, given, **options))
-    raise UsageError("run_sync was called inside a running event loop", hint="use `await run_agent(...)`, or a Runner")

@@ -81,8 +81,10 @@ class Call(Struct):
     key: str = ""
     unknown: bool = False
     """An attempt may have had its effect."""
-    alive: bool = False
-    """An attempt is not proven over."""
+    alive: tuple[int, ...] = ()
+    """Attempts that are not proven over."""
+    over_at: int = 0
+    """When the last of them was, or its time was up."""
     absent: bool = False
     doubt: bool = False
     over: bool = False
@@ -343,7 +345,9 @@ class Tale:
     def fails(self, entry: Entry, event: CallFailed) -> None:
         call = self._ends(entry, event.call, event.attempt)
         call.unknown = call.unknown or event.fate == "unknown"
-        call.alive = call.alive or not event.ended
+        if not event.ended:
+            call.alive = (*call.alive, event.attempt)
+        call.over_at = entry.at
         self._lost[call.seq] = event.error == "lost"
         if event.error == "lost" and event.ended is False and call.start is not None and entry.at < call.start.until:
             self.wrong("lease ended early", f"entry {entry.seq}: call {call.seq} had until {call.start.until}")
@@ -351,14 +355,22 @@ class Tale:
             call.counts = False
 
     def looked(self, entry: Entry, event: CallLookedUp) -> None:
+        """Asked when the attempt was over, or its time up, and the other system had settled since (rule 22)."""
         call = self.calls[event.call]
+        settle = round(self.agent.tools[call.asked.tool].options.settle * 1e6)
+        if event.answer == "absent" and entry.at - event.took < call.over_at + settle and not call.over:
+            call.absent = False
+            return
         if event.answer == "found":
             call.over = call.ok = True
             self._confirm(entry, call, event.effect_id)
-        call.absent = event.answer == "absent"
+        call.absent = event.answer == "absent" and call.start is not None and event.attempt == call.start.attempt
 
     def late(self, entry: Entry, event: CallReturnedLate) -> None:
         call = self.calls[event.call]
+        if event.attempt in call.alive:
+            call.alive = tuple(attempt for attempt in call.alive if attempt != event.attempt)
+            call.over_at, call.absent = entry.at, False
         if call.start is not None and call.running and call.start.attempt == event.attempt:
             self.wrong("late", f"entry {entry.seq} calls the answer to a running attempt late")
         if event.result is not None and not call.over and not call.running:

@@ -1,0 +1,106 @@
+"""verify: an honest journal passes; a flipped byte, a cut end, a missing or changed body are found, run by run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from holdfast.cli import verify
+from tests.cli.damage import execute, flip
+
+
+@pytest.fixture
+def runs(holdfast, payer):
+    """Three closed runs, of which the first is about a person, so that its bodies stand apart."""
+    made = []
+    for number in ("700", "701", "702"):
+        whom = ["--on-behalf-of", "c:1"] if number == "700" else []
+        made.append(holdfast("run", payer, json.dumps({"bill": number}), "--json", *whom).json["run"])
+    return made
+
+
+def test_honest_journal_is_what_was_written(holdfast, runs):
+    found = holdfast("verify")
+    assert found.code == 0
+    assert found.out.startswith("checked 3 runs: ")
+    assert found.out.endswith("everything is what was written\n")
+    report = holdfast("verify", "--json").json
+    assert (report["runs"], report["damaged"], report["erased"]) == (3, [], 0)
+    assert report["entries"] == sum(run["seq"] for run in holdfast("show", "--json").json)
+    assert report["bodies"] > 3
+
+
+@pytest.mark.parametrize("seq", [1, 4, 9])
+def test_flipped_bit_is_found_with_run_and_entry_and_the_others_are_checked(holdfast, runs, place, seq):
+    flip(place, runs[1], seq)
+    found = holdfast("verify")
+    assert found.code == 4
+    assert f"damaged: run {runs[1]}, entry {seq}: the stored bytes are not what the chain says was written" in found.out
+    assert found.out.count("damaged:") == 1
+    assert "checked 3 runs" in found.out
+    assert holdfast("verify", runs[0]).code == 0
+    assert holdfast("verify", runs[1]).code == 4
+    assert holdfast("verify", runs[1], "--json").json["damaged"][0]["seq"] == seq
+
+
+def test_first_damage_of_each_run_is_named(holdfast, runs, place):
+    flip(place, runs[0], 3)
+    flip(place, runs[0], 5)
+    flip(place, runs[2], 2)
+    damaged = holdfast("verify", "--json").json["damaged"]
+    assert sorted((one["run"], one["seq"]) for one in damaged) == sorted([(runs[0], 3), (runs[2], 2)])
+
+
+def test_entries_cut_off_at_the_end_are_missed(holdfast, runs, place):
+    execute(place, "DELETE FROM entries WHERE pos = (SELECT max(pos) FROM entries)")
+    damaged = holdfast("verify", "--json").json["damaged"]
+    assert [one["run"] for one in damaged] == [runs[2]]
+    assert "the index knows" in damaged[0]["what"]
+
+
+def test_changed_and_missing_bodies_are_found(holdfast, runs, place):
+    personal = "ref NOT LIKE 'contract_%'"
+    assert execute(
+        place, f"UPDATE blobs SET data = CAST('\"x\"' AS BLOB) WHERE id = (SELECT min(id) FROM blobs WHERE {personal})"
+    )
+    found = holdfast("verify")
+    assert found.code == 4
+    assert f"run {runs[0]}, entry 1: the body" in found.out and "is not what was written" in found.out
+    execute(place, f"UPDATE blobs SET data = NULL WHERE id = (SELECT min(id) FROM blobs WHERE {personal})")
+    assert "is missing, and nothing says that it was erased" in holdfast("verify").out
+
+
+def test_changed_contract_is_found_in_every_run_under_it(holdfast, runs, place):
+    execute(place, "UPDATE blobs SET data = CAST('{}' AS BLOB) WHERE ref LIKE 'contract_%'")
+    assert len(holdfast("verify", "--json").json["damaged"]) == 3
+
+
+def test_bodies_whose_secret_is_gone_are_counted_apart(holdfast, runs, place):
+    execute(place, "UPDATE secrets SET secret = NULL WHERE tree = ?", runs[0])
+    found = holdfast("verify")
+    assert found.code == 0
+    assert "could not be checked: the secret of the run is gone" in found.out
+
+
+def test_run_that_stands_where_another_belongs_is_found(holdfast, runs, place):
+    execute(place, "UPDATE entries SET run = -1 WHERE run = (SELECT id FROM runs WHERE name = ?)", runs[0])
+    execute(
+        place,
+        "UPDATE entries SET run = (SELECT id FROM runs WHERE name = ?) WHERE run = (SELECT id FROM runs WHERE name = ?)",
+        runs[0],
+        runs[1],
+    )
+    damaged = holdfast("verify", "--json").json["damaged"]
+    assert (runs[0], 1, f"here stands entry 1 of run {runs[1]}") in [
+        (one["run"], one["seq"], one["what"]) for one in damaged
+    ]
+
+
+def test_run_that_does_not_exist_is_64(holdfast, runs):
+    assert holdfast("verify", "r_nobody").code == 64
+
+
+def test_pages_of_runs_are_gone_through(holdfast, runs, monkeypatch):
+    monkeypatch.setattr(verify, "PAGE", 1)
+    assert holdfast("verify", "--json").json["runs"] == 3
