@@ -40,7 +40,7 @@ def main() -> None:
     console.print(Text.from_ansi(shown.rstrip()))
     drawn = console.export_svg(title=f"holdfast show {run}")
     # A picture fetches nothing: the fonts named in it are used where the reader has them.
-    local = re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.S)
+    local = re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
     (HERE / "show.svg").write_text(local, encoding="utf-8")
 
 

@@ -85,7 +85,7 @@ def turns(first):
 
     def finish(request):
         last = [part for part in request.segments if isinstance(part, Result)][-1]
-        return done(paid=json.loads(last.text)["cents"] if last.text.startswith("{") else 0)
+        return done(paid=0 if last.failed else json.loads(last.text.splitlines()[0])["cents"])
 
     return [call("look_up", bill=bill), call("pay", bill=bill, cents=int(bill)), finish]
 

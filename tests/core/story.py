@@ -213,6 +213,12 @@ class Story:
         assert not again, f"and then, at the same moment: {[say_event(event) for event in again]}"
         return events[-1] if events else None
 
+    def settle_down(self) -> None:
+        """Whatever follows, follows."""
+        head = self.state.seq
+        for event in decide(self.bound, self.state, self.moment):
+            self.append(event, cause=head, actor=self.worker)
+
     def append(self, event: Any, *, cause: int = 0, actor: str = "test") -> None:
         """Append an event as it is, through its bytes."""
         seq, prev = len(self.entries) + 1, self.stored[-1][1] if self.stored else GENESIS

@@ -37,15 +37,40 @@ from tests.core.story import DEAR, Story, desk, order, refund
 CEILING = 40_000_000
 """nusd: a few answers' worth, so that walks meet it."""
 
-ERRORS = [("timeout", "not_done"), ("not_done", "not_done"), ("raised", "not_done"), ("refused", "not_done"), ("unknown", "unknown")]
-MODEL_ERRORS = ["rate_limited", "overloaded", "timeout", "connection", "server", "garbage", "filter", "quota", "context", "auth"]
+ERRORS = [
+    ("timeout", "not_done"),
+    ("not_done", "not_done"),
+    ("raised", "not_done"),
+    ("refused", "not_done"),
+    ("unknown", "unknown"),
+]
+MODEL_ERRORS = [
+    "rate_limited",
+    "overloaded",
+    "timeout",
+    "connection",
+    "server",
+    "garbage",
+    "filter",
+    "quota",
+    "context",
+    "auth",
+]
 
 
 def agents(rng: random.Random) -> Any:
     """A contract with every kind of tool, and surprises at random."""
     needs = {"needs": {"get_order": {"order": "args.order"}}, "fresh": "1m"} if rng.random() < 0.5 else {}
-    review = {"because": "people decide", "people": rng.choice([1, 2]), "within": "1h", "then": rng.choice(["deny", "ask: legal"])}
-    terms: dict[str, Any] = {"models": ["first", "second"], "limits": {"usd": f"{CEILING / 1e9:f}", "steps": 12, "retries": 3, "output": 400}}
+    review = {
+        "because": "people decide",
+        "people": rng.choice([1, 2]),
+        "within": "1h",
+        "then": rng.choice(["deny", "ask: legal"]),
+    }
+    terms: dict[str, Any] = {
+        "models": ["first", "second"],
+        "limits": {"usd": f"{CEILING / 1e9:f}", "steps": 12, "retries": 3, "output": 400},
+    }
     if rng.random() < 0.4:
         terms |= {"conversation": True}
     if rng.random() < 0.2:
@@ -116,7 +141,9 @@ class Walk:
             return run.fails(rng.choice(MODEL_ERRORS), rng.choice(["not_done", "unknown"]))
         parts = [self._part() for _ in range(rng.choice([1, 1, 1, 2, 3]))]
         finish = rng.choice([None] * 12 + ["length", "filter"])
-        return run.answers(*parts, finish=finish, usage=Usage(10, 5), cost=rng.randint(0, asking.reserved), took=units.SECOND)
+        return run.answers(
+            *parts, finish=finish, usage=Usage(10, 5), cost=rng.randint(0, asking.reserved), took=units.SECOND
+        )
 
     def _part(self) -> Any:
         rng = self.rng
@@ -130,7 +157,12 @@ class Walk:
     def _tool(self) -> Any:
         run, rng = self.run, self.rng
         running = self._pick("running")
-        if run.state.closed is not None or running is None or running.worker != run.worker or running.start not in run.flying:
+        if (
+            run.state.closed is not None
+            or running is None
+            or running.worker != run.worker
+            or running.start not in run.flying
+        ):
             return False
         if rng.random() < 0.45:
             error, fate = rng.choice(ERRORS)
@@ -140,13 +172,17 @@ class Walk:
         if running.effect != "builtin" and rng.random() < 0.1:
             return run.returns({"handle": "h", "poll": 1}, running.seq, complete="started")
         if running.effect == "read" and rng.random() < 0.3:
-            return run.returns([1], running.seq, complete="partial", cursor=rng.choice(["", "next"]), missing="the rest")
+            return run.returns(
+                [1], running.seq, complete="partial", cursor=rng.choice(["", "next"]), missing="the rest"
+            )
         value: Any = {"id": f"e{running.seq}"} if running.effect == "write" else {"paid": rng.choice([5, 5, 5, 6])}
         return run.returns(value, running.seq, effect_id=str(value.get("id", "")), took=units.SECOND)
 
     def _look(self) -> Any:
         run, rng = self.run, self.rng
-        unsure = [one for one in run.state.calls.values() if one.tool == "checked" and one.status in ("unsure", "doubt")]
+        unsure = [
+            one for one in run.state.calls.values() if one.tool == "checked" and one.status in ("unsure", "doubt")
+        ]
         if run.state.closed is not None or not unsure:
             return False
         call = rng.choice(unsure)
@@ -250,7 +286,16 @@ class Watch:
 
     def look(self) -> None:
         """Raises AssertionError for what may not be."""
-        for check in (self._money, self._closed, self._one_write, self._keys, self._heard, self._counts, self._never_stuck, self._shown):
+        for check in (
+            self._money,
+            self._closed,
+            self._one_write,
+            self._keys,
+            self._heard,
+            self._counts,
+            self._never_stuck,
+            self._shown,
+        ):
             check(self.run.state)
 
     def _events(self, kind: type) -> Iterator[tuple[int, Any]]:
@@ -273,13 +318,17 @@ class Watch:
     def _one_write(self, state: Any) -> None:
         running = [call.tool for call in state.calls.values() if call.effect == "write" and call.status == "running"]
         assert len(running) <= 1, "writes start one at a time"
-        unresolved = {call.tool for call in state.calls.values() if call.effect == "write" and call.status in ("unsure", "doubt")}
+        unresolved = {
+            call.tool for call in state.calls.values() if call.effect == "write" and call.status in ("unsure", "doubt")
+        }
         assert not unresolved & set(running), "no write starts while one of its tool is unresolved"
 
     def _keys(self, state: Any) -> None:
         for seq, event in self._events(CallStarted):
             if event.key:
-                assert self.keys.setdefault(event.call, event.key) == event.key, f"entry {seq}: a key changed between attempts"
+                assert self.keys.setdefault(event.call, event.key) == event.key, (
+                    f"entry {seq}: a key changed between attempts"
+                )
         assert len(set(self.keys.values())) == len(self.keys), "two calls have one key"
 
     def _heard(self, state: Any) -> None:

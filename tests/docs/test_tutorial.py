@@ -14,14 +14,14 @@ TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorial.md"
 
 
 def commands() -> list[str]:
-    blocks = re.findall(r"```console\n(.*?)```", TUTORIAL.read_text(encoding="utf-8"), re.S)
+    blocks = re.findall(r"```console\n(.*?)```", TUTORIAL.read_text(encoding="utf-8"), re.DOTALL)
     return [
         line.removeprefix("$ holdfast ") for block in blocks for line in block.splitlines() if line.startswith("$ ")
     ]
 
 
 def files() -> dict[str, str]:
-    found = re.findall(r"<!-- file: (\S+) -->\n```json\n(.*?)```", TUTORIAL.read_text(encoding="utf-8"), re.S)
+    found = re.findall(r"<!-- file: (\S+) -->\n```json\n(.*?)```", TUTORIAL.read_text(encoding="utf-8"), re.DOTALL)
     return dict(found)
 
 

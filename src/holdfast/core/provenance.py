@@ -90,10 +90,14 @@ def _places(text: str, number: Decimal | None, sources: Log[Source]) -> Iterator
     hits = seen.numbers.get(number, []) if number is not None else seen.tokens.get(text, [])
     yield from (at for at in hits if at < known)
     if number is None:
-        whole = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
-        yield from (
-            at for at in range(known) if text in seen.texts[at] and (len(text) > 12 or whole.search(seen.texts[at]))
-        )
+        for at in range(known):
+            if text in seen.texts[at] and (len(text) > 12 or _stands_alone(text, seen.texts[at])):
+                yield at
+
+
+def _stands_alone(text: str, within: str) -> bool:
+    """Whether a short text is not merely a part of longer words."""
+    return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", within) is not None
 
 
 def origins(args: Json, sources: Log[Source]) -> dict[str, str]:
