@@ -84,7 +84,8 @@ def test_one_bad_line_of_a_batch_is_3_and_the_others_run(holdfast, payer, place)
     ],
 )
 def test_model_that_answers_garbage_for_ever_is_stopped(holdfast, place, answer, code, text):
-    standin = f"from holdfast.events import Wanted\nfrom holdfast.models.scripted import raw, script\nstandin = script(*[{answer}] * 99)\n"
+    imports = "from holdfast.events import Wanted\nfrom holdfast.models.scripted import raw, script\n"
+    standin = f"{imports}standin = script(*[{answer}] * 99)\n"
     mad = write_agent(place, "mad", standin=standin)
     found = holdfast("run", mad, BILL, "--json")
     assert found.code == code
@@ -95,7 +96,8 @@ def test_model_that_answers_garbage_for_ever_is_stopped(holdfast, place, answer,
 
 
 def test_model_that_breaks_for_ever_fails_the_run_and_says_whose_fault(holdfast, place):
-    standin = "from holdfast.models.scripted import fail, script\nstandin = script(*[fail('garbage', 'no JSON at all')] * 9)\n"
+    imports = "from holdfast.models.scripted import fail, script\n"
+    standin = f"{imports}standin = script(*[fail('garbage', 'no JSON at all')] * 9)\n"
     contract = CONTRACT.replace("steps: 6,", "steps: 6, retries: 0,")
     found = holdfast("run", write_agent(place, "mad", contract=contract, standin=standin), BILL)
     assert found.code == 1
@@ -112,7 +114,8 @@ def test_locked_journal_is_4_and_loses_nothing(holdfast, payer, place, monkeypat
         other.execute("BEGIN EXCLUSIVE")
         found = holdfast("run", payer, '{"bill": "701"}')
         assert found.code == 4
-        assert "another program holds the journal" in found.err and "what to do:" in found.err
+        assert "another program holds the journal" in found.err
+        assert "what to do:" in found.err
     assert holdfast("run", payer, BILL, "--key", "k", "--json").json["outcome"] == "done"
     assert len(holdfast("show", "--json").json) == 1
 

@@ -63,9 +63,15 @@ def test_same_text_twice_is_two_requests_and_same_key_is_one(holdfast, payer, pl
 
 def test_bad_lines_are_named_and_the_others_run(holdfast, payer, place):
     path = lines(
-        place, bill(700), "{not json", bill(800), {"input": {"bil": 1}}, {"input": {"bill": "1"}, "on_behalf": "x"}, bill(900, key="k"),
+        place,
+        bill(700),
+        "{not json",
+        bill(800),
+        {"input": {"bil": 1}},
+        {"input": {"bill": "1"}, "on_behalf": "x"},
+        bill(900, key="k"),
         bill(901, key="k"),
-    )  # fmt: skip
+    )
     found = holdfast("run", payer, "--batch", path, "--concurrency", 1)
     assert found.code == 3
     assert "line 2: it is no JSON" in found.err
@@ -115,9 +121,10 @@ standin =""",
 def test_message_is_said_once_when_the_run_waits_for_what_it_is_for(holdfast, place):
     talker = write_agent(place, "talker", standin=TALKER)
     path = lines(
-        place, bill(5000, on_behalf_of="c:1", then=[{"say": "leave it", "when": "review"}]),
+        place,
+        bill(5000, on_behalf_of="c:1", then=[{"say": "leave it", "when": "review"}]),
         bill(5000, then=[{"say": "never said", "when": "doubt"}]),
-    )  # fmt: skip
+    )
     for _ in range(2):
         found = holdfast("run", talker, "--batch", path, "--json").json
         assert [run["outcome"] for run in found["runs"]] == ["done", ""]

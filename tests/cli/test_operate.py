@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from tests.cli.bills import CONTRACT, STANDIN, write_agent
+from tests.cli.damage import execute
 
 
 def test_message_overtakes_a_proposal(holdfast, waiting):
@@ -58,10 +59,7 @@ def test_resume_says_what_it_needs(holdfast, waiting, place):
 
 
 def test_run_whose_agent_is_not_known_asks_where_it_is(holdfast, payer, place, waiting):
-    from tests.cli.damage import execute  # noqa: PLC0415
-
-    (changed,) = (execute(place, "UPDATE runs SET row = replace(CAST(row AS TEXT), 'agent_path', 'agent_past')"),)
-    assert changed == 1
+    assert execute(place, "UPDATE runs SET row = replace(CAST(row AS TEXT), 'agent_path', 'agent_past')") == 1
     assert "it is not known where the agent of this run is" in holdfast("resume", waiting).err
     assert holdfast("resume", waiting, "--agent", payer).code == 2
 
@@ -84,7 +82,15 @@ def test_more_of_a_limit_is_granted_by_somebody_else(holdfast, place):
     assert holdfast("resume", run, "--grant", "steps=9", "--as", "bo").code == 0
 
 
-@pytest.mark.parametrize(("grant", "text"), [("joy=1", "there is no limit joy"), ("usd=much", "no amount of US dollars"), ("steps=x", "like usd=0.10"), ("usd", "no key=value")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("grant", "text"),
+    [
+        ("joy=1", "there is no limit joy"),
+        ("usd=much", "no amount of US dollars"),
+        ("steps=x", "like usd=0.10"),
+        ("usd", "no key=value"),
+    ],
+)
 def test_grant_that_is_none_is_64(holdfast, waiting, grant, text):
     found = holdfast("resume", waiting, "--grant", grant, "--as", "bo")
     assert found.code == 64
@@ -146,7 +152,8 @@ def test_conversation_shows_the_reply_and_goes_on(holdfast, place):
     chatty = write_agent(place, "chatty", contract=CHATTY, tools="", standin=standin)
     found = holdfast("run", chatty, "hi")
     assert found.code == 2
-    assert "hello" in found.out and "next: holdfast say" in found.out
+    assert "hello" in found.out
+    assert "next: holdfast say" in found.out
     run = holdfast("show", "--json").json[0]["run"]
     assert "the agent said  “hello”" in holdfast("show", run).out
     holdfast("say", run, "how are you?")

@@ -73,6 +73,9 @@ def test_module_is_the_program():
 
 
 def test_version_needs_neither_typer_nor_rich():
-    program = "import sys; from holdfast.cli import main; main(['--version']); sys.exit('typer' in sys.modules or 'rich' in sys.modules)"
+    program = (
+        "import sys; from holdfast.cli import main; main(['--version']);"
+        "sys.exit('typer' in sys.modules or 'rich' in sys.modules)"
+    )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr) == (0, "")

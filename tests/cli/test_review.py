@@ -13,7 +13,9 @@ from tests.cli.damage import flip
 def test_queue_says_what_clause_who_and_until_when(holdfast, waiting):
     found = holdfast("review")
     assert found.code == 0
-    assert waiting in found.out and "boss" in found.out and "no end" in found.out
+    assert waiting in found.out
+    assert "boss" in found.out
+    assert "no end" in found.out
     assert "tools.pay.review[0]" in found.out
     row = holdfast("review", "list", "--json").json[0]
     assert (row["run"], row["about"], row["clause"], row["because"], row["role"], row["people"]) == (
@@ -43,14 +45,15 @@ def test_queue_goes_on_over_a_damaged_run(holdfast, waiting, payer, place):
     flip(place, waiting, 2)
     found = holdfast("review")
     assert found.code == 0
-    assert "damage" in found.out and found.out.count("r_") == 2
+    assert "damage" in found.out
+    assert found.out.count("r_") == 2
 
 
 def test_evidence_is_shown_with_origins_clause_and_commands(holdfast, waiting):
     text = holdfast("review", "show", waiting).out
     for part in (
         "review for boss", "big sums need a person", "review when args.cents > 1000", "it saw args.cents = 5000",
-        "look_up(bill=\"5000\"): cents = 5000", 'bill="5000" and cents=5000 came from the request', "cannot decide: ana",
+        'look_up(bill="5000"): cents = 5000', 'bill="5000" and cents=5000 came from the request', "cannot decide: ana",
         f"holdfast review approve {waiting}", "--set cents=…",
     ):  # fmt: skip
         assert part in text, part

@@ -18,7 +18,8 @@ def test_new_agent_runs_at_once_without_a_key(holdfast, place):
     ]  # fmt: skip
     found = holdfast("run", "rooms", "A room for 6 on Monday, please. Ana")
     assert found.code == 0
-    assert "Library" in found.out and "next: holdfast why r_" in found.out
+    assert "Library" in found.out
+    assert "next: holdfast why r_" in found.out
     assert found.err.startswith("a scripted stand-in answers, no model")
 
 
@@ -195,7 +196,8 @@ def test_no_key_and_no_stand_in_is_4(holdfast, place):
     mute = write_agent(place, "mute", standin="")
     found = holdfast("run", mute, '{"bill": "700"}')
     assert found.code == 4
-    assert "ANTHROPIC_API_KEY is not set" in found.err and "what to do:" in found.err
+    assert "ANTHROPIC_API_KEY is not set" in found.err
+    assert "what to do:" in found.err
     assert holdfast("run", mute, '{"bill": "700"}', "--model", "standin").code == 64
 
 

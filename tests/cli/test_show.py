@@ -30,7 +30,9 @@ def test_list_is_newest_first_with_what_one_wants_to_know(holdfast, runs):
     rows = holdfast("show").out.splitlines()
     assert [row.split()[0] for row in rows if "r_" in row] == [runs["5000"], runs["0"], runs["700"]]
     waits = next(row for row in rows if runs["5000"] in row)
-    assert "waiting" in waits and "boss" in waits and "bill 5000" in waits
+    assert "waiting" in waits
+    assert "boss" in waits
+    assert "bill 5000" in waits
     assert max(map(len, rows)) <= 100
 
 
@@ -105,16 +107,23 @@ def test_trace_tells_the_story_at_a_hundred_columns(holdfast, runs):
     text = found.out
     assert max(map(len, text.splitlines())) <= 100
     for part in (
-        "step 1  script:payer", 'look_up(bill="5000")  done', '→ {"bill": "5000", "cents": 5000}', "waits for a person",
-        "for review: big sums need a person", "tools.pay.review[0]", "review asked of boss", "waits for boss: holdfast review show",
-    ):  # fmt: skip
+        "step 1  script:payer",
+        'look_up(bill="5000")  done',
+        '→ {"bill": "5000", "cents": 5000}',
+        "waits for a person",
+        "for review: big sums need a person",
+        "tools.pay.review[0]",
+        "review asked of boss",
+        "waits for boss: holdfast review show",
+    ):
         assert part in text, part
 
 
 def test_full_trace_has_origins_and_workers(holdfast, runs):
     text = " ".join(holdfast("show", runs["700"], "--full").out.split())
     assert "bill from the request [1]" in text
-    assert "worker w_" in text and "key " in text
+    assert "worker w_" in text
+    assert "key " in text
     assert "agent_path: " in text
 
 
@@ -129,7 +138,8 @@ def test_trace_shows_markup_and_control_characters_as_text(holdfast, payer):
     run = holdfast("run", payer, json.dumps({"bill": "0", "x": 1}), "--by", "[red]\x1b[31mbob").code
     assert run == 0
     text = holdfast("show", holdfast("show", "--json").json[0]["run"]).out
-    assert "[red]" in text and "\x1b" not in text
+    assert "[red]" in text
+    assert "\x1b" not in text
 
 
 def test_damaged_run_is_not_shown_as_if_it_were_whole(holdfast, runs, place):

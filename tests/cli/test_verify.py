@@ -66,7 +66,8 @@ def test_changed_and_missing_bodies_are_found(holdfast, runs, place):
     )
     found = holdfast("verify")
     assert found.code == 4
-    assert f"run {runs[0]}, entry 1: the body" in found.out and "is not what was written" in found.out
+    assert f"run {runs[0]}, entry 1: the body" in found.out
+    assert "is not what was written" in found.out
     execute(place, f"UPDATE blobs SET data = NULL WHERE id = (SELECT min(id) FROM blobs WHERE {personal})")
     assert "is missing, and nothing says that it was erased" in holdfast("verify").out
 
@@ -87,7 +88,8 @@ def test_run_that_stands_where_another_belongs_is_found(holdfast, runs, place):
     execute(place, "UPDATE entries SET run = -1 WHERE run = (SELECT id FROM runs WHERE name = ?)", runs[0])
     execute(
         place,
-        "UPDATE entries SET run = (SELECT id FROM runs WHERE name = ?) WHERE run = (SELECT id FROM runs WHERE name = ?)",
+        "UPDATE entries SET run = (SELECT id FROM runs WHERE name = ?)"
+        " WHERE run = (SELECT id FROM runs WHERE name = ?)",
         runs[0],
         runs[1],
     )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from holdfast import ask, call, decline, done
-from holdfast.dialogue import Answered, Request, Result, Told
+from holdfast.dialogue import Request, Result, Told
 from holdfast.models.scripted import Plain, Turn, script_by
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
@@ -33,8 +33,7 @@ def following(request: Request) -> Plain:
     if last is None:
         return call("free_rooms", day=day)
     if last.tool == "book_room":
-        made = [json.loads(call.args) for part in request.segments if isinstance(part, Answered) for call in part.calls]
-        room = None if last.failed else made[-1]["room"]
+        room = None if last.failed else json.loads(last.text.splitlines()[0])["room"]
         return done(
             room=room, sentence=f"You have {room} on {day}." if room else f"I could not book a room: {last.text}."
         )

@@ -316,7 +316,7 @@ class Tale:
             self.wrong("approval", f"entry {entry.seq}: call {call.seq} in version {call.version} has {len(votes)} of {call.needs} voices")
         if asked is None:
             return
-        if asked.until and entry.at >= asked.until and call.votes:
+        if call.start is None and asked.until and entry.at >= asked.until and call.votes:
             self.wrong("approval expired", f"entry {entry.seq}: the approvals of call {call.seq} were void")
         if asked.version < call.version and call.votes:
             self.wrong("approval", f"entry {entry.seq}: the approvals of call {call.seq} are for version {asked.version}")
@@ -371,7 +371,7 @@ class Tale:
         if event.attempt in call.alive:
             call.alive = tuple(attempt for attempt in call.alive if attempt != event.attempt)
             call.over_at, call.absent = entry.at, False
-        if call.start is not None and call.running and call.start.attempt == event.attempt:
+        if not self.closed and call.start is not None and call.running and call.start.attempt == event.attempt:
             self.wrong("late", f"entry {entry.seq} calls the answer to a running attempt late")
         if event.result is not None and not call.over and not call.running:
             call.over = call.ok = True

@@ -52,6 +52,7 @@ class Desk:
         self.process = process
         self.chance = random.Random(process.chance.getrandbits(64))
         self._due: dict[tuple[str, int], int] = {}
+        self._known: dict[str, State] = {}
         self._number = 0
 
     @property
@@ -62,10 +63,12 @@ class Desk:
     async def sit(self, runner: Runner) -> None:
         """Look at every run again and again."""
         while True:
-            await asyncio.sleep(self.chance.uniform(0.5, 4.0))
+            await asyncio.sleep(self.chance.uniform(1.0, 5.0))
             for row in await runner.find():
                 try:
-                    state = await runner.state(row.run)
+                    state = self._known.get(row.run)
+                    if state is None or state.seq != row.seq:
+                        state = self._known[row.run] = await runner.state(row.run)
                     await self._look(runner, state)
                 except UserError:
                     continue  # somebody was faster, or it was too late: people are told so and go on

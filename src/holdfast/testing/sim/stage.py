@@ -24,6 +24,9 @@ from holdfast.testing.sim.world import World
 HORIZON: Final = 3_600 * SECOND
 """How long after the faults have stopped a run may take: longer than every limit of its contract."""
 
+AFTERMATH: Final = 70 * SECOND
+"""How long answers to closed runs are waited for: longer than any tool takes."""
+
 MAX_POINTS: Final = 60_000
 """Dealings with the outside in one schedule: more is a run that goes round in circles."""
 
@@ -56,6 +59,7 @@ class Stage:
         self.errors: list[Violation] = []
         self.calm = False
         self.broken = False
+        self._closed_at = 0
         self._plans: dict[str, int] = {}
         self._backup: tuple[Append, ...] = ()
         self._trouble: dict[str, list[Trouble]] = {}
@@ -211,8 +215,15 @@ class Stage:
     # ---- how it ends
 
     def _over(self) -> bool:
+        """All runs are closed, and what may come late has had its time."""
+        if self.broken:
+            return True
         rows = self.store.tables.rows.values()
-        return self.broken or len(rows) == len(self.schedule.plans) and all(row.status == "closed" for row in rows) and self.calm
+        if len(rows) < len(self.schedule.plans) or any(row.status != "closed" for row in rows):
+            self._closed_at = 0
+            return False
+        self._closed_at = self._closed_at or self.room.now
+        return self.room.now >= self._closed_at + AFTERMATH
 
     def _look_at_errors(self) -> None:
         for process in self.room.everybody:

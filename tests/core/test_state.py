@@ -1,0 +1,184 @@
+"""The legal moves of a call: the table is all there is, and all of it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.core.state import MOVES, QUIET, STATUSES, Status, move
+from holdfast.errors import Bug
+from holdfast.events import CallJudged, CallLookedUp, CallReturnedLate, CallSettled, PersonAnswered
+from holdfast.models.scripted import call
+from tests.core.story import Story, desk, order, refund
+from tests.core.walk import Walk, observed
+
+PAY = call("refund", order="A-1", cents=4)
+
+
+def started(**options) -> Story:
+    run = Story(desk(refund(**options)))
+    run.asks_for(PAY)
+    run.then("CallAsked refund", "CallJudged allow", "CallStarted 1")
+    return run
+
+
+def in_doubt(**options) -> Story:
+    run = started(**options)
+    run.breaks("unknown", "unknown", ended=False)
+    while run.call("refund").status != "doubt":
+        if run.world():
+            run.looked("cannot_tell")
+        elif run.call("refund").status == "running":
+            run.breaks("unknown", "unknown", ended=False)
+        run.after("1m")
+        run.settle_down()
+    return run
+
+
+def exhausted() -> Story:
+    run = started()
+    run.breaks("not_done")
+    run.then("CallJudged review surprises.exhausted", "PersonAsked surprise")
+    return run
+
+
+def retried_by_a_person() -> None:
+    run = exhausted()
+    run.person("retry")
+    run.then("CallStarted 2")
+
+
+def told_by_a_person() -> None:
+    exhausted().person("tell")
+
+
+def settled_and_tried_under_the_same_key() -> None:
+    run = in_doubt(keyed=True)
+    run.settles("did_not")
+    assert run.call("refund").status == "cleared"
+
+
+def settled_in_every_way() -> None:
+    for verdict in ("happened", "did_not", "stop"):
+        in_doubt().settles(verdict)
+
+
+def late_while_in_doubt() -> None:
+    for error, fate in (("raised", "unknown"), ("raised", "not_done")):
+        run = in_doubt()
+        run.late(None, run.call("refund").seq, error=error, fate=fate)
+        assert run.call("refund").status == "doubt"
+    run.late({"id": "re"}, run.call("refund").seq)
+    assert run.call("refund").ok
+
+
+def looked_up_while_in_doubt() -> None:
+    """Two workers may have asked the other system at once: the second answer comes when the first raised the doubt."""
+    run = in_doubt(lookup=True)
+    for answer in ("absent", "cannot_tell", "pending"):
+        run.looked(answer)
+        assert run.call("refund").status == "doubt"
+    run.looked("found", {"id": "re"})
+    assert run.call("refund").ok
+
+
+def a_read_that_cannot_tell_is_put_before_a_person() -> None:
+    run = Story(desk(order()))
+    run.asks_for(call("get_order", order="A-1"))
+    run.then("CallAsked get_order", "CallJudged allow", "CallStarted 1")
+    for attempt in (2, 3):
+        run.breaks("unknown", "unknown")
+        run.after("1m").then(f"CallStarted {attempt}")
+    run.breaks("unknown", "unknown")
+    run.then("CallJudged review surprises.exhausted", "PersonAsked surprise")
+
+
+RARE: list[Callable[[], None]] = [
+    retried_by_a_person, told_by_a_person, settled_and_tried_under_the_same_key, settled_in_every_way, late_while_in_doubt,
+    looked_up_while_in_doubt, a_read_that_cannot_tell_is_put_before_a_person,
+]  # fmt: skip
+
+
+def test_every_line_of_the_table_happens(monkeypatch):
+    """What random runs of every kind meet, and a few rare things told on purpose. A line nobody can reach is no rule."""
+    moves: set[tuple[str, str]] = set()
+
+    def play():
+        for seed in range(200):
+            Walk(seed).go(60)
+        for story in RARE:
+            story()
+
+    observed(play, moves, monkeypatch)
+    assert set(MOVES) - moves == set()
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.integers(0, 2**32))
+def test_whatever_happens_in_whatever_order_the_rules_hold(seed):
+    """`Walk` says which: money, one write at a time, keys, counts, messages heard, nothing forgotten, nothing stuck."""
+    Walk(seed).go(60)
+
+
+# ------------------------------------------------------------------------------------------------------- the table
+
+
+def test_every_status_is_explained_and_used():
+    assert set(STATUSES) == set(get_args(Status))
+    assert {status for status, _ in MOVES} | set(MOVES.values()) == set(STATUSES)
+
+
+def test_a_call_that_is_answered_moves_no_more():
+    assert not [pair for pair in MOVES if pair[0] == "answered"]
+
+
+def test_every_call_can_be_answered_from_wherever_it_is():
+    ends = {"answered"}
+    for _ in STATUSES:
+        ends |= {before for (before, _), after in MOVES.items() if after in ends}
+    assert ends == set(STATUSES)
+
+
+def test_a_write_of_unknown_outcome_has_no_way_back_to_surely_not_done():
+    """SEMANTICS rule 21."""
+    assert not [pair for pair, after in MOVES.items() if pair[0] in ("unsure", "doubt") and after == "failed"]
+    assert not [pair for pair in MOVES if pair[0] == "doubt" and pair[1] in ("CallStarted", "CallJudged refuse")]
+
+
+def test_only_what_a_person_may_let_go_starts():
+    assert {before for (before, entry) in MOVES if entry == "CallStarted"} == {"cleared", "failed", "unsure"}
+
+
+def test_the_words_of_the_table_are_words_of_the_vocabulary():
+    words = {
+        "CallJudged": CallJudged, "PersonAnswered": PersonAnswered, "CallLookedUp": CallLookedUp, "CallSettled": CallSettled,
+        "CallReturnedLate": CallReturnedLate,
+    }  # fmt: skip
+    own = {"CallSettled retry"}
+    """No verdict of its own: a `did_not` about a call whose key the other system still honours."""
+    for _, entry in MOVES:
+        kind, _, word = entry.partition(" ")
+        if word and kind in words and entry not in own:
+            field = "fate" if kind == "CallReturnedLate" else "answer" if kind == "CallLookedUp" else "verdict"
+            assert word in str(words[kind].__annotations__[field]) + "not_done unknown"
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_the_table_does_not_have_is_no_move(status):
+    entries = {entry for _, entry in MOVES} | QUIET
+    for entry in entries:
+        if (status, entry) in MOVES:
+            assert move("r", 7, status, entry) == MOVES[status, entry]
+        elif entry in QUIET:
+            assert move("r", 7, status, entry) == status
+        else:
+            with pytest.raises(Bug, match=rf"{status}.*{entry}.*run r, entry 7"):
+                move("r", 7, status, entry)
+
+
+def test_only_what_comes_from_outside_at_any_time_may_move_nothing():
+    assert {entry.partition(" ")[0] for entry in QUIET} == {"CallReturnedLate", "CallLookedUp"}
