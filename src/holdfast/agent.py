@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeAlias, TypedDict, TypeVar, Unpack
 
 from holdfast import lint, tool
@@ -65,6 +65,8 @@ class Bound:
         predicate = self.predicates.get(check)
         if predicate is None:
             raise Unanswered(f"the predicate {check} is not here")
+        if source_digest(predicate) != self.contract.predicates.get(check):
+            raise Unanswered(f"the predicate {check} is another one than when this run began")
         try:
             return predicate(names) is True
         except Exception as error:  # noqa: BLE001 - a user's predicate may raise anything, and all of it refuses
@@ -111,7 +113,7 @@ class Agent(Generic[In, Out]):
         data: dict[str, Any] = {
             "name": name, "task": task, "takes": self.takes.schema, "gives": self.gives.schema, "models": list(models),
             "tools": {tool.as_tool(item).name: grant for item, grant in grants.items()},
-            "predicates": {title: _source_digest(check) for title, check in self.predicates.items()},
+            "predicates": {title: source_digest(check) for title, check in self.predicates.items()},
             **terms,
         }  # fmt: skip
         self.contract = Contract.parse(data, f"agent {name}")
@@ -141,7 +143,9 @@ class Agent(Generic[In, Out]):
         return Bound(contract, self.tools, shape_of(contract.takes), shape_of(contract.gives), self.predicates)
 
 
-def _source_digest(check: Predicate) -> str:
+@lru_cache(maxsize=256)
+def source_digest(check: Predicate) -> str:
+    """Of a predicate's source: part of the contract. Raises ContractError where there is none to read."""
     try:
         text = inspect.getsource(check)
     except (OSError, TypeError):

@@ -291,6 +291,8 @@ class PersonAsked(Event, frozen=True):
     call: int = 0
     role: str = ""
     """Who may answer; empty: anyone who is not excluded; `requester`: the requester."""
+    stands_for: str = ""
+    """The role that the contract names, where another is asked because it did not answer in time."""
     people: int = 1
     until: int = 0
     """0: no end."""
@@ -400,6 +402,8 @@ class CallLookedUp(Event, frozen=True):
     took: int = 0
     ended: bool = False
     """Whether the attempt was proven over when this was asked: only then does absence say that nothing will come of it."""
+    again_at: int = 0
+    """Of work still going on: not asked again before this moment."""
 
 
 class DoubtRaised(Event, frozen=True):
@@ -636,7 +640,7 @@ finding is the decision."""
 
 DURABLE: frozenset[type[Event]] = frozenset({
     RunOpened, Said, Replied, CancelAsked, Paused, PersonAnswered, ProposalAmended, CallSettled, RunClosed, BodiesErased,
-    ContractAdopted, LimitGranted, PersonAsked,
+    ContractAdopted, LimitGranted, PersonAsked, Resumed,
 })  # fmt: skip
 """Kinds somebody outside was or will be told of: on the disk before anyone is. `CallStarted` of a write is one too."""
 

@@ -211,3 +211,21 @@ def test_tool_that_fails_for_ever_is_a_surprise_for_a_person(holdfast, place, ve
     assert holdfast("review", verb, name, "--as", "bo").code == 0
     holdfast("resume", name)
     assert text in holdfast("show", name).out
+
+
+def test_write_left_in_doubt_can_be_settled_after_the_run_closed(holdfast, place):
+    shaky = write_agent(place, "shaky", tools=SHAKY)
+    name = holdfast("run", shaky, '{"bill": "700"}', "--json").json["run"]
+    holdfast("review", "settle", name, "--as", "bo", "--stop")
+    holdfast("resume", name)
+    assert "nobody knows whether this call happened" in " ".join(holdfast("review").out.split())
+    assert "nobody knows whether pay(" in holdfast("show", name).out
+    assert holdfast("review", "settle", name, "--as", "bo", "--did-not").code == 0
+    assert holdfast("review", "--json").json == []
+    assert holdfast("show", "--where", "attention=yes", "--json").json == []
+
+
+def test_options_of_the_list_before_a_verb_are_refused(holdfast, waiting):
+    found = holdfast("review", "--json", "show", waiting)
+    assert found.code == 64
+    assert "options stand after the verb" in found.out

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 
 import pytest
 
+from holdfast.cli import main
 from holdfast.cli.agents import load_agent, with_models
-from tests.cli.bills import STANDIN, write_agent
+from tests.cli.bills import STANDIN, TOOLS, write_agent
 
 
 def test_new_agent_runs_at_once_without_a_key(holdfast, place):
@@ -218,3 +221,52 @@ def test_settings_reach_the_resources(holdfast, place):
     assert holdfast("run", "rooms", "a room for 2 on monday", "--setting", "rooms=here.db").code == 0
     assert (place / "here.db").exists()
     assert holdfast("run", "rooms", "x", "--setting", "rooms").code == 64
+
+
+def test_argument_that_is_no_text_is_64(holdfast, payer):
+    found = holdfast("run", payer, "\udcff")
+    assert found.code == 64
+    assert "is no UTF-8" in found.err
+
+
+def test_key_that_came_before_is_mentioned(holdfast, payer):
+    assert "came before" not in holdfast("run", payer, '{"bill": "700"}', "--key", "k").err
+    assert (
+        "came before: the same request is the same run" in holdfast("run", payer, '{"bill": "700"}', "--key", "k").err
+    )
+
+
+def test_numbers_that_json_does_not_have_are_no_input(holdfast, payer):
+    assert holdfast("run", payer, "[NaN]").code == 3
+    assert holdfast("run", payer, "[" * 100_000).code == 3
+
+
+INTERRUPTED = TOOLS.replace(
+    "    return Found(bill=bill, cents=int(bill))",
+    "    import os, signal\n    if not os.path.exists('once'):\n        open('once', 'w').close()\n"
+    "        os.kill(os.getpid(), signal.SIGINT)\n    return Found(bill=bill, cents=int(bill))",
+)
+
+
+def test_interrupted_run_goes_on_where_it_was(holdfast, place):
+    agent = write_agent(place, "agent", tools=INTERRUPTED)
+    found = holdfast("run", agent, '{"bill": "700"}', "--key", "k")
+    assert found.code == 130
+    assert "finishing what is under way" in found.err
+    resumed = holdfast("resume", "k", "--json")
+    assert resumed.json["output"] == {"paid": 700}
+    calls = holdfast("show", "k", "--json").json["calls"].values()
+    assert [len(call["tried"]) for call in calls if call["tool"] == "look_up"] == [1]
+
+
+def test_terminal_shows_what_a_run_is_doing(payer, monkeypatch):
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w") as terminal:
+        monkeypatch.setattr("sys.stderr", terminal)
+        monkeypatch.setenv("TERM", "xterm")
+        assert main(["run", str(payer), '{"bill": "700"}', "--json"]) == 0
+        terminal.flush()
+        shown = os.read(master, 100_000).decode()
+    os.close(master)
+    assert "a scripted stand-in answers" in shown
+    assert "\x1b[" in shown

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,7 +77,7 @@ def test_soft_lines_are_flushed_by_a_transaction_that_writes(tmp_path: Path, fau
 
 def test_steady_soft_work_is_synced_all_the_same(tmp_path: Path):
     async def story() -> None:
-        journal = SqliteJournal(tmp_path / "journal.db", flush_after=0.02)
+        journal = SqliteJournal(tmp_path / "journal.db", flush_after=0.4)
         seq = 0
         async with asyncio.timeout(20):
             while journal.watermark() < 1:
@@ -104,18 +106,37 @@ def test_what_a_killed_process_left_unsynced_is_synced_for_whoever_reads_the_fee
     asyncio.run(story())
 
 
-def test_a_listener_hears_of_lines_that_others_wrote_between_ones_own(tmp_path: Path):
+def test_a_listener_hears_of_lines_that_others_wrote_between_ones_own(tmp_path: Path, monkeypatch):
     async def story() -> None:
-        one, other = (SqliteJournal(tmp_path / "journal.db") for _ in "12")
+        one, other = (SqliteJournal(tmp_path / "journal.db", flush_after=60) for _ in "12")
         heads: dict[str, int] = {}
+        monkeypatch.setattr("holdfast.journal.sqlite_news.POLL_EVERY", 3600)
         one.listen(heads.__setitem__)
-        for seq in range(30):
-            await asyncio.gather(
-                one.append(a_batch("one", seq)), other.append(a_batch("other", seq, durable=seq % 2 == 0))
-            )
-        await until(lambda: heads == {"one": 30, "other": 30})
+        await one.append(a_batch("one"))
+        await other.append(a_batch("other", durable=True))
+        await one.append(a_batch("one", 1))
+        await until(lambda: heads == {"one": 2})
+        monkeypatch.setattr("holdfast.journal.sqlite_news.POLL_EVERY", 0.01)
+        await one.append(a_batch("one", 2))
+        await until(lambda: heads == {"one": 3, "other": 1})
         await one.close()
         await other.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("who", ["own", "other"])
+def test_a_listener_hears_again_when_another_commit_made_lines_durable(tmp_path: Path, who: str):
+    async def story() -> None:
+        journals = {name: SqliteJournal(tmp_path / "journal.db", flush_after=60) for name in ("own", "other")}
+        calls: list[tuple[str, int]] = []
+        journals["own"].listen(lambda run, head: calls.append((run, head)))
+        await journals["own"].append(a_batch("soft"))
+        await until(lambda: calls == [("soft", 1)])
+        await journals[who].append(a_batch("hard", durable=True))
+        await until(lambda: sorted(calls) == [("hard", 1), ("soft", 1), ("soft", 1)])
+        for journal in journals.values():
+            await journal.close()
 
     asyncio.run(story())
 
@@ -221,5 +242,22 @@ def test_a_poll_that_fails_is_made_again(tmp_path: Path, faulty):
         await until(lambda: heads == {"r": 1})
         await journal.close()
         await other.close()
+
+    asyncio.run(story())
+
+
+def test_opening_a_second_journal_keeps_the_locks_of_the_first(tmp_path: Path):
+    """Closing any file of this name in this process would free them: that is how these locks work."""
+
+    async def story() -> None:
+        path = tmp_path / "journal.db"
+        first = SqliteJournal(path)
+        await first.append(a_batch("r"))
+        await SqliteJournal(path).close()
+        take = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('PRAGMA journal_mode = DELETE')"
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", take, str(path), stderr=subprocess.PIPE)
+        _, said = await process.communicate()
+        assert b"database is locked" in said
+        await first.close()
 
     asyncio.run(story())

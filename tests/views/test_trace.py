@@ -182,6 +182,16 @@ def test_late_answer_to_a_doubtful_write_is_its_result(desk):
     assert (words.fate(call), call.ending, call.tried[0].late, call.effect_id) == ("done", "late", True, "m1")
 
 
+def test_late_word_that_a_doubtful_write_did_nothing_answers_it(desk):
+    entries = desk["mail:0049"]
+    until = next(at for at, entry in enumerate(entries) if isinstance(entry.event, DoubtRaised))
+    doubt = entries[until].event.call
+    late = CallReturnedLate(doubt, 1, error="refused", fate="not_done")
+    assert words.fate(trace(appended(entries[: until + 1], late)).calls[doubt]) == "did not happen"
+    unsure = trace(appended(entries[:until], late)).calls[doubt]
+    assert (unsure.stage, words.fate(unsure)) == ("failed", "will be tried again")
+
+
 def test_reply_of_the_agent_stands_among_what_was_said(desk):
     answered = next(entry.seq for entry in desk["mail:0057"] if type(entry.event).__name__ == "ModelAnswered")
     said = [item for item in trace(appended(desk["mail:0057"], Replied(answered))).items if isinstance(item, Said)]

@@ -10,6 +10,7 @@ error comes out alike: what is wrong, where, what to do, and a number a script c
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     as_json, debug = "--json" in args, "--debug" in args
     args = [arg for arg in args if arg != "--debug"]
+    _show_anything()
     try:
         code = _do(args)
         sys.stdout.flush()
@@ -47,8 +49,19 @@ def _do(args: list[str]) -> int:
         print(front())
         return 0
     from holdfast.cli.app import run
+    from holdfast.errors import UsageError
 
+    for arg in args:
+        if arg.encode(errors="replace").decode() != arg:
+            raise UsageError(f"the argument {arg!r} is no UTF-8")
     return run(args)
+
+
+def _show_anything() -> None:
+    """What a terminal cannot show is shown as an escape: that is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _say(error: Exception, *, as_json: bool, debug: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import os
 import sys
@@ -12,6 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from holdfast.agent import Agent
+from holdfast.cli import out
 from holdfast.contract import Contract
 from holdfast.errors import ContractError, HoldfastError, SettingsError, UsageError
 from holdfast.events import Mode
@@ -149,7 +151,11 @@ async def opened(
             raise ContractError("\n  ".join(["tools want what nobody provides:", *missing]), hint=PROVIDE)
         agents = [one.agent for one in loaded]
         async with Runner.open(url, agents=agents, resources=_given(resources), mode=mode, model=models) as runner:
-            yield runner
+            try:
+                yield runner
+            except asyncio.CancelledError:
+                out.note("finishing what is under way; Ctrl-C once more leaves it")
+                raise
 
 
 PROVIDE: Final = "yield it from the function `resources` in tools.py, alone or in a tuple"

@@ -7,6 +7,7 @@ import sys
 import traceback
 
 from holdfast.errors import Bug, HoldfastError, UsageError
+from holdfast.views import words
 
 
 def told(error: Exception, *, as_json: bool, debug: bool) -> int:
@@ -18,7 +19,8 @@ def told(error: Exception, *, as_json: bool, debug: bool) -> int:
         print(json.dumps({"error": _object(known)}, ensure_ascii=False))
         sys.stdout.flush()
     else:
-        print(f"holdfast: {known}", file=sys.stderr)
+        lines = [words.plain(line) for line in str(known).splitlines()]
+        print("\n".join(["holdfast: " + lines[0], *lines[1:]]), file=sys.stderr)
     if known.exit_code == Bug.exit_code and not debug:
         print("please report this, with what --debug prints", file=sys.stderr)
     return known.exit_code

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
+from holdfast import codec
 from holdfast.errors import InputError
 from holdfast.events import Json
 
@@ -68,8 +69,8 @@ def _line(data: bytes, number: int, file: str, times: dict[str, int]) -> Line | 
     if len(data) > MAX_LINE:
         return BadLine(number, f"it has more than {MAX_LINE:,} characters")
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        value = codec.parse(data)
+    except (msgspec.DecodeError, RecursionError) as error:
         return BadLine(number, f"it is no JSON: {error}")
     request: dict[str, Any] = value if isinstance(value, dict) and "input" in value else {"input": value}
     strange = [key for key in request if key not in KEYS]

@@ -47,5 +47,5 @@ def _waits(row: Row) -> str:
     if row.status == "closed":
         return ""
     if row.status == "working":
-        return "its turn" if row.due == 0 else ""
+        return "a worker" if row.due == 0 else ""
     return row.waits_for

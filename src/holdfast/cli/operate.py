@@ -13,6 +13,7 @@ from msgspec import Struct
 from holdfast import units
 from holdfast.cli import agents, out, reading
 from holdfast.cli.options import DEFAULT, AgentPath, AsJson, By, Journal, RunName, Settings, Work, pairs
+from holdfast.cli.progress import watching
 from holdfast.cli.standing import Standing, report, standing
 from holdfast.core import desk
 from holdfast.core.pending import outlook
@@ -199,7 +200,8 @@ async def _drive(drive: Drive, loaded: agents.Loaded, row: Row, grants: Mapping[
         for limit, amount in grants.items():
             await runner.grant(row.run, limit, amount, by=drive.by)
         await runner.resume(row.run, by=drive.by)
-        return standing(*await runner.attend(row.run))
+        async with watching(runner, row.run):
+            return standing(*await runner.attend(row.run))
 
 
 def _resume_all(drive: Drive) -> int:

@@ -1,15 +1,18 @@
-"""How a batch goes, while it goes: a live line for who watches a terminal, plain lines for a log."""
+"""How a run or a batch goes, while it goes: a live line for who watches a terminal, plain lines for a log."""
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from holdfast import units
 from holdfast.cli import out
+from holdfast.cli.entry_text import line
+from holdfast.shell.runner import Runner
 
 STOPPED: Final = ("stopped", "failed", "cancelled")
 TELLINGS: Final = 10
@@ -82,6 +85,27 @@ def watched(board: Board) -> Iterator[None]:
         task = progress.add_task("", total=board.total, text=board.text())
         board.changed = lambda: progress.update(task, completed=board.finished, text=board.text())
         yield
+
+
+@asynccontextmanager
+async def watching(runner: Runner, run: str) -> AsyncIterator[None]:
+    """Show on a terminal what one run is doing, while it does it."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.text import Text
+
+    with out.console(stderr=True).status("") as status:
+
+        async def tell() -> None:
+            async for entry in runner.follow(run):
+                status.update(Text(line(entry), overflow="ellipsis", no_wrap=True))
+
+        telling = asyncio.create_task(tell())
+        try:
+            yield
+        finally:
+            telling.cancel()
 
 
 class _Lines:

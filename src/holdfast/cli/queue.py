@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
+import msgspec
 from msgspec import Struct
 
 from holdfast.cli import reading
-from holdfast.core.state import State
+from holdfast.core.state import Question, State
 from holdfast.errors import HoldfastError
+from holdfast.events import PersonAsked
 from holdfast.journal.port import Journal, Row, Where
 
 PAGE = 200
@@ -17,70 +22,84 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
     run: str
     question: int
+    """Its entry; of a write that was left in doubt when its run closed, the call's."""
     agent: str
     key: str
     about: str
     text: str
-    clause: str
-    """Which rule of the contract put it there."""
-    because: str
-    role: str
-    people: int
-    until: int
-    """0: no end."""
-    then: str
     since: int
+    clause: str = ""
+    """Which rule of the contract put it there."""
+    because: str = ""
+    role: str = ""
+    people: int = 1
+    until: int = 0
+    """0: no end."""
+    then: str = ""
     voices: tuple[str, ...] = ()
     """Who has approved it already."""
     decided: bool = False
     """Enough people have; it goes on when the run is driven."""
-    unreadable: str = ""
-    """Why the run cannot be read, where it cannot."""
 
 
 async def waiting(journal: Journal) -> list[Waiting]:
     """Everything that waits for a person: what ends soonest first, then what has waited longest."""
-    found: list[Waiting] = []
-    where = Where(questions=True, limit=PAGE)
-    while page := await journal.find(where):
-        for row in page:
-            found += await _of(journal, row)
-        where = Where(questions=True, limit=PAGE, before=(page[-1].opened, page[-1].run))
+    rows = [
+        *await _all(journal, Where(questions=True, limit=PAGE)),
+        *await _all(journal, Where(attention=True, questions=False, limit=PAGE)),
+    ]
+    found = [one for row in rows for one in await _of(journal, row)]
     return sorted(found, key=lambda one: (one.until or 1 << 62, one.since))
 
 
+async def _all(journal: Journal, where: Where) -> list[Row]:
+    found = page = await journal.find(where)
+    while len(page) == PAGE:
+        page = await journal.find(msgspec.structs.replace(where, before=(page[-1].opened, page[-1].run)))
+        found = [*found, *page]
+    return found
+
+
 async def _of(journal: Journal, row: Row) -> list[Waiting]:
+    base = Waiting(run=row.run, question=0, agent=row.agent, key=row.key, about="", text="", since=row.at)
+    with_ = partial(msgspec.structs.replace, base)
     try:
         state = await reading.state_of(journal, row.run)
     except HoldfastError as error:
-        return [_unreadable(row, error)]
-    return [
-        Waiting(
-            run=row.run,
-            question=one.seq,
-            agent=row.agent,
-            key=row.key,
-            about=one.asked.about,
-            text=one.asked.text,
-            clause=clause,
-            because=because,
-            role=one.asked.role,
-            people=one.asked.people,
-            until=one.asked.until,
-            then=one.asked.then,
-            since=one.at,
-            voices=voices,
-            decided=len(voices) >= one.asked.people,
-        )
-        for one in state.questions.values()
-        for clause, because in [_clause(state, one.asked.call, one.asked.about)]
-        for voices in [_voices(state, one.asked.call)]
-    ]
+        return [with_(question=error.seq, about="damage", text=error.what)]
+    if state.closed is not None:
+        text = f"the run ended as {row.outcome}, and nobody knows whether this call happened"
+        left = partial(with_, about="doubt", text=text, clause="surprises.unknown")
+        return [left(question=call) for call in state.unresolved]
+    return [with_(**_told(state, question)) for question in state.questions.values()]
 
 
-def _voices(state: State, call: int) -> tuple[str, ...]:
-    known = state.calls.get(call)
-    return tuple(dict.fromkeys(vote.by for vote in known.votes)) if known is not None else ()
+def _told(state: State, question: Question) -> dict[str, Any]:
+    asked = question.asked
+    clause, because = _clause(state, asked.call, asked.about)
+    voices = _voices(state, asked)
+    return {
+        "question": question.seq,
+        "about": asked.about,
+        "text": asked.text,
+        "since": question.at,
+        "clause": clause,
+        "because": because,
+        "role": asked.role,
+        "people": asked.people,
+        "until": asked.until,
+        "then": asked.then,
+        "voices": voices,
+        "decided": len(voices) >= asked.people,
+    }
+
+
+def _voices(state: State, asked: PersonAsked) -> tuple[str, ...]:
+    """Who has approved exactly this, in the role that is asked."""
+    known = state.calls.get(asked.call)
+    role = asked.stands_for or asked.role
+    votes = [vote for vote in known.votes if vote.digest in ("", asked.digest)] if known is not None else []
+    return tuple(dict.fromkeys(vote.by for vote in votes if role in ("", vote.role)))
 
 
 def _clause(state: State, call: int, about: str) -> tuple[str, str]:
@@ -94,22 +113,3 @@ def _clause(state: State, call: int, about: str) -> tuple[str, str]:
         "limit": ("surprises.limit", ""),
         "surprise": ("surprises.partial", ""),
     }.get(about, ("", ""))
-
-
-def _unreadable(row: Row, error: HoldfastError) -> Waiting:
-    return Waiting(
-        run=row.run,
-        question=error.seq,
-        agent=row.agent,
-        key=row.key,
-        about="damage",
-        text=error.what,
-        clause="",
-        because="",
-        role="",
-        people=1,
-        until=0,
-        then="",
-        since=row.at,
-        unreadable=error.what,
-    )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final
 
+import msgspec
 import typer
 from msgspec import Struct
 
+from holdfast import codec
 from holdfast.agent import Bound
 from holdfast.cli import agents, out, reading
 from holdfast.cli.operate import actor
@@ -64,7 +65,16 @@ def app() -> typer.Typer:
     @made.callback()
     def review(context: typer.Context, journal: Journal = DEFAULT, as_json: AsJson = False) -> Work | None:
         """Decide what waits for a person; alone: the list."""
-        return partial(_list, journal, as_json) if context.invoked_subcommand is None else None
+        if context.invoked_subcommand is None:
+            return partial(_list, journal, as_json)
+        early = [
+            name for name in ("journal", "as_json") if str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+        ]
+        if early:
+            raise UsageError(
+                "options stand after the verb", hint=f"holdfast review {context.invoked_subcommand} … --json"
+            )
+        return None
 
     @made.command("list")
     def list_(journal: Journal = DEFAULT, as_json: AsJson = False) -> Work:
@@ -272,20 +282,19 @@ def _like(before: Json, text: str) -> Json:
     if isinstance(before, str):
         return text
     try:
-        return json.loads(text)
-    except ValueError:
+        return codec.parse(text)
+    except msgspec.DecodeError:
         return text
 
 
 def _settle(decision: Decision, verdict: Any, result: str, agent: str) -> int:
     try:
-        given = json.loads(result) if result else None
-    except ValueError as error:
+        given = codec.parse(result) if result else None
+    except msgspec.DecodeError as error:
         raise InputError(f"--result is no JSON: {error}") from None
 
     def make(runner: Runner, state: State, row: Row) -> AnyEvent:
-        question = _question(state, decision.question, ("doubt",))
-        call, value = question.asked.call, given
+        call, value = _doubtful(state, decision.question), given
         bound = bound_of(agent or row.tags.get("agent_path", ""), state) if value is not None else None
         doubtful = state.calls.get(call)
         if bound is not None and doubtful is not None and doubtful.tool in bound.tools:
@@ -298,6 +307,19 @@ def _settle(decision: Decision, verdict: Any, result: str, agent: str) -> int:
         return desk.settle(state, call, verdict, decision.name, decision.text, value, known=value is not None)
 
     return _told(decision, _decide(decision, make), "settled")
+
+
+def _doubtful(state: State, number: int | None) -> int:
+    """The write in doubt that is meant, by its question or its own number; of a closed run, one that was left so."""
+    if state.closed is None:
+        return _question(state, number, ("doubt",)).asked.call
+    meant = state.questions[number].asked.call if number in state.questions else number
+    left = [call for call in state.unresolved if meant in (None, call)]
+    if not left:
+        raise UsageError("nothing of this run is in doubt", run=state.run, hint="holdfast review")
+    if len(left) > 1:
+        raise UsageError("several writes are in doubt", run=state.run, hint=f"say which: {', '.join(map(str, left))}")
+    return left[0]
 
 
 def bound_of(where: str, state: State) -> Bound | None:

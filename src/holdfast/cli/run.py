@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -11,14 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from msgspec import Struct
 
+from holdfast import codec
 from holdfast.cli import agents, out
 from holdfast.cli.options import DEFAULT, AsJson, By, Journal, ModeName, Settings, Work, pairs
+from holdfast.cli.progress import watching
 from holdfast.cli.standing import Standing, report, standing
 from holdfast.errors import InputError, UsageError
 from holdfast.events import Json, Mode
+from holdfast.journal.port import Where
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -96,10 +99,13 @@ def _one(order: Order, given: str | None) -> int:
 
 async def _run(order: Order, loaded: agents.Loaded, value: Json) -> Standing:
     async with agents.opened(order.journal, [loaded], settings=order.settings, mode=order.mode) as runner:
+        if order.key and await runner.find(Where(key=order.key, limit=1)):
+            out.note(f"the request key {order.key} came before: the same request is the same run")
         run = await runner.start(
             loaded.agent, value, key=order.key, by=order.by, on_behalf_of=order.on_behalf_of, tags=tags(loaded)
         )
-        return standing(*await runner.attend(run.name))
+        async with watching(runner, run.name):
+            return standing(*await runner.attend(run.name))
 
 
 def tags(loaded: agents.Loaded) -> dict[str, str]:
@@ -128,8 +134,8 @@ def parse_input(text: str, schema: Json, agent: str) -> Json:
     if wants_text and not text.lstrip().startswith('"'):
         return text.rstrip("\n")
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return codec.parse(text)
+    except (msgspec.DecodeError, RecursionError) as error:
         if wants_text:
             return text.rstrip("\n")
         if not text.lstrip().startswith(("{", "[", '"')):

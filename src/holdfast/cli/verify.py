@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated, Any, Final
 
-import msgspec
 import typer
 from msgspec import Struct
 
@@ -196,8 +195,3 @@ class _Checking:
                 return Damage(self.run, seq, f"the body {ref} is not what was written")
             self.report.bodies += 1
         return None
-
-
-def objects(report: Report) -> object:
-    """A report as JSON has it."""
-    return msgspec.to_builtins(report)

@@ -87,6 +87,8 @@ def _recover(bound: Bound, state: State, moment: Moment, call: CallState) -> lis
     tool = bound.tools.get(call.tool)
     may_start = not ending_soon(state) and state.said <= call.heard
     keyed_still = tool is not None and _is_honoured(call, tool, moment)
+    if keyed_still and waits(state):
+        return []
     if tool is not None and keyed_still and may_start and call.failures <= max(tool.retry.times, KEYED_TRIES):
         if limits.reached(bound, state, "retries", state.spent.retries) is None or call.error == "lost":
             if moment.at < retry_at(bound, call):
@@ -145,6 +147,12 @@ def ending_soon(state: State) -> bool:
     return bool(state.cancel or state.stop or state.taken or state.contradiction or state.paused or state.limit)
 
 
+def waits(state: State) -> bool:
+    """Whether the run is held up only: paused, or before a limit that a person may raise."""
+    held = state.paused or state.limit is not None
+    return held and not (state.cancel or state.stop or state.taken or state.contradiction)
+
+
 def to_look_up(bound: Bound, call: CallState) -> bool:
     """Whether the other system is still to be asked about a call."""
     tool = bound.tools.get(call.tool)
@@ -181,7 +189,7 @@ def _advance(bound: Bound, state: State, moment: Moment, call: CallState) -> Seq
             return _held(bound, state, moment, call)
         case "failed":
             return _again(bound, state, moment, call)
-        case "answered" if call.next and call.ok and not call.serves:
+        case "answered" if call.next and call.ok:
             return _page(bound, state, call)
     return []
 
@@ -203,8 +211,8 @@ def _verdict(bound: Bound, state: State, moment: Moment, call: CallState, judged
     if judged.verdict != "review":
         return [CallJudged(call.seq, judged.verdict, judged.rules, call.version)]
     digest = binding(state, call, judged, moment)
-    review = _strictest(judged.reviews)
-    if call.version > 1 and policy.approved(call, digest, review.people, moment.at):
+    review = policy.unmet_review(call, judged.reviews, digest, moment.at)
+    if review is None:
         return [CallJudged(call.seq, "allow", judged.rules, call.version)]
     return [
         CallJudged(call.seq, "review", judged.rules, call.version),
@@ -212,19 +220,15 @@ def _verdict(bound: Bound, state: State, moment: Moment, call: CallState, judged
     ]
 
 
-def _strictest(reviews: Sequence[Review]) -> Review:
-    """The rule that names a role and asks for most people; a bare one otherwise."""
-    return max(reviews, key=lambda review: (bool(review.by), review.people), default=Review(because="a person decides"))
-
-
 def _review(
     state: State, moment: Moment, call: CallState, judged: Judgement, review: Review, digest: str
 ) -> PersonAsked:
-    reasons = "; ".join(dict.fromkeys(one.because for one in judged.reviews))
+    """Put a call before the role that `review` names; other roles that have to decide too are asked one after another."""
+    reasons = "; ".join(dict.fromkeys(one.because for one in judged.reviews if one.by == review.by))
     changed = " Its evidence has changed since it was shown." if call.changed else ""
     return PersonAsked(
         "review", f"{call.tool}({_words(call.args)}): {reasons}.{changed}", call.seq, role=review.by,
-        people=max((one.people for one in judged.reviews), default=1), until=moment.at + review.within if review.within else 0,
+        people=review.people, until=moment.at + review.within if review.within else 0,
         then=review.then.replace("ask: ", "ask:"), version=call.version, digest=digest, label=state.label,
         contract=state.contract_digest, heard=state.said, evidence=tuple(item.seq for item in judged.evidence),
     )  # fmt: skip
@@ -255,17 +259,19 @@ def _held(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
             call.seq, "order", f"not started: {failed.tool}, asked for before it, did not succeed", call.version
         )
         return [*_withdraw(state, call, "void"), no]
-    asked = next(
-        (
-            q.asked
-            for q in state.questions.values()
-            if q.asked.call == call.seq and q.asked.about in ("review", "output")
-        ),
-        None,
-    )
-    if asked is not None and policy.approved(call, asked.digest, asked.people, moment.at):
-        return [*_withdraw(state, call, "decided"), CallJudged(call.seq, "allow", call.rules, call.version)]
-    return []
+    mine = (q.asked for q in state.questions.values() if q.asked.call == call.seq)
+    asked = next((asked for asked in mine if asked.about in ("review", "output")), None)
+    if asked is None or not policy.approved(
+        call, asked.digest, asked.people, moment.at, asked.stands_for or asked.role
+    ):
+        return []
+    decided = _withdraw(state, call, "decided")
+    if asked.about == "review":
+        judged = policy.judge(bound, state, call, moment)
+        further = policy.unmet_review(call, judged.reviews, asked.digest, moment.at)
+        if further is not None:
+            return [*decided, _review(state, moment, call, judged, further, asked.digest)]
+    return [*decided, CallJudged(call.seq, "allow", call.rules, call.version)]
 
 
 def _clear(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequence[AnyEvent]:
@@ -282,6 +288,11 @@ def _clear(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
     tool = bound.tools.get(call.tool)
     if call.settled and call.key and tool is not None and not _is_honoured(call, tool, moment):
         return [refuse(call.seq, "settled", "a person found that this did not happen", call.version)]
+    return _begin_write(bound, state, moment, call)
+
+
+def _begin_write(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequence[AnyEvent]:
+    """Judge a write at its start, first or further: evidence, rules and approvals as they stand now."""
     judged = policy.judge(bound, state, call, moment)
     if judged.verdict == "refuse":
         return [CallJudged(call.seq, "refuse", judged.rules, call.version)]
@@ -293,9 +304,10 @@ def _clear(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
         ]
     if judged.verdict == "review":
         digest = binding(state, call, judged, moment)
-        if not policy.approved(call, digest, max(one.people for one in judged.reviews), moment.at):
-            return [CallJudged(call.seq, "review", judged.rules, call.version),
-                    _review(state, moment, call, judged, _strictest(judged.reviews), digest)]  # fmt: skip
+        review = policy.unmet_review(call, judged.reviews, digest, moment.at)
+        if review is not None:
+            held = CallJudged(call.seq, "review", judged.rules, call.version)
+            return [held, _review(state, moment, call, judged, review, digest)]
     return [_start(bound, state, moment, call)]
 
 
@@ -304,12 +316,12 @@ def _refresh(bound: Bound, state: State, call: CallState, judged: Judgement) -> 
     under_way = {
         other.tool for other in state.calls.values() if other.serves == call.seq and other.status != "answered"
     }
+    readers = [other for other in state.calls.values() if other.serves == call.seq]
+    if any(paging(bound, state, reader) for reader in readers):
+        return []
     failed = next(
-        (
-            other for other in state.calls.values()
-            if other.serves == call.seq and other.status == "answered" and (not other.ok or other.complete != "complete")
-        ), None,
-    )  # fmt: skip
+        (one for one in readers if one.status == "answered" and (not one.ok or one.complete != "complete")), None
+    )
     if failed is not None:
         why = failed.missing or failed.message or failed.said or "it gave only a part"
         return [refuse(call.seq, "fresh", f"{failed.tool} could not be read again: {why}", call.version)]
@@ -323,8 +335,10 @@ def _service(call: CallState, tool: str, item: Evidence) -> CallAsked:
 
 
 def _page(bound: Bound, state: State, call: CallState) -> Sequence[AnyEvent]:
-    """Fetch the next part of a partial result."""
+    """Fetch the next part of a partial reading. A write is never called again for the rest of its result."""
     tool = bound.tools.get(call.tool)
+    if call.effect != "read" or (call.serves and call.cursor):
+        return []
     pages = [other for other in state.calls.values() if other.serves == call.seq]
     if (
         tool is None
@@ -387,7 +401,5 @@ def _again(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
 def _restart(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequence[AnyEvent]:
     """Start once more; a write is judged again first."""
     if call.effect == "write":
-        judged = policy.judge(bound, state, call, moment)
-        if judged.verdict == "refuse":
-            return [CallJudged(call.seq, "refuse", judged.rules, call.version)]
+        return _begin_write(bound, state, moment, call)
     return [_start(bound, state, moment, call)]

@@ -32,6 +32,9 @@ from holdfast.events import (
     Resumed,
 )
 
+MAX_ENTRIES: Final = 9_000
+"""Entries after which no model is asked any more: what is under way can still end, within what a book takes."""
+
 MAX_EVENTS: Final = 2_000
 """Events one batch may have: a bound on our own loop, far above what a turn can need."""
 
@@ -176,7 +179,7 @@ def _expired(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
             within = asked.until - question.at
             again = PersonAsked(
                 about=asked.about, text=asked.text, call=asked.call, role=role, people=asked.people, until=moment.at + within,
-                version=asked.version, digest=asked.digest, label=asked.label, contract=asked.contract, heard=asked.heard,
+                stands_for=asked.stands_for or asked.role, version=asked.version, digest=asked.digest, label=asked.label, contract=asked.contract, heard=asked.heard,
                 evidence=asked.evidence, limit=asked.limit,
             )  # fmt: skip
             return [withdrawn, again]
@@ -231,6 +234,8 @@ def _ask(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     step = asking.step + 1 if asking is not None else 1
     if (event := limits.reached(bound, state, "steps", state.spent.steps)) is not None:
         return [event]
+    if state.seq >= MAX_ENTRIES:
+        return [LimitReached("steps", state.spent.steps, state.spent.steps, f"a run may have {MAX_ENTRIES} entries")]
     return [_asked(bound, state, moment, bound.contract.models[0], step, 1)]
 
 

@@ -107,7 +107,10 @@ def _as_shown(state: State, seq: int, asked: PersonAsked, call: CallState | None
     """Raise NotAllowed where the proposal is not, or not yet again, what the question shows."""
     if call is None or call.status != "held" or call.version != asked.version:
         raise NotAllowed(
-            "the proposal has changed since this was shown", run=state.run, seq=seq, hint="decide once it is shown again"
+            "the proposal has changed since this was shown",
+            run=state.run,
+            seq=seq,
+            hint="decide once it is shown again",
         )
 
 

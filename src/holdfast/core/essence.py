@@ -28,7 +28,7 @@ from holdfast.events import (
 )
 
 PASSING: Final = frozenset({
-    "at", "until", "worker", "took", "digest", "rolling", "key", "keyed_until", "retry_at", "contract_digest", "input_digest",
+    "at", "until", "worker", "took", "digest", "rolling", "key", "keyed_until", "retry_at", "again_at", "contract_digest", "input_digest",
     "epoch", "versions", "reserved", "unsettled", "max_output", "tree",
 })  # fmt: skip
 """Fields that differ between two runs that are the same. Reservations too: a lost attempt stays charged."""

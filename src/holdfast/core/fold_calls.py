@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from holdfast.codec import value_of
+from holdfast.codec import public_digest, value_of
 from holdfast.core import prompt
 from holdfast.core.log import Log
 from holdfast.core.state import CallState, Evidence, Question, Source, State, move
@@ -102,7 +102,7 @@ def returned(state: State, entry: Entry, event: CallReturned) -> Changes:
         handle = value_of(event.result) or {}
         after = replace(
             call, status=status, error="started", handle=str(handle.get("handle", "")), unknown=True, failed_at=entry.at,
-            look_at=entry.at + round(float(handle.get("poll", 5.0)) * 1e6), ended=True,
+            look_at=entry.at + round(float(handle.get("poll", 5.0)) * 1e6), ended=call.ended,
         )  # fmt: skip
         return with_call(state, after, spent=spent)
     status = move(state.run, entry.seq, call.status, "CallReturned")
@@ -121,6 +121,8 @@ def _learned(state: State, entry: Entry, call: CallState) -> Changes:
         return changes
     if call.serves and call.cursor:
         return _paged(state, entry, call)
+    if call.serves and call.next:
+        return changes
     if call.serves:
         return changes | _reread(state, entry, call)
     name = f"{'trusted' if call.label.trusted else 'untrusted'}:{entry.seq}"
@@ -156,12 +158,15 @@ def _paged(state: State, entry: Entry, page: CallState) -> Changes:
     done = page.complete == "complete" and not page.next
     whole = replace(
         first, result=value, pages=first.pages + 1, next=page.next, complete="complete" if done else "partial",
-        missing="" if done else page.missing, result_digest=page.result_digest, answer=entry.seq,
+        missing="" if done else page.missing, answer=entry.seq,
+        result_digest=public_digest([first.result_digest, page.result_digest])[:32],
     )  # fmt: skip
     calls = {**state.calls, page.seq: page, first.seq: whole}
     changes: Changes = {"calls": calls}
     name = f"{'trusted' if page.label.trusted else 'untrusted'}:{entry.seq}"
     changes["sources"] = state.sources.plus(Source(name, page.label.trusted, page.result, page.tool))
+    if done and first.serves:
+        return changes | _reread(replace(state, **changes), entry, whole)
     if done:
         changes["evidence"] = _with_evidence(state, entry, whole, first)
     return changes
@@ -215,10 +220,14 @@ def looked_up(state: State, entry: Entry, event: CallLookedUp) -> Changes:
     spent = replace(state.spent, work=state.spent.work + event.took)
     if event.answer == "pending":
         return with_call(
-            state, replace(call, status=status, look_at=entry.at + LOOK_AGAIN, message=event.message), spent=spent
+            state,
+            replace(call, status=status, look_at=event.again_at or entry.at + LOOK_AGAIN, message=event.message),
+            spent=spent,
         )
     if event.answer != "found":
-        too_soon = event.answer == "absent" and call.ended and not event.ended  # it was asked before the attempt was over
+        too_soon = (
+            event.answer == "absent" and call.ended and not event.ended
+        )  # it was asked before the attempt was over
         after = replace(
             call, status=status, looked="" if too_soon else event.answer, looks=call.looks + 1, look_at=entry.at + LOOK_AGAIN,
             message=event.message or call.message,
@@ -302,14 +311,30 @@ def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
         changes["late"] = {**state.late, entry.seq: event.call}
     if call is None or state.closed is not None:
         return changes
-    suffix = "" if happened else f" {event.fate or 'unknown'}"
+    suffix = "" if happened else " settled" if _says_it_all(call, event) else f" {event.fate or 'unknown'}"
     status = move(state.run, entry.seq, call.status, f"CallReturnedLate{suffix}")
     if status == call.status:
         return changes | with_call(state, _one_over(call, event.attempt, entry.at))
+    if suffix:
+        return changes | _surely_not(state, entry, replace(_one_over(call, event.attempt, entry.at), status=status))
     found = replace(
         call, status=status, answer=entry.seq, ok=True, result=value_of(event.result), effect_id=event.effect_id, complete="complete",
     )  # fmt: skip
     return _learned(state, entry, found) | changes
+
+
+def _says_it_all(call: CallState, event: CallReturnedLate) -> bool:
+    """Whether the only attempt there was surely did nothing."""
+    return event.fate == "not_done" and call.attempt == event.attempt == 1 and call.status in ("unsure", "doubt")
+
+
+def _surely_not(state: State, entry: Entry, call: CallState) -> Changes:
+    """What was unknown is known now: nothing happened."""
+    counted = {**state.counted, call.tool: max(state.counted.get(call.tool, 0) - 1, 0)}
+    done = replace(call, unknown=False, error="not_done", failed_at=entry.at)
+    if call.status == "answered":
+        done = replace(done, answer=entry.seq, said="failed: it turned out that this did not happen")
+    return with_call(state, done, counted=counted)
 
 
 CALLS: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {

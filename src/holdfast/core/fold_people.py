@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from holdfast.codec import value_of
-from holdfast.core import prompt
+from holdfast.core import prompt, provenance
 from holdfast.core.fold_calls import Changes, open_call, replace, with_call
 from holdfast.core.state import Question, Source, State, Vote, move
 from holdfast.dialogue import Told
@@ -30,11 +30,7 @@ def said(state: State, entry: Entry, event: Said) -> Changes:
     sources = state.sources.plus(Source(f"said:{entry.seq}", trusted=True, value=text))
     label = state.label
     if files:
-        sources = sources.plus(
-            Source(
-                f"untrusted:{entry.seq}", trusted=False, value=[file.text for file in files]
-            )
-        )
+        sources = sources.plus(Source(f"untrusted:{entry.seq}", trusted=False, value=[file.text for file in files]))
         label = meet(label, UNTRUSTED)
     changes: Changes = {
         "said": entry.seq, "unsent": (*state.unsent, told), "over": event.ends, "replied": 0, "sources": sources, "label": label,
@@ -66,7 +62,7 @@ def person_asked(state: State, entry: Entry, event: PersonAsked) -> Changes:
     changes: Changes = {"questions": {**state.questions, entry.seq: Question(entry.seq, entry.at, event)}}
     call = state.calls.get(event.call)
     if call is not None and event.about == "review":
-        kept = tuple(vote for vote in call.votes if not vote.digest)
+        kept = tuple(vote for vote in call.votes if vote.digest in ("", event.digest))
         changes["calls"] = {**state.calls, call.seq: replace(call, votes=kept, reviewed=True, changed=())}
     return changes
 
@@ -103,7 +99,7 @@ def person_answered(state: State, entry: Entry, event: PersonAnswered) -> Change
         return with_call(state, replace(call, reviewed=True), questions=_without(state, event.question))
     status = move(state.run, entry.seq, call.status, f"PersonAnswered {event.verdict}")
     if event.verdict == "approve":
-        vote = Vote(event.by, asked.digest, asked.until)
+        vote = Vote(event.by, asked.digest, asked.until, asked.stands_for or asked.role)
         return with_call(state, replace(call, status=status, votes=(*call.votes, vote)))
     after = replace(call, status=status)
     if status == "answered":
@@ -122,10 +118,12 @@ def _answer_question(state: State, entry: Entry, call_seq: int, question: int, s
 
 def amended(state: State, entry: Entry, event: ProposalAmended) -> Changes:
     call = open_call(state, entry, event.call)
-    sources = {path: name for path, name in call.sources.items() if path not in event.changed}
+    asked = _question(state, entry, event.question)
+    stale = {path for name in event.changed for path in provenance.under(name, call.sources)}
+    sources = {path: name for path, name in call.sources.items() if path not in stale}
     after = replace(
         call, status=move(state.run, entry.seq, call.status, "ProposalAmended"), version=event.version, args=value_of(event.args),
-        digest=event.digest, votes=(Vote(event.by, ""),), amended=tuple(sorted({*call.amended, *event.changed})),
+        digest=event.digest, votes=(Vote(event.by, "", asked.until, asked.stands_for or asked.role),), amended=tuple(sorted({*call.amended, *event.changed})),
         sources={**sources, **{name: f"person:{event.by}" for name in event.changed}},
     )  # fmt: skip
     return with_call(state, after, speakers=state.speakers | named(event.by))

@@ -45,7 +45,11 @@ def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
         case CallFailed(call=call, attempt=attempt):
             if _runs(state, call, attempt):
                 return fact
-            return CallReturnedLate(call, attempt, error=fact.error, fate=fact.fate, took=fact.took) if fact.ended else None
+            return (
+                CallReturnedLate(call, attempt, error=fact.error, fate=fact.fate, took=fact.took)
+                if fact.ended
+                else None
+            )
         case CallLookedUp(call=call):
             known = state.calls.get(call)
             if state.closed is None and known is not None and known.status in ("unsure", "doubt"):
@@ -63,10 +67,20 @@ def _is_in(state: State, fact: AnyEvent) -> bool:
             return state.answer_seq > ask and state.answered == fact
         case CallReturned(call=call, attempt=attempt):
             known = state.calls.get(call)
-            return known is not None and known.attempt == attempt and known.ok and not known.looked and known.result_digest == fact.digest
+            return (
+                known is not None
+                and known.attempt == attempt
+                and known.ok
+                and not known.looked
+                and known.result_digest == fact.digest
+            )
         case CallFailed(call=call, attempt=attempt):
             known = state.calls.get(call)
-            return known is not None and known.attempt == attempt and (known.error, known.message) == (fact.error, fact.message)
+            return (
+                known is not None
+                and known.attempt == attempt
+                and (known.error, known.message) == (fact.error, fact.message)
+            )
     return False
 
 

@@ -81,10 +81,13 @@ def not_accepted(state: State, why: str, *, final: bool = False) -> OutputReject
 
 def _asked(bound: Bound, state: State, moment: Moment, index: int, want: Wanted) -> CallAsked:
     args, problem = _arguments(bound, want)
+    args = codec.plain(args)  # in the order in which it will be read tomorrow: texts are made of it
     tool = bound.tools.get(want.tool)
     effect: Effect = "builtin" if want.tool in BUILTIN else tool.effect if tool is not None else "read"
     digest = keyed(moment.secret, "args", want.tool, canonical(args))
-    sources = provenance.origins(args, state.sources) if effect == "write" and not problem else {}
+    terms = bound.contract.tools.get(want.tool)
+    traced = not problem and (effect == "write" or (terms is not None and bool(terms.from_)))
+    sources = provenance.origins(args, state.sources) if traced else {}
     return CallAsked(
         ask=state.answer_seq, index=index, tool=want.tool, id=want.id, args=Inline(args), digest=digest, effect=effect, problem=problem,
         sources=sources,
@@ -181,7 +184,7 @@ def _done(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
     if problems:
         told = "; ".join(fired.because for fired in problems if not fired.secret) or "the contract does not accept it"
         return [not_accepted(state, told)]
-    review = bound.contract.done.review
+    review = policy.output_review(bound, state, value)
     if review is not None and not policy.approved(call, call.digest, review.people, moment.at):
         fired = (Fired("done.review", "review", review.because, review.secret),)
         until = moment.at + review.within if review.within else 0

@@ -6,7 +6,7 @@ with the words the contract gives it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from msgspec import Struct
@@ -80,16 +80,7 @@ class _Judge:
 
     @cached_property
     def values(self) -> dict[str, Json]:
-        state = self.state
-        return {
-            "args": self.call.args, "input": state.input,
-            "run": {
-                "usd": state.spent.charged / 1e9, "steps": state.spent.steps, "trusted": state.label.trusted,
-                "classes": list(state.label.classes),
-            },
-            "caller": {"by": state.opened.by, "on_behalf_of": state.opened.on_behalf_of, "tenant": state.opened.tenant},
-            "effects": {name: list(state.effects.get(name, ())) for name, tool in self.bound.tools.items() if tool.effect == "write"},
-        }  # fmt: skip
+        return {**_circumstances(self.bound, self.state), "args": self.call.args}
 
     @cached_property
     def scope(self) -> Scope:
@@ -284,11 +275,41 @@ def unmet(bound: Bound, rule: Rule, scope: Scope, clause: str) -> Fired | None:
 
 def output_problems(bound: Bound, state: State, output: Json) -> list[Fired]:
     """What `done` must prove and does not."""
-    writes = {name: list(state.effects.get(name, ())) for name, tool in bound.tools.items() if tool.effect == "write"}
-    seen = {name: items[-1].value for name, items in state.evidence.items() if items}
-    scope = Scope({"output": output, "input": state.input, "effects": writes, "seen": seen})
-    found = (unmet(bound, rule, scope, f"done.must[{at}]") for at, rule in enumerate(bound.contract.done.must))
+    rules = bound.contract.done.must
+    if not rules:
+        return []
+    scope = _output_scope(bound, state, output)
+    found = (unmet(bound, rule, scope, f"done.must[{at}]") for at, rule in enumerate(rules))
     return [fired for fired in found if fired is not None]
+
+
+def output_review(bound: Bound, state: State, output: Json) -> Review | None:
+    """The rule that puts this output before a person, if it does. A condition without an answer does."""
+    review = bound.contract.done.review
+    if review is None:
+        return None
+    try:
+        return review if _output_scope(bound, state, output).holds(review.when) else None
+    except Unanswered:
+        return review
+
+
+def _output_scope(bound: Bound, state: State, output: Json) -> Scope:
+    seen = {name: items[-1].value for name, items in state.evidence.items() if items}
+    return Scope({**_circumstances(bound, state), "output": output, "seen": seen})
+
+
+def _circumstances(bound: Bound, state: State) -> dict[str, Json]:
+    """The names that every condition knows, whatever it is about."""
+    return {
+        "input": state.input,
+        "run": {
+            "usd": state.spent.charged / 1e9, "steps": state.spent.steps, "trusted": state.label.trusted,
+            "classes": list(state.label.classes),
+        },
+        "caller": {"by": state.opened.by, "on_behalf_of": state.opened.on_behalf_of, "tenant": state.opened.tenant},
+        "effects": {name: list(state.effects.get(name, ())) for name, tool in bound.tools.items() if tool.effect == "write"},
+    }  # fmt: skip
 
 
 def binding(state: State, call: CallState, judgement: Judgement, moment: Moment) -> str:
@@ -300,7 +321,24 @@ def binding(state: State, call: CallState, judgement: Judgement, moment: Moment)
     )  # fmt: skip
 
 
-def approved(call: CallState, digest: str, people: int, at: int) -> bool:
-    """Whether enough people approved exactly this."""
-    voices = {vote.by for vote in call.votes if vote.digest in ("", digest) and (not vote.until or at < vote.until)}
+def approved(call: CallState, digest: str, people: int, at: int, role: str = "") -> bool:
+    """Whether enough people approved exactly this, in this role."""
+    voices = {
+        vote.by
+        for vote in call.votes
+        if vote.digest in ("", digest) and (not vote.until or at < vote.until) and role in ("", vote.role)
+    }
     return len(voices) >= people
+
+
+def unmet_review(call: CallState, reviews: Sequence[Review], digest: str, at: int) -> Review | None:
+    """The next review that still needs a voice: of each role the rule that asks for most people; named roles first."""
+    by_role: dict[str, Review] = {}
+    for review in reviews:
+        known = by_role.get(review.by)
+        if known is None or (review.people, -(review.within or 0)) > (known.people, -(known.within or 0)):
+            by_role[review.by] = review
+    if len(by_role) > 1:
+        by_role.pop("", None)
+    waiting = [review for review in by_role.values() if not approved(call, digest, review.people, at, review.by)]
+    return max(waiting, key=lambda review: review.people, default=None)

@@ -80,10 +80,12 @@ MOVES: Final[dict[tuple[Status, str], Status]] = {
     ("unsure", "CallReturnedLate"): "answered",
     ("unsure", "CallReturnedLate unknown"): "unsure",
     ("unsure", "CallReturnedLate not_done"): "unsure",
+    ("unsure", "CallReturnedLate settled"): "failed",
     ("unsure", "DoubtRaised"): "doubt",
     ("doubt", "CallReturnedLate"): "answered",
     ("doubt", "CallReturnedLate unknown"): "doubt",
     ("doubt", "CallReturnedLate not_done"): "doubt",
+    ("doubt", "CallReturnedLate settled"): "answered",
     ("doubt", "CallLookedUp found"): "answered",
     ("doubt", "CallLookedUp absent"): "doubt",
     ("doubt", "CallLookedUp cannot_tell"): "doubt",
@@ -93,13 +95,13 @@ MOVES: Final[dict[tuple[Status, str], Status]] = {
     ("doubt", "CallSettled retry"): "cleared",
     ("doubt", "CallSettled stop"): "answered",
 }
-"""(status, entry) → status. `CallSettled retry` is a `did_not` about a keyed call: it starts again under the same key.
+"""(status, entry) → status. `CallReturnedLate settled` says that the only attempt there was surely did nothing. `CallSettled retry` is a `did_not` about a keyed call: it starts again under the same key.
 `CallJudged refuse` and `review` out of `unsure` are for reads, and `refuse` for writes that were looked up and are surely absent: a write of unknown
 outcome is never merely given up."""
 
-QUIET: Final = frozenset(
-    {"CallReturnedLate", "CallReturnedLate unknown", "CallReturnedLate not_done", "CallLookedUp absent"}
-)
+QUIET: Final = frozenset({
+    "CallReturnedLate", "CallReturnedLate unknown", "CallReturnedLate not_done", "CallReturnedLate settled", "CallLookedUp absent",
+})  # fmt: skip
 """Entries that are kept and move nothing where the table has no line for them: they come from outside, at any time."""
 
 
@@ -121,6 +123,8 @@ class Vote(Struct, frozen=True):
     """Of the question that was answered; empty for the voice of whoever amended the proposal."""
     until: int = 0
     """The approval is void from then on; 0: never."""
+    role: str = ""
+    """For whom the voice was asked."""
 
 
 class CallState(Struct, frozen=True, kw_only=True):

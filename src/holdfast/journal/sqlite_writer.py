@@ -4,9 +4,9 @@ Theory of operation. Everybody who appends puts a batch into one queue and waits
 answers each batch inside one transaction, commits, and wakes the waiting with a single call into their event loop.
 While it waits for the disk the next group gathers; so the more runs there are, the cheaper each commit is.
 
-* A group is synced if one of its batches must be, or if committed lines have waited `flush_after` for a sync.
-  `durable` in the file says how far the last sync reaches, for every process that reads it.
-* Committed lines that nothing follows are synced by a transaction of their own.
+* A group is synced if one of its batches must be. `durable` in the file says how far the last sync reaches, for every
+  process that reads it.
+* Committed lines that wait `flush_after` for a sync get one by a transaction of their own.
 * When a commit fails, what is in the file is read before anybody is answered. When the disk fails while it is being
   written, nobody knows what it holds: nothing more is written, and the process has to end (SEMANTICS rule 6).
 * While somebody listens, the thread also looks for commits of other processes.
@@ -256,7 +256,7 @@ class Writer:
 
     def _commit(self, batches: Sequence[Append], news: dict[str, int]) -> list[Answer]:
         ledger = self._ledger
-        full = any(batch.durable for batch in batches) or self._is_due(self._flush_at)
+        full = any(batch.durable for batch in batches)
         ledger.begin(full=full)
         answers: list[Answer] = [*ledger.place(batches)]
         heads = ledger.heads()

@@ -325,8 +325,8 @@ class Performer:
                 return seen("found", effect_id, Inline(result), digest, tool.label)
             case Absent():
                 return seen("absent")
-            case StillGoing(progress):
-                return seen("pending", message=progress)
+            case StillGoing(progress, poll):
+                return seen("pending", message=progress, again_at=attempt.now() + round(poll * 1e6))
             case CannotTell(reason):
                 return seen("cannot_tell", message=reason)
         return seen(

@@ -215,7 +215,11 @@ class Runner:
     async def _same(self, other: str, opened: RunOpened) -> str:
         """The run that has this request key, if it is the same request. Raises Conflict."""
         state = await self.state(other)
-        if state.opened.agent != opened.agent or state.input != opened.input.value:  # type: ignore[union-attr]  # it was just made
+        files = [codec.value_of(body) for body in state.opened.attachments]
+        same = state.input == codec.value_of(opened.input) and files == [
+            codec.value_of(body) for body in opened.attachments
+        ]
+        if state.opened.agent != opened.agent or not same:
             raise Conflict(
                 f"the request key {opened.key} came before, with another input", run=other,
                 hint="a key names one request; use another key for another request",

@@ -10,6 +10,7 @@ from msgspec import Struct
 from holdfast import conditions, units
 from holdfast.events import Effect, Fired, Json, Verdict
 from holdfast.views import words
+from holdfast.views.calls import argument_of
 from holdfast.views.needed import needed
 from holdfast.views.record import Call, Content, Question, Trace, Turn
 from holdfast.views.sentence import Sentence
@@ -230,7 +231,7 @@ def _arguments(seen: Trace, call: Call) -> Iterator[Argument]:
     for path, origin in call.sources.items():
         text, entries = words.origin(seen, origin)
         if origin.startswith("person:"):
-            entries = tuple(change.seq for change in call.amended if path.split(".")[0].split("[")[0] in change.changed)
+            entries = tuple(change.seq for change in call.amended if argument_of(path) in change.changed)
         yield Argument(path, _leaf(call.args.value, path), origin, text, entries)
 
 

@@ -85,6 +85,11 @@ def keep_call(draft: Draft, call: Call, **changes: Any) -> Call:
     return kept
 
 
+def argument_of(path: str) -> str:
+    """The argument that a path into arguments begins with: `to[0].name` → `to`."""
+    return path.split(".", 1)[0].split("[", 1)[0]
+
+
 def close_question(draft: Draft, seq: int, end: str, by: int) -> None:
     """Note how a question was closed, unless it is already."""
     question = draft.questions.get(seq)
@@ -182,7 +187,7 @@ def _amended(draft: Draft, entry: Entry, event: ProposalAmended) -> None:
         return
     args = content(event.args) or Content()
     change = record.Amended(entry.seq, entry.at, event.by, event.version, args, call.args, event.changed, entry.actor)
-    own = {path: origin for path, origin in call.sources.items() if path not in event.changed}
+    own = {path: origin for path, origin in call.sources.items() if argument_of(path) not in event.changed}
     given = dict.fromkeys(event.changed, f"person:{event.by}")
     keep_call(draft, call, amended=(*call.amended, change), args=args, stage="asked", sources={**own, **given})
 
@@ -218,7 +223,7 @@ def _returned(draft: Draft, entry: Entry, event: CallReturned) -> None:
     tried = _with_attempt(call, event.attempt, state="returned", ended=entry.seq, took=event.took)
     draft.totals = replace(draft.totals, work=draft.totals.work + event.took)
     if event.complete == "started":
-        keep_call(draft, call, tried=tried, stage="unsure", complete="started")
+        keep_call(draft, call, tried=tried, stage="unsure", complete="started", unknown=True)
         return
     keep_call(
         draft,
@@ -232,6 +237,9 @@ def _returned(draft: Draft, entry: Entry, event: CallReturned) -> None:
         missing=event.missing,
         effect_id=event.effect_id,
     )
+    first = draft.calls.get(call.serves)
+    if first is not None and call.cursor and event.complete == "complete" and not event.cursor:
+        keep_call(draft, first, complete="complete", missing="")
 
 
 def _failed(draft: Draft, entry: Entry, event: CallFailed) -> None:
@@ -250,7 +258,10 @@ def _failed(draft: Draft, entry: Entry, event: CallFailed) -> None:
         over=event.ended,
     )
     draft.totals = replace(draft.totals, work=draft.totals.work + event.took)
-    keep_call(draft, call, tried=tried, stage="unsure" if event.fate == "unknown" else "failed")
+    unknown = call.unknown or event.fate == "unknown"
+    # An earlier attempt at a write may have done it, whatever is known of this one.
+    unsure = unknown if call.effect == "write" else event.fate == "unknown"
+    keep_call(draft, call, tried=tried, unknown=unknown, stage="unsure" if unsure else "failed")
 
 
 def _looked_up(draft: Draft, entry: Entry, event: CallLookedUp) -> None:
@@ -327,7 +338,12 @@ def _late(draft: Draft, entry: Entry, event: CallReturnedLate) -> None:
         took=event.took,
     )
     call = keep_call(draft, call, tried=tried)
-    if event.result is not None and call.stage in ("unsure", "doubt"):
+    if event.fate == "not_done" and len(call.tried) == 1 and event.result is None:
+        if call.stage == "unsure":
+            keep_call(draft, call, stage="failed", unknown=False)
+        elif call.stage == "doubt":
+            keep_call(draft, call, stage="answered", ending="absent", answered=entry.seq)
+    elif event.result is not None and call.stage in ("unsure", "doubt"):
         keep_call(
             draft,
             call,

@@ -41,9 +41,11 @@ Ending: TypeAlias = Literal[
     "given_up",
     "told",
     "rejected",
+    "absent",
 ]
 """What answered a call: its result; a look-up; a late result; a person's ruling; a person's words; the run's own end;
-the contract; a reviewer; the machine, after attempts; a person who said to go on without; the check of the output."""
+the contract; a reviewer; the machine, after attempts; a person who said to go on without; the check of the output; a
+late word that it did not happen."""
 
 
 class Content(Struct, frozen=True, omit_defaults=True):
@@ -191,6 +193,8 @@ class Call(Struct, frozen=True, kw_only=True, omit_defaults=True):
     questions: tuple[int, ...] = ()
     amended: tuple[Amended, ...] = ()
     tried: tuple[Tried, ...] = ()
+    unknown: bool = False
+    """An attempt of it had an unknown outcome."""
     looked: tuple[Looked, ...] = ()
     doubt: str = ""
     rulings: tuple[Ruling, ...] = ()

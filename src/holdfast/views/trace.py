@@ -13,32 +13,17 @@ from typing import Any, Final
 
 import msgspec
 
-from holdfast import units
 from holdfast.errors import UsageError
 from holdfast.events import (
-    BodiesErased,
     Body,
-    CallUndone,
-    CancelAsked,
-    ChildClosed,
-    ChildOpened,
     ContractAdopted,
-    Contradiction,
     Entry,
-    LimitAsked,
-    LimitGranted,
-    LimitReached,
     ModelAnswered,
     ModelAnsweredLate,
     ModelAsked,
     ModelFailed,
-    Noted,
     OutputRejected,
-    Paused,
-    PersonAsked,
     Replied,
-    Resumed,
-    RoundClosed,
     RunClosed,
     RunOpened,
     Said,
@@ -46,7 +31,8 @@ from holdfast.events import (
 )
 from holdfast.views import record
 from holdfast.views.calls import CALLS, Draft, close_question, keep_call
-from holdfast.views.record import Asked, Content, End, Happening, Trace, Turn, content
+from holdfast.views.happenings import HAPPENINGS, happened
+from holdfast.views.record import Asked, Content, End, Trace, Turn, content
 
 replace = msgspec.structs.replace
 
@@ -60,7 +46,7 @@ def trace(entries: Sequence[Entry]) -> Trace:
     for entry in entries:
         event = entry.event
         if isinstance(event, Unknown):
-            _happened(draft, entry, f"an entry of a kind this version does not know: {event.kind}")
+            happened(draft, entry, f"an entry of a kind this version does not know: {event.kind}")
         else:
             _TABLE[type(event)](draft, entry, event)
     return _made(draft, entries, opened)
@@ -103,10 +89,6 @@ def _names(attachments: Sequence[Body]) -> tuple[str, ...]:
     )
 
 
-def _happened(draft: Draft, entry: Entry, text: str, by: str = "", question: int = 0) -> None:
-    draft.items.append(Happening(entry.seq, entry.at, type(entry.event).__name__, text, by, question))
-
-
 # ---------------------------------------------------------------------------------------------------------- the run
 
 
@@ -116,7 +98,7 @@ def _opened(draft: Draft, entry: Entry, event: RunOpened) -> None:
 
 def _adopted(draft: Draft, entry: Entry, event: ContractAdopted) -> None:
     draft.contract, draft.contract_digest = (content(event.contract) or Content()).value, event.contract_digest
-    _happened(draft, entry, f"the run goes on under contract {event.contract_digest[:12]}", event.by)
+    happened(draft, entry, f"the run goes on under contract {event.contract_digest[:12]}", event.by)
 
 
 def _said(draft: Draft, entry: Entry, event: Said) -> None:
@@ -150,12 +132,22 @@ def _closed(draft: Draft, entry: Entry, event: RunClosed) -> None:
     draft.end = End(
         entry.seq, entry.at, event.outcome, event.reason, content(event.output), event.fault, event.unresolved
     )
+    _leave_unsettled(draft)
     for question in draft.open_questions:
         if question.about != "doubt":
             close_question(draft, question.seq, "closing", entry.seq)
     for call in list(draft.calls.values()):
         if call.tool in ("done", "decline") and call.effect == "builtin" and call.stage == "cleared":
             keep_call(draft, call, stage="answered", ending="accepted", answered=entry.seq)
+
+
+def _leave_unsettled(draft: Draft) -> None:
+    """What was held for a model that has not answered yet stays charged."""
+    asked = draft.turn.asked[-1] if draft.turn is not None else None
+    if asked is not None and asked.state == "running" and draft.totals.reserved:
+        held, totals = draft.totals.reserved, draft.totals
+        draft.totals = replace(totals, reserved=0, unsettled=totals.unsettled + held)
+        _settle_ask(draft, asked.seq, unsettled=held)
 
 
 # ------------------------------------------------------------------------------------------------------- the model
@@ -250,118 +242,6 @@ def _rejected(draft: Draft, entry: Entry, event: OutputRejected) -> None:
         keep_call(draft, call, stage="answered", ending="rejected", answered=entry.seq, told=event.why)
 
 
-# ---------------------------------------------------------------------------------------------- limits and people
-
-
-def _amount(limit: str, amount: int) -> str:
-    match limit:
-        case "usd":
-            return f"{units.say_usd(amount)} USD"
-        case "work" | "wall":
-            return units.say_duration(amount)
-    return f"{amount:,}"
-
-
-def _limit_reached(draft: Draft, entry: Entry, event: LimitReached) -> None:
-    why = f": {event.why}" if event.why else ""
-    used, ceiling = _amount(event.limit, event.used), _amount(event.limit, event.ceiling)
-    _happened(draft, entry, f"the limit of {event.limit} was reached, {used} of {ceiling}{why}")
-
-
-def _granted(draft: Draft, entry: Entry, event: LimitGranted) -> None:
-    for question in draft.open_questions:
-        if question.limit == event.limit:
-            voice = record.Voice(
-                entry.seq, entry.at, "grant", event.by, entry.actor, _amount(event.limit, event.amount)
-            )
-            draft.questions[question.seq] = replace(
-                question, voices=(*question.voices, voice), end="granted", ended=entry.seq
-            )
-    _happened(draft, entry, f"{event.by} granted {_amount(event.limit, event.amount)} more of {event.limit}", event.by)
-
-
-def _asked_of_a_person(draft: Draft, entry: Entry, event: PersonAsked) -> None:
-    question = record.Question(
-        entry.seq,
-        entry.at,
-        event.about,
-        event.text,
-        event.call,
-        event.role,
-        event.people,
-        event.until,
-        event.then,
-        event.version,
-        event.evidence,
-        event.label,
-        event.limit,
-    )
-    draft.questions[entry.seq] = question
-    call = draft.calls.get(event.call)
-    if call is None:
-        _happened(draft, entry, event.text, question=entry.seq)
-        return
-    keep_call(draft, call, questions=(*call.questions, entry.seq))
-
-
-def _paused(draft: Draft, entry: Entry, event: Paused) -> None:
-    draft.paused = True
-    _happened(draft, entry, f"{event.by} stopped it for now{': ' + event.why if event.why else ''}", event.by)
-
-
-def _resumed(draft: Draft, entry: Entry, event: Resumed) -> None:
-    if event.epoch:
-        _happened(draft, entry, f"the journal was restored from a backup; this is epoch {event.epoch}", event.by)
-        return
-    draft.paused = False
-    _happened(draft, entry, f"{event.by} let it go on", event.by)
-
-
-def _cancelled(draft: Draft, entry: Entry, event: CancelAsked) -> None:
-    draft.cancelled_by = event.by
-    _happened(draft, entry, f"{event.by} asked for it to end{': ' + event.because if event.because else ''}", event.by)
-
-
-def _erased(draft: Draft, entry: Entry, event: BodiesErased) -> None:
-    count = f"{len(event.refs)} {'body' if len(event.refs) == 1 else 'bodies'}"
-    _happened(draft, entry, f"{event.by} erased {count} for good: {event.basis}", event.by)
-
-
-def _noted(draft: Draft, entry: Entry, event: Noted) -> None:
-    score = f" ({event.score:g})" if event.score is not None else ""
-    _happened(
-        draft, entry, f"{event.by} noted {event.finding}{score}{': ' + event.note if event.note else ''}", event.by
-    )
-
-
-def _contradiction(draft: Draft, entry: Entry, event: Contradiction) -> None:
-    places = ", ".join(str(seq) for seq in event.seqs)
-    _happened(draft, entry, f"a contradiction (entry {places}): {event.what}")
-
-
-def _undone(draft: Draft, entry: Entry, event: CallUndone) -> None:
-    call = draft.calls.get(event.call)
-    if call is not None:
-        keep_call(draft, call, undone_by=event.by)
-    _happened(draft, entry, f"call {event.call} was undone by run {event.by}", event.by)
-
-
-def _child_opened(draft: Draft, entry: Entry, event: ChildOpened) -> None:
-    _happened(draft, entry, f"call {event.call} opened the run {event.child}")
-
-
-def _child_closed(draft: Draft, entry: Entry, event: ChildClosed) -> None:
-    _happened(draft, entry, f"the run {event.child}, opened by call {event.call}, ended: {event.outcome}")
-
-
-def _round(draft: Draft, entry: Entry, event: RoundClosed) -> None:
-    _happened(draft, entry, f"round {event.round} closed with {len(event.posts)} posts")
-
-
-def _limit_asked(draft: Draft, entry: Entry, event: LimitAsked) -> None:
-    _happened(draft, entry, f"asks for {_amount(event.limit, event.amount)} more of {event.limit}")
-
-
 _TABLE: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
     RunOpened: _opened,
     Said: _said,
@@ -373,20 +253,7 @@ _TABLE: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
     ModelFailed: _model_failed,
     ModelAnsweredLate: _model_late,
     OutputRejected: _rejected,
-    PersonAsked: _asked_of_a_person,
-    LimitReached: _limit_reached,
-    LimitGranted: _granted,
-    LimitAsked: _limit_asked,
-    Paused: _paused,
-    Resumed: _resumed,
-    CancelAsked: _cancelled,
-    BodiesErased: _erased,
-    Noted: _noted,
-    Contradiction: _contradiction,
-    CallUndone: _undone,
-    ChildOpened: _child_opened,
-    ChildClosed: _child_closed,
-    RoundClosed: _round,
+    **HAPPENINGS,
     **CALLS,
 }
 """Every kind of entry there is."""

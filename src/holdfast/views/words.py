@@ -120,6 +120,8 @@ def fate(call: Call) -> str:
             return "not done"
         case "rejected":
             return "not accepted"
+        case "absent":
+            return "did not happen"
     return {
         "asked": "proposed",
         "held": "waits for a person",

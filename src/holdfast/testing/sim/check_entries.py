@@ -79,8 +79,8 @@ class Call(Struct):
     running: bool = False
     first: int = 0
     key: str = ""
-    unknown: bool = False
-    """An attempt may have had its effect."""
+    unknowns: tuple[int, ...] = ()
+    """Attempts that may have had their effect."""
     alive: tuple[int, ...] = ()
     """Attempts that are not proven over."""
     over_at: int = 0
@@ -98,6 +98,11 @@ class Call(Struct):
     votes: tuple[str, ...] = ()
     amender: str = ""
     counts: bool = False
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it may have happened."""
+        return bool(self.unknowns)
 
 
 class Tale:
@@ -121,6 +126,11 @@ class Tale:
         self.spent = self.reserved = self.unsettled = self.retries = 0
         self.owed: dict[int, int] = {}
         self.granted: dict[str, int] = {}
+        self.finish: dict[int, str] = {}
+        self.denied: set[int] = set()
+        """Calls that a person or the machine said did not happen."""
+        self.contradicting: set[int] = set()
+        """Late answers that say they did."""
         self.closed = False
         self.restored = 0
         self.found: list[Violation] = []
@@ -138,6 +148,8 @@ class Tale:
             handler = _TALE.get(type(event))
             if handler is not None:
                 handler(self, entry, event)
+        for seq in sorted(self.contradicting):
+            self.wrong("contradiction unseen", f"entry {seq} contradicts what was settled, and nothing says so")
         return self.found
 
     # ---- the run
@@ -151,6 +163,8 @@ class Tale:
 
     def stops(self, entry: Entry, event: CancelAsked | Contradiction) -> None:
         self.stopped = self.stopped or f"{type(event).__name__} at {entry.seq}"
+        if isinstance(event, Contradiction):
+            self.contradicting -= set(event.seqs)
 
     def pauses(self, entry: Entry, event: Paused) -> None:
         self.paused = True
@@ -225,6 +239,9 @@ class Tale:
     def model_answers(self, entry: Entry, event: ModelAnswered) -> None:
         self._settles_ask(entry, event.ask)
         self.spent += event.cost or 0
+        self.finish[entry.seq] = event.finish
+        if event.ask in self.asked and (event.cost or 0) > self.asked[event.ask].reserved:
+            self.wrong("reservation", f"entry {entry.seq} cost {event.cost}, and {self.asked[event.ask].reserved} were reserved")
         self.heard_of[entry.seq] = self.heard_of.get(event.ask, 0)
 
     def model_fails(self, entry: Entry, event: ModelFailed) -> None:
@@ -238,7 +255,10 @@ class Tale:
     # ---- calls
 
     def call_asked(self, entry: Entry, event: CallAsked) -> None:
+        """Calls of an answer that was cut off are not taken up (rule 26)."""
         self.calls[entry.seq] = Call(event, entry.seq, self.heard_of.get(event.ask, 0))
+        if self.finish.get(event.ask) in ("length", "filter", "unknown"):
+            self.wrong("admitted", f"entry {entry.seq} takes up a call of an answer that was cut off")
 
     def judged(self, entry: Entry, event: CallJudged) -> None:
         """A write of unknown outcome is never merely given up (rule 21)."""
@@ -268,7 +288,7 @@ class Tale:
             self.wrong("two attempts", f"entry {entry.seq}: an attempt at call {call.seq} is running")
         if call.over:
             self.wrong("started again", f"entry {entry.seq}: call {call.seq} was answered")
-        if again and not self._lost.get(call.seq):
+        if again and not self._lost.get(call.seq) and call.ruled != "did_not":
             self._retry(entry)
         if call.asked.effect == "write":
             self._write_starts(entry, event, call)
@@ -331,7 +351,7 @@ class Tale:
     def returns(self, entry: Entry, event: CallReturned) -> None:
         call = self._ends(entry, event.call, event.attempt)
         if event.complete == "started":
-            call.unknown = True
+            call.unknowns = (*call.unknowns, event.attempt)
             self._lost[call.seq] = False
             return
         call.over = call.ok = True
@@ -344,7 +364,8 @@ class Tale:
 
     def fails(self, entry: Entry, event: CallFailed) -> None:
         call = self._ends(entry, event.call, event.attempt)
-        call.unknown = call.unknown or event.fate == "unknown"
+        if event.fate == "unknown":
+            call.unknowns = (*call.unknowns, event.attempt)
         if not event.ended:
             call.alive = (*call.alive, event.attempt)
         call.over_at = entry.at
@@ -368,6 +389,11 @@ class Tale:
 
     def late(self, entry: Entry, event: CallReturnedLate) -> None:
         call = self.calls[event.call]
+        if event.result is not None and event.call in self.denied:
+            self.contradicting.add(entry.seq)
+        if event.fate == "not_done":
+            call.unknowns = tuple(attempt for attempt in call.unknowns if attempt != event.attempt)
+            call.over = call.over or (call.doubt and not call.unknown)
         if event.attempt in call.alive:
             call.alive = tuple(attempt for attempt in call.alive if attempt != event.attempt)
             call.over_at, call.absent = entry.at, False
@@ -384,13 +410,17 @@ class Tale:
         if event.by in self.speakers:
             self.wrong("who", f"entry {entry.seq}: {event.by} settles what {event.by} asked for")
         again = event.verdict == "did_not" and call.key and self.agent.tools[call.asked.tool].keyed
-        call.ruled, call.unknown = event.verdict, bool(again) and call.unknown
+        call.ruled, call.unknowns, call.doubt = event.verdict, call.unknowns if again else (), False
         call.ok = event.verdict == "happened"
         call.over = not again or entry.at >= call.first + self.agent.tools[call.asked.tool].key_life
         if event.verdict == "stop":
             self.stopped = self.stopped or f"a person's stop at {entry.seq}"
         if event.verdict != "happened":
             call.counts = False
+        if event.verdict == "did_not":
+            self.denied.add(event.call)
+        else:
+            self.denied.discard(event.call)
 
     # ---- people
 

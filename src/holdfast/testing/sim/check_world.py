@@ -19,6 +19,9 @@ from holdfast.events import (
     CallStarted,
     Contradiction,
     Entry,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
     PersonAsked,
     RunClosed,
 )
@@ -168,6 +171,37 @@ def check_promises(history: History) -> Iterator[Violation]:
         lines = history.lines.get(run, [])
         if seq > len(lines) or lines[seq - 1][1] != digest:
             yield Violation("durable entry lost", run, f"entry {seq}")
+
+
+def check_money(history: History) -> Iterator[Violation]:
+    """What models were paid is charged: answers that were lost stay charged at their worst case (rule 30).
+
+    A loss of power may take the requests with it that were in flight: that much is not promised.
+    """
+    if history.restored or history.powerless:
+        return
+    for run, entries in history.runs.items():
+        billed = sum(cost for _, billed_run, cost in history.bills if billed_run == run)
+        charged = sum(_charged(entry.event) for entry in entries)
+        asked, answered = _asked(entries)
+        charged += sum(event.reserved for seq, event in asked.items() if seq not in answered)
+        if billed > charged:
+            yield Violation("money", run, f"models were paid {billed} nusd, and {charged} are charged")
+
+
+def _charged(event: object) -> int:
+    match event:
+        case ModelAnswered(cost=cost):
+            return cost or 0
+        case ModelFailed(unsettled=unsettled):
+            return unsettled
+    return 0
+
+
+def _asked(entries: list[Entry]) -> tuple[dict[int, ModelAsked], set[int]]:
+    asked = {entry.seq: entry.event for entry in entries if isinstance(entry.event, ModelAsked)}
+    answered = {entry.event.ask for entry in entries if isinstance(entry.event, ModelAnswered | ModelFailed)}
+    return asked, answered
 
 
 def check_legal(history: History) -> Iterator[Violation]:

@@ -9,7 +9,7 @@ that is how a second effect comes about when the first one's fate was told wrong
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from holdfast import codec, tool
 from holdfast.agent import Agent
-from holdfast.dialogue import Answer, Answered, Request, Result, Told
+from holdfast.dialogue import Answer, Answered, Request, Result, Told, cost_of
 from holdfast.events import Fate, Finish, Json, Price, Usage, Wanted
 from holdfast.models.port import ModelError
 from holdfast.testing.sim.room import SECOND, Process
@@ -226,12 +226,19 @@ class PlanModel:
             await self._process.loop.create_future()
         future = self._process.loop.create_future()
         wait = world.short() if kind != "late" else world.chance.randint(1, 200) * SECOND
-        world.room.after(wait, lambda: self._process.point("model answered") and self._process.deliver(future, None))
+        world.room.after(wait, lambda: self._answered(request, future, failed=kind == "error"))
         await future
         if kind == "error":
             error, fate = world.chance.choice(FAILURES)
             raise ModelError(error, "as models do", fate=fate, retry_after=world.chance.choice((None, 1.0, 5.0)))
         return self._answer(request, kind)
+
+    def _answered(self, request: Request, future: asyncio.Future[None], *, failed: bool) -> None:
+        """The provider has answered, and wants its money."""
+        if not failed:
+            self._world.bills.append((self._world.room.now, request.run, cost_of(_usage(request), PRICE)))
+        if self._process.point("model answered"):
+            self._process.deliver(future, None)
 
     def _answer(self, request: Request, kind: str) -> Answer:
         calls, finish = next_turn(request), "calls"
@@ -246,8 +253,11 @@ class PlanModel:
 
 
 def _said(request: Request, text: str, calls: tuple[Wanted, ...], finish: Finish) -> Answer:
-    usage = Usage(50 * len(request.segments), min(100, request.max_output))
-    return Answer(text, calls, finish, usage, None, request.model)
+    return Answer(text, calls, finish, _usage(request), None, request.model)
+
+
+def _usage(request: Request) -> Usage:
+    return Usage(50 * len(request.segments), min(100, request.max_output))
 
 
 def next_turn(request: Request) -> tuple[Wanted, ...]:
@@ -288,6 +298,3 @@ def _want(name: str, called: str, item: str, cents: int) -> Wanted:
     if called == "ask":
         args = {"question": f"shall I do {item}?"}
     return Wanted(name, called, codec.canonical(args).decode())
-
-
-Reacts = Callable[[Request], tuple[Wanted, ...]]

@@ -52,6 +52,9 @@ class History(Struct):
     lives: Mapping[str, str] = {}
     """Worker → process."""
     restored: bool = False
+    bills: list[tuple[int, str, int]] = []
+    powerless: bool = False
+    """The power was lost, and with it what was committed and not durable."""
     rows: dict[str, tuple[int, str]] = {}
     """Run → (seq, status) of its index row."""
 
@@ -66,7 +69,7 @@ def history(store: Store, world: World, agent: Agent[object, object], promises: 
     runs = {run: read(lines, tables.blobs) for run, lines in tables.lines.items()}
     return History(
         runs, {run: list(lines) for run, lines in tables.lines.items()}, list(world.ledger), list(world.visits), dict(store.shown),
-        promises, dict(tables.secrets), agent, lives, store.epoch > 1, {run: (row.seq, row.status) for run, row in tables.rows.items()},
+        promises, dict(tables.secrets), agent, lives, store.epoch > 1, list(world.bills), store.outages > 0, {run: (row.seq, row.status) for run, row in tables.rows.items()},
     )  # fmt: skip
 
 

@@ -37,6 +37,8 @@ class Manner(Struct, frozen=True):
     stop: float = 0.03
     rash: float = 0.1
     """Chance to rule `did not happen` on an attempt that may still be alive."""
+    sly: float = 0.0
+    """Chance that somebody tries to approve what they asked for themselves."""
     meddle: float = 0.0
     """Chance, at each look at an open run, to say, cancel, pause, resume or grant something."""
 
@@ -112,6 +114,8 @@ class Desk:
         asked, run, seq = question.asked, state.run, question.seq
         self._due.pop((run, seq), None)
         by = self.chance.choice(REVIEWERS)
+        if asked.about in ("review", "output") and self.chance.random() < self.manner.sly:
+            await runner.answer(run, seq, "approve", by="requester")  # who asked for it may not
         match asked.about:
             case "review":
                 await self._review(runner, state, question, by)

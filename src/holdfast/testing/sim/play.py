@@ -13,6 +13,7 @@ from holdfast.testing.sim.check_world import (
     check_ended,
     check_legal,
     check_lost,
+    check_money,
     check_phantoms,
     check_promises,
     check_twice,
@@ -52,7 +53,7 @@ def check(history: History, wanted: dict[str, dict[tuple[str, str], int]], *, de
     """Everything that is wrong with a history."""
     found = [
         *check_twice(history, wanted), *check_lost(history), *check_phantoms(history), *check_acts(history), *check_promises(history),
-        *check_ended(history),
+        *check_money(history), *check_ended(history),
     ]  # fmt: skip
     for run, entries in history.runs.items():
         found += check_lines(run, history.lines[run])

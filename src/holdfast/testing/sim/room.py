@@ -170,7 +170,7 @@ class Process:
         self.after(self.room.strand_delay(self), lambda: self._proceed(strand))
 
     def _proceed(self, strand: Strand) -> None:
-        if strand.future.cancelled() and not strand.begun:
+        if not self.alive or strand.over or (strand.future.cancelled() and not strand.begun):
             return
         strand.go()
         if strand.over:

@@ -91,6 +91,7 @@ class Store:
         self.tells = True
         """Whether it can tell if a worker still lives."""
         self.epoch = 1
+        self.outages = 0
         self.shown: dict[tuple[str, int], bytes] = {}
         """Digest of every line that ever was durable, by run and seq; a restore takes back what came after the backup."""
         self._batches: list[Append] = []
@@ -126,6 +127,7 @@ class Store:
 
     def lose_power(self) -> None:
         """Kill every process, and keep what was synced."""
+        self.outages += 1
         for process in list(self.room.processes):
             process.kill()
         self._back_to(self._batches[: self._durable])

@@ -108,6 +108,8 @@ class World:
         self.visits: list[Visit] = []
         self._keys: dict[str, tuple[int, Effect]] = {}
         self._seen_from: dict[str, int] = {}
+        self.bills: list[tuple[int, str, int]] = []
+        """What models were paid: (when, run, nusd), whether or not their answers were heard."""
         self.orders: dict[str, Order] = {}
         self.revisions: dict[str, int] = {}
 

@@ -1,0 +1,164 @@
+"""What else happens to a run: limits, pauses, questions that belong to no call, notes. Each in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from holdfast import units
+from holdfast.events import (
+    BodiesErased,
+    CallUndone,
+    CancelAsked,
+    ChildClosed,
+    ChildOpened,
+    Contradiction,
+    Entry,
+    LimitAsked,
+    LimitGranted,
+    LimitReached,
+    Noted,
+    Paused,
+    PersonAsked,
+    Resumed,
+    RoundClosed,
+)
+from holdfast.views import record
+from holdfast.views.calls import Draft, keep_call
+from holdfast.views.record import Happening
+
+replace = msgspec.structs.replace
+
+
+def happened(draft: Draft, entry: Entry, text: str, by: str = "", question: int = 0) -> None:
+    """Put something that happened among the items of a trace."""
+    draft.items.append(Happening(entry.seq, entry.at, type(entry.event).__name__, text, by, question))
+
+
+def _amount(limit: str, amount: int) -> str:
+    match limit:
+        case "usd":
+            return f"{units.say_usd(amount)} USD"
+        case "work" | "wall":
+            return units.say_duration(amount)
+    return f"{amount:,}"
+
+
+def _limit_reached(draft: Draft, entry: Entry, event: LimitReached) -> None:
+    why = f": {event.why}" if event.why else ""
+    used, ceiling = _amount(event.limit, event.used), _amount(event.limit, event.ceiling)
+    happened(draft, entry, f"the limit of {event.limit} was reached, {used} of {ceiling}{why}")
+
+
+def _granted(draft: Draft, entry: Entry, event: LimitGranted) -> None:
+    for question in draft.open_questions:
+        if question.limit == event.limit:
+            voice = record.Voice(
+                entry.seq, entry.at, "grant", event.by, entry.actor, _amount(event.limit, event.amount)
+            )
+            draft.questions[question.seq] = replace(
+                question, voices=(*question.voices, voice), end="granted", ended=entry.seq
+            )
+    happened(draft, entry, f"{event.by} granted {_amount(event.limit, event.amount)} more of {event.limit}", event.by)
+
+
+def _asked_of_a_person(draft: Draft, entry: Entry, event: PersonAsked) -> None:
+    question = record.Question(
+        entry.seq,
+        entry.at,
+        event.about,
+        event.text,
+        event.call,
+        event.role,
+        event.people,
+        event.until,
+        event.then,
+        event.version,
+        event.evidence,
+        event.label,
+        event.limit,
+    )
+    draft.questions[entry.seq] = question
+    call = draft.calls.get(event.call)
+    if call is None:
+        happened(draft, entry, event.text, question=entry.seq)
+        return
+    keep_call(draft, call, questions=(*call.questions, entry.seq))
+
+
+def _paused(draft: Draft, entry: Entry, event: Paused) -> None:
+    draft.paused = True
+    happened(draft, entry, f"{event.by} stopped it for now{': ' + event.why if event.why else ''}", event.by)
+
+
+def _resumed(draft: Draft, entry: Entry, event: Resumed) -> None:
+    if event.epoch:
+        happened(draft, entry, f"the journal was restored from a backup; this is epoch {event.epoch}", event.by)
+        return
+    draft.paused = False
+    happened(draft, entry, f"{event.by} let it go on", event.by)
+
+
+def _cancelled(draft: Draft, entry: Entry, event: CancelAsked) -> None:
+    draft.cancelled_by = event.by
+    happened(draft, entry, f"{event.by} asked for it to end{': ' + event.because if event.because else ''}", event.by)
+
+
+def _erased(draft: Draft, entry: Entry, event: BodiesErased) -> None:
+    count = f"{len(event.refs)} {'body' if len(event.refs) == 1 else 'bodies'}"
+    happened(draft, entry, f"{event.by} erased {count} for good: {event.basis}", event.by)
+
+
+def _noted(draft: Draft, entry: Entry, event: Noted) -> None:
+    score = f" ({event.score:g})" if event.score is not None else ""
+    happened(
+        draft, entry, f"{event.by} noted {event.finding}{score}{': ' + event.note if event.note else ''}", event.by
+    )
+
+
+def _contradiction(draft: Draft, entry: Entry, event: Contradiction) -> None:
+    places = ", ".join(str(seq) for seq in event.seqs)
+    happened(draft, entry, f"a contradiction (entry {places}): {event.what}")
+
+
+def _undone(draft: Draft, entry: Entry, event: CallUndone) -> None:
+    call = draft.calls.get(event.call)
+    if call is not None:
+        keep_call(draft, call, undone_by=event.by)
+    happened(draft, entry, f"call {event.call} was undone by run {event.by}", event.by)
+
+
+def _child_opened(draft: Draft, entry: Entry, event: ChildOpened) -> None:
+    happened(draft, entry, f"call {event.call} opened the run {event.child}")
+
+
+def _child_closed(draft: Draft, entry: Entry, event: ChildClosed) -> None:
+    happened(draft, entry, f"the run {event.child}, opened by call {event.call}, ended: {event.outcome}")
+
+
+def _round(draft: Draft, entry: Entry, event: RoundClosed) -> None:
+    happened(draft, entry, f"round {event.round} closed with {len(event.posts)} posts")
+
+
+def _limit_asked(draft: Draft, entry: Entry, event: LimitAsked) -> None:
+    happened(draft, entry, f"asks for {_amount(event.limit, event.amount)} more of {event.limit}")
+
+
+HAPPENINGS: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
+    PersonAsked: _asked_of_a_person,
+    LimitReached: _limit_reached,
+    LimitGranted: _granted,
+    LimitAsked: _limit_asked,
+    Paused: _paused,
+    Resumed: _resumed,
+    CancelAsked: _cancelled,
+    BodiesErased: _erased,
+    Noted: _noted,
+    Contradiction: _contradiction,
+    CallUndone: _undone,
+    ChildOpened: _child_opened,
+    ChildClosed: _child_closed,
+    RoundClosed: _round,
+}
