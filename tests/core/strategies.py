@@ -20,14 +20,16 @@ json = st.recursive(
 )
 
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
-    int: whole, str: texts, bool: st.booleans(), float: st.floats(allow_nan=False, allow_infinity=False), NoneType: st.none(), Any: json,
+    str: texts, bool: st.booleans(), float: st.floats(allow_nan=False, allow_infinity=False), NoneType: st.none(), Any: json,
     bytes: st.binary(max_size=8), Inline: st.builds(Inline, json), Stored: st.builds(Stored, texts, st.integers(0, 9**9)),
     Loaded: st.nothing(), Erased: st.nothing(),
 }  # fmt: skip
 
 
-def of(hint: Any) -> st.SearchStrategy[Any]:
+def of(hint: Any, ints: st.SearchStrategy[int] = whole) -> st.SearchStrategy[Any]:
     """Values of a type that a field of an event has. Bodies are those that are written: inline, or stored."""
+    if hint is int:
+        return ints
     if hint in _PLAIN:
         return _PLAIN[hint]
     args = get_args(hint)
@@ -35,23 +37,29 @@ def of(hint: Any) -> st.SearchStrategy[Any]:
         case origin if origin is Literal:
             return st.sampled_from(args)
         case origin if origin in (Union, UnionType):
-            return st.one_of([of(part) for part in args])
+            return st.one_of([of(part, ints) for part in args])
         case origin if origin is tuple:
             if args[-1] is Ellipsis:
-                return st.lists(of(args[0]), max_size=3).map(tuple)
-            return st.tuples(*map(of, args))
+                return st.lists(of(args[0], ints), max_size=3).map(tuple)
+            return st.tuples(*(of(part, ints) for part in args))
         case origin if origin is dict:
-            return st.dictionaries(of(args[0]), of(args[1]), max_size=3)
-    return struct(hint)
+            return st.dictionaries(of(args[0], ints), of(args[1], ints), max_size=3)
+    return struct(hint, ints)
 
 
-def struct(kind: Any) -> st.SearchStrategy[Any]:
+def struct(kind: Any, ints: st.SearchStrategy[int] = whole) -> st.SearchStrategy[Any]:
     """Instances of a struct, with any of its optional fields left out."""
     fields = msgspec.structs.fields(kind)
-    required = {field.name: of(field.type) for field in fields if field.required}
-    optional = {field.name: of(field.type) for field in fields if not field.required}
+    required = {field.name: of(field.type, ints) for field in fields if field.required}
+    optional = {field.name: of(field.type, ints) for field in fields if not field.required}
     return st.fixed_dictionaries(required, optional=optional).map(lambda given: kind(**given))
 
 
 BY_KIND: dict[str, st.SearchStrategy[Event]] = {name: struct(kind) for name, kind in KINDS.items()}
 events = st.sampled_from(sorted(BY_KIND)).flatmap(BY_KIND.__getitem__)
+
+
+def near(last: int) -> st.SearchStrategy[Event]:
+    """Events of every kind whose places are those of a run of `last` entries, so that they mean something."""
+    made = {name: struct(kind, st.integers(0, last)) for name, kind in KINDS.items()}
+    return st.sampled_from(sorted(made)).flatmap(made.__getitem__)

@@ -86,7 +86,7 @@ async def tell(journal: Journal, story: list[list[object]]) -> list[object]:
     return said
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(steps)
 def test_memory_and_disk_answer_alike(story: list[list[object]]):
     with tempfile.TemporaryDirectory() as folder:

@@ -123,7 +123,7 @@ def test_messages_and_limits_are_told(desk):
     assert "c:019 said: leave it, I found the parcel!" in texts(why(desk["mail:0019"]).besides)
     told = texts(why(desk["mail:0059"]).besides)
     assert "The limit of steps was reached, 14 of 14." in told
-    assert "Boss granted 3 more of steps" in told
+    assert "boss granted 3 more of steps" in told
 
 
 def test_reads_that_simply_worked_need_no_account(desk):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
 from holdfast import units
 from holdfast.cli.row import Brief, Row, said
 from holdfast.views import words
-from holdfast.views.account import spoken
-from holdfast.views.record import Amended, Call, Looked, Question, Ruling, Trace, Tried
+from holdfast.views.account import MANY, spoken
+from holdfast.views.record import Amended, Call, Question, Ruling, Trace, Tried
 
 STYLES: Final = {
     "done": "green",
@@ -73,7 +74,7 @@ def _name(call: Call, brief: Brief) -> str:
 
 
 def _course(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
-    yield from _judged(call, depth, brief)
+    yield from _judged(seen, call, depth, brief)
     for seq in call.questions:
         yield from about_question(seen, seen.questions[seq], depth, brief)
     for change in call.amended:
@@ -81,8 +82,7 @@ def _course(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
     for attempt in call.tried:
         if (row := _attempt(call, attempt, depth, brief)) is not None:
             yield row
-    for look in call.looked:
-        yield _looked(look, depth, brief)
+    yield from _looked(call, depth, brief)
     if call.stage == "doubt":
         place = call.tried[-1].ended if call.tried else call.seq
         yield said(place, 0, depth, ("in doubt: ", "red"), words.shortened(call.doubt, brief(300)))
@@ -91,9 +91,10 @@ def _course(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
     yield from _told(seen, call, depth, brief)
 
 
-def _judged(call: Call, depth: int, brief: Brief) -> Iterator[Row]:
+def _judged(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
+    reviews = [seq for seq in call.questions if seen.questions[seq].about in ("review", "output")]
     for judged in call.judged:
-        if judged.verdict == "allow" and call.questions:
+        if judged.verdict == "allow" and reviews and reviews[0] < judged.seq:
             yield said(judged.seq, judged.at, depth, ("let through", "green"))
         elif judged.verdict != "allow":
             for fired in judged.rules:
@@ -184,6 +185,8 @@ def _attempt(call: Call, one: Tried, depth: int, brief: Brief) -> Row | None:
         )
     if one.late:
         return said(one.seq, one.at, depth, (f"{number} was answered late", "yellow"), (detail, "dim"))
+    if one.state == "started":
+        return said(one.seq, one.at, depth, f"{number} began work that takes longer", (detail, "dim"))
     if one.state == "running":
         return said(one.seq, one.at, depth, f"{number} is running", (detail, "dim"))
     if len(call.tried) > 1 or detail:
@@ -192,15 +195,28 @@ def _attempt(call: Call, one: Tried, depth: int, brief: Brief) -> Row | None:
     return None
 
 
-def _looked(look: Looked, depth: int, brief: Brief) -> Row:
-    word = {
-        "found": f"looked up: found as {look.effect_id}",
-        "absent": "looked up: not there",
-        "cannot_tell": "looked up: no clear answer",
-        "pending": "looked up: still going on",
-    }[look.answer]
-    message = f" ({words.shortened(look.message, brief(200))})" if look.message else ""
-    return said(look.seq, look.at, depth, (word, "cyan"), message, took=look.took)
+def _looked(call: Call, depth: int, brief: Brief) -> Iterator[Row]:
+    """Each look-up; where there were many, how often and what they said."""
+    if len(call.looked) <= MANY or brief.full:
+        for look in call.looked:
+            found = f" as {look.effect_id}" if look.effect_id else ""
+            message = f" ({words.shortened(look.message, brief(200))})" if look.message else ""
+            text = (f"looked up: {_FOUND[look.answer]}{found}", "cyan")
+            yield said(look.seq, look.at, depth, text, message, took=look.took)
+        return
+    answers = Counter(look.answer for look in call.looked)
+    told = ", ".join(f"{times} × {_FOUND[answer]}" for answer, times in answers.most_common())
+    first, took = call.looked[0], sum(look.took for look in call.looked)
+    text = (f"looked up {len(call.looked)} times, up to entry {call.looked[-1].seq}: ", "cyan")
+    yield said(first.seq, first.at, depth, text, told, took=took)
+
+
+_FOUND: Final = {
+    "found": "found",
+    "absent": "not there",
+    "cannot_tell": "no clear answer",
+    "pending": "still going on",
+}
 
 
 def _ruling(ruling: Ruling, depth: int, brief: Brief) -> Row:

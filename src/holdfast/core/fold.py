@@ -51,7 +51,7 @@ def fold(state: State | None, entry: Entry) -> State:
     if entry.seq != state.seq + 1:
         raise Bug(f"entry {entry.seq} cannot follow entry {state.seq}", run=state.run, seq=entry.seq)
     if isinstance(event, Unknown):
-        return replace(state, seq=entry.seq, at=entry.at, strange=event.kind)
+        return replace(state, seq=entry.seq, at=max(state.at, entry.at), strange=event.kind)
     if state.closed is not None and type(event) not in AFTER_CLOSE:
         raise Bug(f"a closed run cannot take a {type(event).__name__}", run=state.run, seq=entry.seq)
     changes = _FOLDS[type(event)](state, entry, event)
@@ -148,12 +148,16 @@ def _closed(state: State, entry: Entry, event: RunClosed) -> Changes:
     }
 
 
+def _opened_again(state: State, entry: Entry, event: RunOpened) -> Changes:
+    raise Bug("a run is opened once", run=state.run, seq=entry.seq)
+
+
 def _nothing(state: State, entry: Entry, event: object) -> Changes:
     return {}
 
 
 _FOLDS: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {
-    **fold_model.MODEL, **fold_calls.CALLS, **fold_people.PEOPLE,
+    **fold_model.MODEL, **fold_calls.CALLS, **fold_people.PEOPLE, RunOpened: _opened_again,
     Contradiction: _contradiction, LimitReached: _limit, LimitGranted: _granted, Paused: _paused, Resumed: _resumed,
     CancelAsked: _cancel, ContractAdopted: _adopted, RunClosed: _closed,
     CallUndone: _nothing, ChildOpened: _nothing, ChildClosed: _nothing, RoundClosed: _nothing, LimitAsked: _nothing,

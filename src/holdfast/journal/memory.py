@@ -17,6 +17,7 @@ from holdfast.journal.listeners import Listeners
 from holdfast.journal.port import (
     Append,
     Appended,
+    Claimed,
     Committed,
     FeedLine,
     KeyTaken,
@@ -45,6 +46,7 @@ class MemoryJournal:
         self._lines: dict[str, list[tuple[bytes, bytes]]] = {}
         self._rows: dict[str, Row] = {}
         self._keys: dict[str, str] = {}
+        self._claims: dict[str, str] = {}
         self._blobs: dict[str, bytes | None] = {}
         self._secrets: dict[str, bytes | None] = {}
         self._soft: dict[str, int] = {}
@@ -88,11 +90,16 @@ class MemoryJournal:
         head = len(self._lines.get(batch.run, ()))
         if head != batch.expected:
             return Moved(head)
+        for name in batch.needs:
+            if self._claims.get(name, batch.run) != batch.run:
+                return Claimed(name, self._claims[name])
         key = batch.row.key
         if not head and key:  # settled when a run is opened, for good
             if key in self._keys:
                 return KeyTaken(self._keys[key])
             self._keys[key] = batch.run
+        for name in (*batch.needs, *batch.claims):
+            self._claims.setdefault(name, batch.run)
         for seq, (data, digest) in enumerate(batch.lines, head + 1):
             self._feed.append(FeedLine(len(self._feed) + 1, batch.run, seq, data, digest))
         self._lines.setdefault(batch.run, []).extend(batch.lines)

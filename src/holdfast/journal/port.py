@@ -67,6 +67,10 @@ class Append(Struct, frozen=True, kw_only=True):
     """Bodies named by these lines, in the same transaction. A ref already there keeps its bytes."""
     secret: tuple[str, bytes] | None = None
     """(tree, secret) of a new run tree."""
+    claims: tuple[str, ...] = ()
+    """Names this run takes if nobody has them: of effects that it made."""
+    needs: tuple[str, ...] = ()
+    """Names this run must have, and takes: of effects that it says it made. Another run's are refused with `Claimed`."""
     erase: tuple[str, ...] = ()
     """Blobs to delete for good."""
     forget: str = ""
@@ -91,7 +95,14 @@ class KeyTaken(Struct, frozen=True):
     run: str
 
 
-Appended: TypeAlias = Committed | Moved | KeyTaken
+class Claimed(Struct, frozen=True):
+    """A name that the batch needs belongs to run `run`; nothing was written."""
+
+    name: str
+    run: str
+
+
+Appended: TypeAlias = Committed | Moved | KeyTaken | Claimed
 
 
 class FeedLine(Struct, frozen=True):

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from holdfast.journal.port import Append, Appended, Committed, KeyTaken, Moved, Row
+from holdfast.journal.port import Append, Appended, Claimed, Committed, KeyTaken, Moved, Row
 from holdfast.journal.sqlite_file import check_version, is_busy
 from holdfast.journal.statements import load
 
@@ -163,6 +163,10 @@ class Ledger:
                     lines.append((pos, run, seq, data, digest))
                 self.last, change.seq, change.row = pos, seq, batch.row
                 blobs += batch.blobs
+                if batch.needs or batch.claims:
+                    self._db.executemany(
+                        self._sql["claim"], [(name, batch.run) for name in (*batch.needs, *batch.claims)]
+                    )
                 if batch.secret or batch.erase or batch.forget:
                     self._db.executemany(self._sql["put_blob"], blobs)
                     blobs.clear()
@@ -192,6 +196,10 @@ class Ledger:
     def _refusal(self, batch: Append, change: _Change) -> Appended | None:
         if batch.expected != change.seq:
             return Moved(change.seq)
+        for name in batch.needs:
+            owner = self._db.execute(self._sql["claimed_by"], (name,)).fetchone()
+            if owner is not None and owner[0] != batch.run:
+                return Claimed(name, owner[0])
         if change.seq:
             return None
         # A new run: its request key is settled here, for good.

@@ -17,8 +17,18 @@ from holdfast.core.fold import fold
 from holdfast.core.pending import Outlook
 from holdfast.core.state import State
 from holdfast.errors import Bug, JournalDamaged, UsageError
-from holdfast.events import DURABLE, AnyEvent, CallStarted, Entry, RunOpened, Unknown
-from holdfast.journal.port import Append, Committed, Journal, KeyTaken, Moved, Row
+from holdfast.events import (
+    DURABLE,
+    AnyEvent,
+    CallLookedUp,
+    CallReturned,
+    CallReturnedLate,
+    CallStarted,
+    Entry,
+    RunOpened,
+    Unknown,
+)
+from holdfast.journal.port import Append, Appended, Committed, Journal, Row
 from holdfast.shell import bodies
 from holdfast.shell.redact import Redactor
 
@@ -44,6 +54,9 @@ class Written(Struct, frozen=True):
     state: State
     head: bytes
     durable: bool
+    claims: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    """Names of effects: see `effect_name`."""
 
 
 class Book:
@@ -100,6 +113,8 @@ class Book:
         lines = list(after.lines) if after is not None else []
         blobs = list(after.blobs) if after is not None else []
         durable = after is not None and after.durable
+        claims = list(after.claims) if after is not None else []
+        needs = list(after.needs) if after is not None else []
         for draft in drafts:
             event = self.redactor.event(draft.event)
             seq = (state.seq if state is not None else 0) + 1
@@ -124,9 +139,11 @@ class Book:
             head = digest
             lines.append((data, digest))
             durable = durable or _promised(draft.event, state)
+            if name := effect_name(draft.event, state):
+                (needs if isinstance(draft.event, CallLookedUp) else claims).append(name)
         if state is None:
             raise Bug("an empty batch was written", run=self.run)
-        return Written(tuple(lines), tuple(blobs), state, head, durable)
+        return Written(tuple(lines), tuple(blobs), state, head, durable, tuple(claims), tuple(needs))
 
     def _encode(self, entry: Entry) -> tuple[bytes, list[tuple[str, bytes]]]:
         """The stored bytes of an entry, and the bodies that are kept beside it."""
@@ -144,19 +161,28 @@ class Book:
         opened = event if isinstance(event, RunOpened) else self.state.opened if self.state is not None else None
         return opened is not None and bool(opened.on_behalf_of)
 
-    async def append(
-        self, written: Written, outlook: Outlook, *, secret: tuple[str, bytes] | None = None
-    ) -> Committed | Moved | KeyTaken:
+    async def append(self, written: Written, outlook: Outlook, *, secret: tuple[str, bytes] | None = None) -> Appended:
         """Append a batch that goes on from this book's head; the book follows if it got in."""
         expected = self.state.seq if self.state is not None else 0
         self.expecting = written.state.seq
         answer = await self.journal.append(Append(
             run=self.run, expected=expected, lines=written.lines, row=row_of(written.state, outlook), durable=written.durable,
-            blobs=written.blobs, secret=secret,
+            blobs=written.blobs, secret=secret, claims=written.claims, needs=written.needs,
         ))  # fmt: skip
         if isinstance(answer, Committed):
             self.state, self.head = written.state, written.head
         return answer
+
+
+def effect_name(event: AnyEvent, state: State) -> str:
+    """The name under which an effect over there is one call's alone, in the whole journal; empty where there is none.
+
+    A hash, so that an index of names says nothing of what they name.
+    """
+    if not isinstance(event, CallReturned | CallLookedUp | CallReturnedLate) or not event.effect_id:
+        return ""
+    call = state.calls.get(event.call)
+    return "" if call is None else f"effect:{codec.public_digest([call.tool, event.effect_id])[:32]}"
 
 
 def _promised(event: AnyEvent, state: State) -> bool:

@@ -21,10 +21,10 @@ from holdfast.core.late import fit
 from holdfast.core.pending import AskModel, LookUp, Outlook, Pending, RunCall, outlook, outlook_of, pending
 from holdfast.core.state import Moment, State
 from holdfast.errors import Bug
-from holdfast.events import AnyEvent
-from holdfast.journal.port import Committed, Journal
+from holdfast.events import AnyEvent, CallLookedUp
+from holdfast.journal.port import Appended, Claimed, Committed, Journal
 from holdfast.models.port import Model
-from holdfast.shell.book import Book, Draft
+from holdfast.shell.book import Book, Draft, effect_name
 from holdfast.shell.perform import Attempt, Performer
 
 LINGER: Final = 2_000_000
@@ -125,21 +125,24 @@ class Driver:
             boot = self.world.performer.clock()
             moment = self._moment(state)
             facts, self._facts = self._facts, []
-            got_in = False
+            answer: Appended | None = None
             try:
-                got_in = await self._step(state, moment, facts)
+                answer = await self._step(state, moment, facts)
             finally:
-                if not got_in:  # somebody was faster, or the journal failed: a fact is never dropped
-                    self._facts = [*facts, *self._facts]
+                if not isinstance(
+                    answer, Committed
+                ):  # somebody was faster, or the journal failed: a fact is never dropped
+                    own = [(_disowned(fact, state, answer), cause) for fact, cause in facts]
+                    self._facts = [*own, *self._facts]
                     self._stale = True
-            if got_in:
+            if isinstance(answer, Committed):
                 self._launch(moment, boot)
                 if not self._facts and not self._stale:
                     return moment
         raise Bug("an append was overtaken too often", run=self.book.run)
 
-    async def _step(self, state: State, moment: Moment, facts: Sequence[tuple[AnyEvent, int]]) -> bool:
-        """One append: facts, then what is decided upon them. False if somebody else appended first."""
+    async def _step(self, state: State, moment: Moment, facts: Sequence[tuple[AnyEvent, int]]) -> Appended:
+        """One append: facts, then what is decided upon them. It is not in if somebody else appended first."""
         written, known = None, state
         for fact, cause in facts:
             fitted = fit(known, fact)
@@ -151,12 +154,12 @@ class Driver:
             drafts = [Draft(event, known.seq, self.world.worker, after) for event, after in decided]
             written = self.book.write(drafts, moment.at, written)
         if written is None:
-            return True
+            return Committed(0)
         known = written.state
         stands = outlook(known) if self._strange(known) else outlook_of(self._agreement(known), known, moment)
         if self.draining and stands.status != "closed" and not self._flying:
             stands = Outlook(stands.status, 0, stands.waits_for)
-        return isinstance(await self.book.append(written, stands), Committed)
+        return await self.book.append(written, stands)
 
     def _agreement(self, state: State) -> Bound:
         """The run's contract with today's code."""
@@ -261,6 +264,14 @@ class Driver:
             self._waiter = None
             if timer is not None:
                 timer.cancel()
+
+
+def _disowned(fact: AnyEvent, state: State, claimed: Appended | None) -> AnyEvent:
+    """A look-up that found an effect which belongs to a call of another run found nothing of this one."""
+    if isinstance(claimed, Claimed) and isinstance(fact, CallLookedUp) and effect_name(fact, state) == claimed.name:
+        other = f"it found {fact.effect_id}, which is the effect of a call of run {claimed.run}"
+        return CallLookedUp(fact.call, fact.attempt, "cannot_tell", message=other, took=fact.took, ended=fact.ended)
+    return fact
 
 
 def _place(request: Pending) -> Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
@@ -260,15 +261,7 @@ def _course(seen: Trace, call: Call) -> Iterator[Sentence]:
         ]
         yield Sentence(f"{spoken(change.by, change.actor)} changed {words.listed(parts)}.", (change.seq,))
     yield from _attempts(call)
-    for look in call.looked:
-        found = {
-            "found": f"found it ({look.effect_id})",
-            "absent": "did not find it",
-            "cannot_tell": "gave no clear answer",
-            "pending": "said that it is still going on",
-        }[look.answer]
-        message = f": {look.message}" if look.message else ""
-        yield Sentence(f"The other system was asked whether it happened, and {found}{message}.", (look.seq,))
+    yield from _looked(call)
     for ruling in call.rulings:
         what = {"happened": "it happened", "did_not": "it did not happen", "stop": "nobody can tell: stop"}[
             ruling.verdict
@@ -277,6 +270,32 @@ def _course(seen: Trace, call: Call) -> Iterator[Sentence]:
         yield Sentence(f"{spoken(ruling.by, ruling.actor)} settled it: {what}{text}.", (ruling.seq,))
     if call.undone_by:
         yield Sentence(f"It was undone by run {call.undone_by}.", (call.seq,))
+
+
+def _looked(call: Call) -> Iterator[Sentence]:
+    """Each look-up; where there were many, what they said in all."""
+    asked = "The other system was asked"
+    if len(call.looked) <= MANY:
+        for look in call.looked:
+            found = f" ({look.effect_id})" if look.effect_id else ""
+            message = f": {look.message}" if look.message else ""
+            yield Sentence(f"{asked} whether it happened, and {_FOUND[look.answer]}{found}{message}.", (look.seq,))
+        return
+    answers = Counter(look.answer for look in call.looked)
+    parts = words.listed([f"{times} times it {_FOUND[answer]}" for answer, times in answers.most_common()])
+    places = (call.looked[0].seq, call.looked[-1].seq)
+    yield Sentence(f"{asked} {len(call.looked)} times whether it happened: {parts}.".replace("1 times", "once"), places)
+
+
+MANY = 3
+"""Look-ups that are told one by one."""
+
+_FOUND = {
+    "found": "found it",
+    "absent": "did not find it",
+    "cannot_tell": "gave no clear answer",
+    "pending": "said that it is still going on",
+}
 
 
 def _attempts(call: Call) -> Iterator[Sentence]:
@@ -288,6 +307,8 @@ def _attempts(call: Call) -> Iterator[Sentence]:
             yield Sentence(text, (one.seq, one.ended))
         elif one.late:
             yield Sentence(f"{number} was answered late, after it had been given up.", (one.seq, one.ended))
+        elif one.state == "started":
+            yield Sentence(f"{number} began work that takes longer, to be looked up.", (one.ended,))
         elif one.state == "returned" and call.effect == "write":
             name = f"; the other system calls it {call.effect_id}" if call.effect_id else ""
             how = "was recorded and not carried out" if call.complete == "simulated" else "succeeded"
@@ -332,8 +353,6 @@ _VERBS = {
     "take": "took the run over",
     "stop": "stopped the run",
     "grant": "granted more",
-    "happened": "said that it happened",
-    "did not": "said that it did not happen",
 }
 
 

@@ -220,7 +220,8 @@ def _returned(draft: Draft, entry: Entry, event: CallReturned) -> None:
     call = draft.calls.get(event.call)
     if call is None:
         return
-    tried = _with_attempt(call, event.attempt, state="returned", ended=entry.seq, took=event.took)
+    state = "started" if event.complete == "started" else "returned"
+    tried = _with_attempt(call, event.attempt, state=state, ended=entry.seq, took=event.took)
     draft.totals = replace(draft.totals, work=draft.totals.work + event.took)
     if event.complete == "started":
         keep_call(draft, call, tried=tried, stage="unsure", complete="started", unknown=True)
@@ -296,11 +297,7 @@ def _settled(draft: Draft, entry: Entry, event: CallSettled) -> None:
         return
     for question in draft.open_questions:
         if question.call == event.call:
-            words = event.verdict.replace("_", " ")
-            voice = record.Voice(entry.seq, entry.at, words, event.by, entry.actor, event.text)
-            draft.questions[question.seq] = replace(
-                question, voices=(*question.voices, voice), end="settled", ended=entry.seq
-            )
+            close_question(draft, question.seq, "settled", entry.seq)
     ruling = record.Ruling(entry.seq, entry.at, event.verdict, event.by, entry.actor, event.text)
     call = keep_call(draft, call, rulings=(*call.rulings, ruling))
     if call.stage != "doubt":

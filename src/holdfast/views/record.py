@@ -136,7 +136,8 @@ class Tried(Struct, frozen=True, omit_defaults=True):
     worker: str
     key: str = ""
     keyed_until: int = 0
-    state: Literal["running", "returned", "failed"] = "running"
+    state: Literal["running", "returned", "started", "failed"] = "running"
+    """`started`: it began work that takes longer, and is looked up until that is over."""
     ended: int = 0
     took: int = 0
     error: str = ""

@@ -118,7 +118,8 @@ def _besides(seen: Trace) -> Iterator[Sentence]:
             case Turn():
                 yield from _turn(seen, item)
             case Happening():
-                yield Sentence(f"{_capital(item.text)}.".replace("..", "."), (item.seq,))
+                text = item.text if item.by and item.text.startswith(item.by) else _capital(item.text)
+                yield Sentence(f"{text}.".replace("..", "."), (item.seq,))
 
 
 def _turn(seen: Trace, turn: Turn) -> Iterator[Sentence]:

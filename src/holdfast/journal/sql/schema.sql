@@ -82,6 +82,10 @@ CREATE UNIQUE INDEX entries_of_run ON entries (run, seq);
 -- Erasing leaves the name with NULL, so that a late writer cannot bring the bytes back.
 CREATE TABLE blobs (id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, data BLOB);
 
+-- name: claims
+-- Which run a name belongs to, for good: an effect over there is the effect of one call here.
+CREATE TABLE claims (name TEXT PRIMARY KEY, run TEXT NOT NULL) WITHOUT ROWID;
+
 -- name: secrets
 -- The same holds for secrets.
 CREATE TABLE secrets (tree TEXT PRIMARY KEY, secret BLOB) WITHOUT ROWID;

@@ -67,6 +67,12 @@ INSERT OR IGNORE INTO blobs (ref, data) VALUES (?, ?);
 -- name: erase_blob
 UPDATE blobs SET data = NULL WHERE ref = ?;
 
+-- name: claim
+INSERT OR IGNORE INTO claims (name, run) VALUES (?, ?);
+
+-- name: claimed_by
+SELECT run FROM claims WHERE name = ?;
+
 -- name: put_secret
 INSERT OR IGNORE INTO secrets (tree, secret) VALUES (?, ?);
 

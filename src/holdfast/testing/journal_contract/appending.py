@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.codec import check_chain
 from holdfast.errors import Bug
-from holdfast.journal.port import Committed, Journal, KeyTaken, Moved
+from holdfast.journal.port import Claimed, Committed, Journal, KeyTaken, Moved
 from holdfast.testing.journal_contract.story import Stories, a_batch, a_row, tells
 
 
@@ -100,6 +100,18 @@ class Appending(Stories):
         with pytest.raises(Bug):
             await journal.append(a_batch("r", count=0))
         assert await journal.runs() == []
+
+    @tells
+    async def test_a_name_belongs_to_the_run_that_had_it_first(self, journal: Journal) -> None:
+        """Within a group too; a batch that needs another run's name writes nothing, one that would only like it goes on."""
+        first, second = a_batch("a", needs=("refund:7",)), a_batch("b", needs=("refund:7",), blobs=(("x", b"x"),))
+        assert await asyncio.gather(journal.append(first), journal.append(second)) == [
+            Committed(1), Claimed("refund:7", "a"),
+        ]  # fmt: skip
+        assert await journal.append(a_batch("b", claims=("refund:7", "refund:8"))) == Committed(2)
+        assert await journal.append(a_batch("a", 1, needs=("refund:8",))) == Claimed("refund:8", "b")
+        assert await journal.append(a_batch("a", 1, needs=("refund:7",))) == Committed(3)
+        assert await journal.blob("x") is None
 
     @tells
     async def test_one_request_key_is_one_run(self, journal: Journal) -> None:

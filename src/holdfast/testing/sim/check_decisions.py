@@ -20,7 +20,9 @@ from holdfast.events import AnyEvent, CallFailed, Entry, Inline, Loaded, ModelFa
 from holdfast.testing.sim.history import Violation, batches
 
 
-def check_decisions(run: str, entries: list[Entry], agent: Agent[Any, Any], secrets: Mapping[str, bytes | None]) -> Iterator[Violation]:
+def check_decisions(
+    run: str, entries: list[Entry], agent: Agent[Any, Any], secrets: Mapping[str, bytes | None]
+) -> Iterator[Violation]:
     """Decide every batch again."""
     decided = {batch[0].seq: (cause, batch) for cause, batch in batches(entries)}
     state: State | None = None
@@ -32,7 +34,9 @@ def check_decisions(run: str, entries: list[Entry], agent: Agent[Any, Any], secr
             bound = agent.bound if same else agent.bind(Contract.parse(state.contract))
             again = decide(bound, state, _moment(state, batch, secrets.get(state.opened.tree or run) or b""))
             if [_plain(event) for event in again] != [_plain(event) for event in events]:
-                yield Violation("decided otherwise", run, f"entry {entry.seq}, decided at {cause}: {_differ(events, again)}")
+                yield Violation(
+                    "decided otherwise", run, f"entry {entry.seq}, decided at {cause}: {_differ(events, again)}"
+                )
                 return
         state = fold(state, entry)
 

@@ -185,7 +185,11 @@ class Tale:
 
     def may_start(self, entry: Entry) -> None:
         """Nothing new starts in a run that is ending, halted or waiting for a limit (rule 35)."""
-        what = self.stopped or ("a pause" if self.paused else "") or (f"the limit of {self.limit.limit}" if self.limit else "")
+        what = (
+            self.stopped
+            or ("a pause" if self.paused else "")
+            or (f"the limit of {self.limit.limit}" if self.limit else "")
+        )
         if what:
             self.wrong("start after stop", f"entry {entry.seq} starts something after {what}")
 
@@ -241,7 +245,10 @@ class Tale:
         self.spent += event.cost or 0
         self.finish[entry.seq] = event.finish
         if event.ask in self.asked and (event.cost or 0) > self.asked[event.ask].reserved:
-            self.wrong("reservation", f"entry {entry.seq} cost {event.cost}, and {self.asked[event.ask].reserved} were reserved")
+            self.wrong(
+                "reservation",
+                f"entry {entry.seq} cost {event.cost}, and {self.asked[event.ask].reserved} were reserved",
+            )
         self.heard_of[entry.seq] = self.heard_of.get(event.ask, 0)
 
     def model_fails(self, entry: Entry, event: ModelFailed) -> None:
@@ -264,7 +271,9 @@ class Tale:
         """A write of unknown outcome is never merely given up (rule 21)."""
         call = self.calls[event.call]
         if event.verdict != "refuse":
-            call.needs = max((self._people(call, fired.rule) for fired in event.rules if fired.verdict == "review"), default=0)
+            call.needs = max(
+                (self._people(call, fired.rule) for fired in event.rules if fired.verdict == "review"), default=0
+            )
             return
         if call.asked.effect == "write" and call.unknown and not call.absent:
             self.wrong("unknown made failed", f"entry {entry.seq} refuses call {call.seq}, which may have happened")
@@ -305,10 +314,17 @@ class Tale:
             if other.asked.effect == "write" and other.running:
                 self.wrong("two writes", f"entry {entry.seq}: call {other.seq} is running")
             same_turn = other.asked.ask == call.asked.ask and not other.asked.serves
-            if same_turn and other.asked.effect == "write" and other.asked.index < call.asked.index and not (other.over and other.ok):
+            if (
+                same_turn
+                and other.asked.effect == "write"
+                and other.asked.index < call.asked.index
+                and not (other.over and other.ok)
+            ):
                 self.wrong("order", f"entry {entry.seq}: call {other.seq}, asked for before it, did not succeed")
             if other is not call and other.asked.tool == call.asked.tool and other.unknown and not other.over:
-                self.wrong("unresolved", f"entry {entry.seq}: it is not known whether {call.asked.tool} {other.seq} happened")
+                self.wrong(
+                    "unresolved", f"entry {entry.seq}: it is not known whether {call.asked.tool} {other.seq} happened"
+                )
         if self.said > call.manifest_heard:
             self.wrong("overtaken", f"entry {entry.seq} starts a write, and the message {self.said} was not heard")
         tool = self.agent.tools[call.asked.tool]
@@ -316,7 +332,11 @@ class Tale:
             self.wrong("blind retry", f"entry {entry.seq}: call {call.seq} may have happened")
         if call.absent and call.alive and not tool.keyed:
             self.wrong("absence believed", f"entry {entry.seq}: an attempt at call {call.seq} may still be alive")
-        if tool.keyed and (not event.key or (call.key and call.key != event.key) or self.keys.setdefault(event.key, call.seq) != call.seq):
+        if tool.keyed and (
+            not event.key
+            or (call.key and call.key != event.key)
+            or self.keys.setdefault(event.key, call.seq) != call.seq
+        ):
             self.wrong("key", f"entry {entry.seq}: the key of call {call.seq} is not its own")
         call.key = event.key
         if not call.counts:
@@ -330,16 +350,24 @@ class Tale:
     def _approved(self, entry: Entry, call: Call) -> None:
         asked = call.question
         if self.restored and call.start is None and (asked is None or call.put < self.restored):
-            self.wrong("restored", f"entry {entry.seq}: call {call.seq} may have been done in what was lost, and nobody was asked")
+            self.wrong(
+                "restored",
+                f"entry {entry.seq}: call {call.seq} may have been done in what was lost, and nobody was asked",
+            )
         votes = set(call.votes) | ({call.amender} - {""})
         if len(votes) < call.needs:
-            self.wrong("approval", f"entry {entry.seq}: call {call.seq} in version {call.version} has {len(votes)} of {call.needs} voices")
+            self.wrong(
+                "approval",
+                f"entry {entry.seq}: call {call.seq} in version {call.version} has {len(votes)} of {call.needs} voices",
+            )
         if asked is None:
             return
         if call.start is None and asked.until and entry.at >= asked.until and call.votes:
             self.wrong("approval expired", f"entry {entry.seq}: the approvals of call {call.seq} were void")
         if asked.version < call.version and call.votes:
-            self.wrong("approval", f"entry {entry.seq}: the approvals of call {call.seq} are for version {asked.version}")
+            self.wrong(
+                "approval", f"entry {entry.seq}: the approvals of call {call.seq} are for version {asked.version}"
+            )
 
     def _ends(self, entry: Entry, number: int, attempt: int) -> Call:
         call = self.calls[number]

@@ -37,7 +37,9 @@ def check_twice(history: History, wanted: Plan) -> Iterator[Violation]:
         for (run, call), count in Counter((effect.run, effect.call) for effect in history.ledger).items():
             if count > 1:
                 yield Violation("twice", run, f"call {call} had its effect {count} times")
-    for (run, tool, item), count in Counter((effect.run, effect.tool, effect.item) for effect in history.ledger).items():
+    for (run, tool, item), count in Counter(
+        (effect.run, effect.tool, effect.item) for effect in history.ledger
+    ).items():
         if count > wanted.get(run, {}).get((tool, item), 0) and not _excused(history, run, tool, item):
             yield Violation("twice", run, f"{tool} of {item} was done {count} times")
 
@@ -48,13 +50,19 @@ def _excused(history: History, run: str, tool: str, item: str) -> bool:
     Where the machine could know better, because the answer came after all, a contradiction must stand in the journal.
     """
     entries = history.runs.get(run, [])
-    denied = {entry.event.call for entry in entries if isinstance(entry.event, CallSettled) and entry.event.verdict == "did_not"}
+    denied = {
+        entry.event.call
+        for entry in entries
+        if isinstance(entry.event, CallSettled) and entry.event.verdict == "did_not"
+    }
     mine = [effect for effect in history.ledger if (effect.run, effect.tool, effect.item) == (run, tool, item)]
     wrongly = [effect for effect in mine if effect.call in denied]
     if not wrongly:
         return False
     answered = {
-        entry.event.call for entry in entries if isinstance(entry.event, CallReturnedLate) and entry.event.result is not None
+        entry.event.call
+        for entry in entries
+        if isinstance(entry.event, CallReturnedLate) and entry.event.result is not None
     }
     known = [effect for effect in wrongly if effect.call in answered]
     return not known or any(isinstance(entry.event, Contradiction) for entry in entries)
@@ -100,7 +108,11 @@ def check_lost(history: History) -> Iterator[Violation]:
         if entries is None:
             yield Violation("lost", effect.run, f"{effect.id} was done for a run that is not in the journal")
         elif not _done(entries, effect.call) and not _before_people(entries, effect.call):
-            yield Violation("lost", effect.run, f"call {effect.call} ({effect.tool} {effect.item}) was done, and the journal does not say so")
+            yield Violation(
+                "lost",
+                effect.run,
+                f"call {effect.call} ({effect.tool} {effect.item}) was done, and the journal does not say so",
+            )
 
 
 def check_phantoms(history: History) -> Iterator[Violation]:
@@ -118,7 +130,9 @@ def check_phantoms(history: History) -> Iterator[Violation]:
             if owner is None:
                 yield Violation("phantom", run, f"entry {entry.seq} names {event.effect_id}, which never happened")
             elif (owner.run, owner.call) != (run, event.call) and not (owner.run == run and owner.call in ruled):
-                yield Violation("confused", run, f"entry {entry.seq} gives call {event.call} the effect of call {owner.call}")
+                yield Violation(
+                    "confused", run, f"entry {entry.seq} gives call {event.call} the effect of call {owner.call}"
+                )
         yield from _claimed(history, run, entries)
 
 

@@ -272,7 +272,9 @@ def next_turn(request: Request) -> tuple[Wanted, ...]:
                 tried[entry] = tried.get(entry, 0) + 1
         elif isinstance(segment, Result) and not segment.failed:
             done.add(segment.id.partition("_")[0])
-    dropped = " ".join(segment.text for segment in request.segments if isinstance(segment, Told) and segment.source == "said")
+    dropped = " ".join(
+        segment.text for segment in request.segments if isinstance(segment, Told) and segment.source == "said"
+    )
     number = 0
     for turn in plan:
         wanted = []

@@ -63,7 +63,9 @@ class History(Struct):
         return [effect for effect in self.ledger if (effect.run, effect.call) == (run, call)]
 
 
-def history(store: Store, world: World, agent: Agent[object, object], promises: list[Promise], lives: Mapping[str, str]) -> History:
+def history(
+    store: Store, world: World, agent: Agent[object, object], promises: list[Promise], lives: Mapping[str, str]
+) -> History:
     """Read everything out of the store and the world."""
     tables = store.tables
     runs = {run: read(lines, tables.blobs) for run, lines in tables.lines.items()}
@@ -113,4 +115,6 @@ def _decided(entry: Entry) -> bool:
     event = entry.event
     if type(event) in DECISIONS:
         return True
-    return getattr(event, "error", "") == "lost" or (type(event).__name__ == "Resumed" and bool(getattr(event, "epoch", 0)))
+    return getattr(event, "error", "") == "lost" or (
+        type(event).__name__ == "Resumed" and bool(getattr(event, "epoch", 0))
+    )

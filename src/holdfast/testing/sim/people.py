@@ -168,7 +168,9 @@ class Desk:
             return
         if effect is not None:
             result: Json = receipt(effect) if self.chance.random() < 0.6 else None
-            await self._tell(runner, state, lambda token: runner.settle(run, call.seq, "happened", by=by, text=token, result=result))
+            await self._tell(
+                runner, state, lambda token: runner.settle(run, call.seq, "happened", by=by, text=token, result=result)
+            )
         elif sure or self.chance.random() < self.manner.rash:
             await self._tell(runner, state, lambda token: runner.settle(run, call.seq, "did_not", by=by, text=token))
         elif self.chance.random() < self.manner.stop:
@@ -202,7 +204,9 @@ class Desk:
 
 def is_expected(error: BaseException) -> bool:
     """Whether an error that ended something is one that may happen: the journal's, or a person told no."""
-    return isinstance(error, JournalError | NotAllowed | asyncio.CancelledError) or not isinstance(error, Exception | HoldfastError)
+    return isinstance(error, JournalError | NotAllowed | asyncio.CancelledError) or not isinstance(
+        error, Exception | HoldfastError
+    )
 
 
 def promise(stage: Stage, run: str, token: str) -> Promise:

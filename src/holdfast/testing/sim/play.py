@@ -38,7 +38,9 @@ class Outcome(Struct):
         return sum(len(entries) for entries in self.history.runs.values())
 
 
-def play(schedule: Schedule | int, *, mutant: AbstractContextManager[object] | None = None, decisions: bool = True) -> Outcome:
+def play(
+    schedule: Schedule | int, *, mutant: AbstractContextManager[object] | None = None, decisions: bool = True
+) -> Outcome:
     """Play a schedule, or the one a seed draws; `mutant` is a change to the runtime that holds while it plays.
 
     decisions: also decide everything again.
@@ -46,10 +48,18 @@ def play(schedule: Schedule | int, *, mutant: AbstractContextManager[object] | N
     stage = Stage(draw(schedule) if isinstance(schedule, int) else schedule)
     with mutant or nullcontext():
         history = stage.play()
-    return Outcome(stage.schedule, [*stage.errors, *check(history, stage.wanted(), decisions=decisions)], stage.points, history, stage.log)
+    return Outcome(
+        stage.schedule,
+        [*stage.errors, *check(history, stage.wanted(), decisions=decisions)],
+        stage.points,
+        history,
+        stage.log,
+    )
 
 
-def check(history: History, wanted: dict[str, dict[tuple[str, str], int]], *, decisions: bool = True) -> list[Violation]:
+def check(
+    history: History, wanted: dict[str, dict[tuple[str, str], int]], *, decisions: bool = True
+) -> list[Violation]:
     """Everything that is wrong with a history."""
     found = [
         *check_twice(history, wanted), *check_lost(history), *check_phantoms(history), *check_acts(history), *check_promises(history),

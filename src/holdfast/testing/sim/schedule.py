@@ -145,7 +145,9 @@ def _faults(chance: random.Random, workers: int, calm_at: int) -> tuple[Fault, .
     for _ in range(chance.choice((0, 1, 1, 2, 3, 5))):
         kind = chance.choice(kinds)
         length = chance.choice((1, 9, 30, 200)) * SECOND
-        trouble: Trouble = chance.choice(("full", "cut", "cut but written", "failed", "failed but written")) if kind == "disk" else ""
+        trouble: Trouble = (
+            chance.choice(("full", "cut", "cut but written", "failed", "failed but written")) if kind == "disk" else ""
+        )
         out.append(Fault(chance.randrange(until), kind, chance.randrange(workers + 1), length, trouble))
     if chance.random() < 0.06:
         first = chance.randrange(until)

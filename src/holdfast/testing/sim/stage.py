@@ -95,7 +95,9 @@ class Stage:
         self._roles[name] = main
         process = self.room.process(name)
         process.loop.process = process  # type: ignore[attr-defined]  # see SimRunner
-        process.skew = next((fault.length for fault in self.schedule.faults if fault.kind == "skew" and self._who(fault) == name), 0)
+        process.skew = next(
+            (fault.length for fault in self.schedule.faults if fault.kind == "skew" and self._who(fault) == name), 0
+        )
         process.start(main)
         self._note(f"{process} begins")
 
@@ -228,9 +230,16 @@ class Stage:
     def _look_at_errors(self) -> None:
         for process in self.room.everybody:
             for task in process.loop.tasks:
-                if task.done() and not task.cancelled() and (error := task.exception()) is not None and not is_expected(error):
+                if (
+                    task.done()
+                    and not task.cancelled()
+                    and (error := task.exception()) is not None
+                    and not is_expected(error)
+                ):
                     code = getattr(task.get_coro(), "cr_code", None)
-                    if code is not None and not code.co_filename.endswith(("clerk.py", "world.py")):  # what tools raise is theirs
+                    if code is not None and not code.co_filename.endswith(
+                        ("clerk.py", "world.py")
+                    ):  # what tools raise is theirs
                         self.errors.append(Violation("raised", process.name, f"{task.get_name()}: {error!r}"))
             for said in process.said:
                 error = said.get("exception")

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from holdfast.errors import JournalError, JournalFull
 from holdfast.journal.checks import again, check, fits
-from holdfast.journal.port import Append, Appended, Committed, FeedLine, KeyTaken, Listener, Moved, Row, Where
+from holdfast.journal.port import Append, Appended, Claimed, Committed, FeedLine, KeyTaken, Listener, Moved, Row, Where
 from holdfast.testing.sim.room import Process, Room
 
 Trouble: TypeAlias = Literal["", "full", "cut", "cut but written", "failed", "failed but written"]
@@ -39,6 +39,7 @@ class Tables:
         self.lines: dict[str, list[tuple[bytes, bytes]]] = {}
         self.rows: dict[str, Row] = {}
         self.keys: dict[str, str] = {}
+        self.claims: dict[str, str] = {}
         self.blobs: dict[str, bytes | None] = {}
         self.secrets: dict[str, bytes | None] = {}
         self.feed: list[FeedLine] = []
@@ -48,11 +49,16 @@ class Tables:
         head = len(self.lines.get(batch.run, ()))
         if head != batch.expected:
             return Moved(head)
+        for name in batch.needs:
+            if self.claims.get(name, batch.run) != batch.run:
+                return Claimed(name, self.claims[name])
         key = batch.row.key
         if not head and key:
             if key in self.keys:
                 return KeyTaken(self.keys[key])
             self.keys[key] = batch.run
+        for name in (*batch.needs, *batch.claims):
+            self.claims.setdefault(name, batch.run)
         for seq, (data, digest) in enumerate(batch.lines, head + 1):
             self.feed.append(FeedLine(len(self.feed) + 1, batch.run, seq, data, digest))
         self.lines.setdefault(batch.run, []).extend(batch.lines)
