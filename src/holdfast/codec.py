@@ -106,7 +106,7 @@ def encode(entry: Entry) -> bytes:
         body = msgspec.Raw(_encoder.encode(entry.event))
     except UnicodeEncodeError:  # a message or an answer with half a character in it
         body = msgspec.Raw(_encoder.encode(_whole(msgspec.to_builtins(entry.event))))
-    return _encoder.encode(Line(SCHEMA, entry.run, entry.seq, entry.at, entry.cause, entry.actor, body))
+    return _encoder.encode(Line(SCHEMA, entry.run, entry.seq, entry.at, entry.cause, entry.actor, body, entry.aside))
 
 
 def _whole(value: Json) -> Json:
@@ -144,7 +144,7 @@ def decode(data: bytes, prev: bytes = b"", digest: bytes = b"") -> Entry:
         event: AnyEvent | Unknown = _event.decode(raw)
     except msgspec.ValidationError:
         event = _unknown(line, bytes(raw))
-    return Entry(line.run, line.seq, line.at, line.cause, line.actor, event, prev, digest)
+    return Entry(line.run, line.seq, line.at, line.cause, line.actor, event, prev, digest, line.aside)
 
 
 def _upcast(line: Line) -> bytes:

@@ -605,9 +605,11 @@ class Entry(Struct, frozen=True):
     prev: bytes = b""
     digest: bytes = b""
     """sha256(prev ‖ stored bytes)."""
+    aside: str = ""
+    """The blob that holds the texts of this entry, where they are about somebody and may have to be erased."""
 
 
-class Line(Struct, frozen=True):
+class Line(Struct, frozen=True, omit_defaults=True):
     """The stored form of an entry, before its chain digest. Field order is part of the format."""
 
     v: int
@@ -617,6 +619,7 @@ class Line(Struct, frozen=True):
     cause: int
     actor: str
     event: Raw
+    aside: str = ""
 
 
 # ------------------------------------------------------------------------------------------- facts and decisions

@@ -36,6 +36,11 @@ def test_list_is_newest_first_with_what_one_wants_to_know(holdfast, runs):
     assert max(map(len, rows)) <= 100
 
 
+def test_name_of_a_run_is_never_cut(holdfast, runs, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "72")
+    assert all(name in holdfast("show").out for name in runs.values())
+
+
 @pytest.mark.parametrize(
     ("where", "found"),
     [

@@ -1,4 +1,4 @@
-"""Whatever happened to a run can be shown: simulated lives, at a hundred columns, without anything that moves a cursor."""
+"""Whatever happened to a run can be shown: simulated lives, at a hundred columns, with nothing that moves a cursor."""
 
 from __future__ import annotations
 

@@ -11,35 +11,39 @@ from holdfast.journal.port import Row
 from holdfast.views import words
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
 
 def table(rows: Sequence[Row], now: int) -> Table:
     """One line a run."""
-    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for name in ("run", "agent", "status", "waits for"):
-        made.add_column(name, no_wrap=True)
-    for name in ("steps", "USD", "age"):
-        made.add_column(name, justify="right", no_wrap=True)
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    made.add_column("run", no_wrap=True, min_width=max((len(row.run) for row in rows), default=0))
+    made.add_column("agent", no_wrap=True, overflow="ellipsis")
+    made.add_column("status", no_wrap=True, min_width=9)
+    made.add_column("waits for", no_wrap=True, overflow="ellipsis", min_width=6)
+    for name, width in (("steps", 5), ("USD", 6), ("age", 4)):
+        made.add_column(name, justify="right", no_wrap=True, min_width=width)
     made.add_column("key", no_wrap=True, overflow="ellipsis")
-    made.add_column("", no_wrap=True)
+    calling = any(row.attention for row in rows)
+    if calling:
+        made.add_column("", no_wrap=True)
     for row in rows:
         word = row.outcome or row.status
-        made.add_row(
+        cells: list[RenderableType] = [
             row.run,
             words.plain(row.agent),
             Text(word, style=COLOURS.get(word, "")),
             words.plain(_waits(row)),
             str(row.steps),
             units.say_usd(row.nusd),
-            units.say_duration(max(now - row.opened, 0)),
+            units.say_duration(max(now - row.opened, 0)).split()[0],
             words.plain(row.key),
-            Text("needs a person" if row.attention else "", style="red"),
-        )
+        ]
+        made.add_row(*cells, *([Text("needs a person" if row.attention else "", style="red")] if calling else []))
     return made
 
 

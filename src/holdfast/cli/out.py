@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 WIDTH: Final = 100
 """Columns where nobody says how many there are."""
 
+WIDEST: Final = 140
+"""Columns beyond which a line is hard to read."""
+
 
 def console(*, stderr: bool = False) -> Console:
     """Where text goes. Nothing in it is taken for markup: what is shown was written by others."""
@@ -24,7 +27,7 @@ def console(*, stderr: bool = False) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     width = shutil.get_terminal_size((WIDTH, 24)).columns if stream.isatty() or "COLUMNS" in os.environ else WIDTH
-    return Console(file=stream, width=max(width, 40), highlight=False, markup=False, emoji=False)
+    return Console(file=stream, width=min(max(width, 40), WIDEST), highlight=False, markup=False, emoji=False)
 
 
 def show(*parts: RenderableType) -> None:

@@ -12,11 +12,26 @@ from holdfast.errors import Bug
 from holdfast.events import (
     AnyEvent,
     Body,
+    CallAsked,
+    CallFailed,
+    CallJudged,
+    CallLookedUp,
+    CallReturned,
+    CallSettled,
+    CancelAsked,
     ContractAdopted,
+    DoubtRaised,
     Entry,
     Erased,
     Inline,
     Loaded,
+    ModelAnswered,
+    ModelFailed,
+    Noted,
+    OutputRejected,
+    PersonAnswered,
+    PersonAsked,
+    RunClosed,
     RunOpened,
     Stored,
     Unknown,
@@ -71,11 +86,39 @@ def store(event: AnyEvent, secret: bytes, *, personal: bool) -> tuple[AnyEvent, 
     return (msgspec.structs.replace(event, **changes), blobs) if blobs else (event, [])
 
 
+TEXTS: Final[dict[type, tuple[str, ...]]] = {
+    ModelAnswered: ("calls",), ModelFailed: ("message",), OutputRejected: ("why",), CallAsked: ("problem",), CallJudged: ("rules",),
+    PersonAsked: ("text",), PersonAnswered: ("text",), CallReturned: ("missing", "cursor"), CallFailed: ("message",),
+    CallLookedUp: ("message",), DoubtRaised: ("why",), CallSettled: ("text",), CancelAsked: ("because",), RunClosed: ("reason",),
+    Noted: ("note",),
+}  # fmt: skip
+"""Fields that hold words, beside the bodies: in a run about somebody they may be about them too."""
+
+
+def set_aside(event: AnyEvent) -> tuple[AnyEvent, bytes]:
+    """An event without the words in it, and these as one body; empty where it has none."""
+    words = {name: value for name in TEXTS.get(type(event), ()) if (value := getattr(event, name))}
+    if not words:
+        return event, b""
+    bare = {name: () if isinstance(value, tuple) else "" for name, value in words.items()}
+    return msgspec.structs.replace(event, **bare), canonical(words)
+
+
+def put_back(event: AnyEvent, words: bytes) -> AnyEvent:
+    """An event with the words that were set aside."""
+    hints = {field.name: field.type for field in msgspec.structs.fields(type(event))}
+    found = {name: msgspec.convert(value, hints[name]) for name, value in parse(words).items()}
+    return msgspec.structs.replace(event, **found)
+
+
 async def load(entry: Entry, fetch: Callable[[str], Awaitable[bytes | None]]) -> Entry:
-    """An entry with its bodies: a stored one is loaded, one that is gone is `Erased`."""
+    """An entry with its bodies: a stored one is loaded, one that is gone is `Erased`; words that are gone are empty."""
     event = entry.event
     if isinstance(event, Unknown):
         return entry
+    if entry.aside and (words := await fetch(entry.aside)) is not None:
+        event = put_back(event, words)
+        entry = msgspec.structs.replace(entry, event=event)
     changes: dict[str, Any] = {}
     for name in _fields(type(event)):
         value = getattr(event, name)
@@ -91,11 +134,25 @@ async def _fetched(body: Stored, fetch: Callable[[str], Awaitable[bytes | None]]
     return Erased(body.ref, body.size) if data is None else Loaded(body.ref, body.size, parse(data))
 
 
+def refs(entry: Entry) -> set[str]:
+    """The blobs an entry names."""
+    event = entry.event
+    if isinstance(event, Unknown):
+        return set()
+    found = {entry.aside} if entry.aside else set[str]()
+    for name in _fields(type(event)):
+        value = getattr(event, name)
+        found |= {body.ref for body in (value if isinstance(value, tuple) else (value,)) if isinstance(body, Stored)}
+    return found
+
+
 def is_stored(entry: Entry) -> bool:
-    """Whether an entry has a body that must be loaded."""
+    """Whether an entry has a body, or words, that must be loaded."""
     event = entry.event
     if isinstance(event, Unknown):
         return False
+    if entry.aside:
+        return True
     for name in _fields(type(event)):
         value = getattr(event, name)
         if isinstance(value, Stored) or (isinstance(value, tuple) and any(isinstance(item, Stored) for item in value)):
@@ -108,6 +165,8 @@ def filled(entry: Entry, blobs: dict[str, bytes]) -> Entry:
     event = entry.event
     if isinstance(event, Unknown):
         raise Bug("an unknown entry was written", run=entry.run, seq=entry.seq)
+    if entry.aside:
+        event = put_back(event, blobs[entry.aside])
 
     def take(body: Any) -> Any:
         if isinstance(body, Stored):

@@ -14,12 +14,13 @@ from msgspec import Struct
 from holdfast import codec
 from holdfast.codec import GENESIS, chain
 from holdfast.core.fold import fold
-from holdfast.core.pending import Outlook
+from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
-from holdfast.errors import Bug, JournalDamaged, UsageError
+from holdfast.errors import Bug, JournalDamaged, NotAllowed, UsageError
 from holdfast.events import (
     DURABLE,
     AnyEvent,
+    BodiesErased,
     CallLookedUp,
     CallReturned,
     CallReturnedLate,
@@ -154,6 +155,12 @@ class Book:
         if not personal and len(data) <= bodies.INLINE_BYTES and not isinstance(event, RunOpened):
             return data, []
         kept, stored = bodies.store(event, self.secret, personal=personal)
+        if personal:
+            kept, words = bodies.set_aside(kept)
+            if words:
+                ref = codec.keyed(self.secret, "aside", words)
+                stored = [*stored, (ref, words)]
+                entry = msgspec.structs.replace(entry, aside=ref)
         return (codec.encode(msgspec.structs.replace(entry, event=kept)), stored) if stored else (data, [])
 
     def _personal(self, event: AnyEvent) -> bool:
@@ -200,7 +207,7 @@ def row_of(state: State, outlook: Outlook) -> Row:
     return Row(
         run=state.run, seq=state.seq, agent=opened.agent, status=outlook.status, due=outlook.due, opened=state.opened_at, at=state.at,
         by=opened.by, key=opened.key, waits_for=outlook.waits_for, outcome=closed.outcome if closed else None,
-        reason=closed.reason[:200] if closed else "", attention=closed is not None and bool(state.unresolved or state.conflict),
+        reason=closed.reason[:200] if closed and not opened.on_behalf_of else "", attention=closed is not None and bool(state.unresolved or state.conflict),
         questions=len(state.questions), steps=state.spent.steps, nusd=state.spent.charged, parent=opened.parent.run if opened.parent else "",
         mode=opened.mode, contract=state.contract_digest[:16], tags=opened.tags,
     )  # fmt: skip

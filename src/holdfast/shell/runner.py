@@ -456,6 +456,15 @@ class Runner:
         state = await self.put(run, lambda state: Resumed(by) if state.paused and not state.closed else None, actor=by)
         self._take_up(run, state)
 
+    async def erase(self, run: str, *, by: str, basis: str) -> int:
+        """Destroy what a closed run was about, for good, and give how many bodies; the chain still verifies.
+
+        Raises NotAllowed for an open run: cancel it first. Backups made before are not reached.
+        """
+        book = Book(self.journal, run, self._redactor)
+        self._recent.pop(run, None)
+        return len((await book.erase(by, basis)).refs)
+
     async def cancel_unopened(self, run: str, agent: Agent[Any, Any], *, by: str, because: str = "") -> None:
         """Cancel a run that may not have been opened yet: then it is created closed, so that nobody can open it after."""
         secret = self._entropy(32)
