@@ -168,6 +168,34 @@ class Book:
         opened = event if isinstance(event, RunOpened) else self.state.opened if self.state is not None else None
         return opened is not None and bool(opened.on_behalf_of)
 
+    async def erase(self, by: str, basis: str) -> BodiesErased:
+        """Destroy every body of a closed run and the secret of its digests, for good; the chain goes on verifying.
+
+        Raises NotAllowed for an open run.
+        """
+        await self.refresh()
+        state = self.known
+        if state.closed is None:
+            raise NotAllowed("an open run cannot be erased", run=self.run, hint="cancel it first")
+        refs = tuple(sorted(await self._refs()))
+        event = BodiesErased(by, basis, refs)
+        written = self.write([Draft(event, 0, by)], self.journal.now())
+        answer = await self.journal.append(Append(
+            run=self.run, expected=state.seq, lines=written.lines, row=row_of(written.state, outlook(written.state)), durable=True,
+            erase=refs, forget=state.opened.tree or self.run,
+        ))  # fmt: skip
+        if not isinstance(answer, Committed):
+            return await self.erase(by, basis)
+        self.state, self.head = written.state, written.head
+        return event
+
+    async def _refs(self) -> set[str]:
+        """The blobs that are this run's alone; its contract is not."""
+        found: set[str] = set()
+        for data, digest in await self.journal.read(self.run):
+            found |= bodies.refs(codec.decode(data, b"", digest))
+        return {ref for ref in found if not ref.startswith("contract_")}
+
     async def append(self, written: Written, outlook: Outlook, *, secret: tuple[str, bytes] | None = None) -> Appended:
         """Append a batch that goes on from this book's head; the book follows if it got in."""
         expected = self.state.seq if self.state is not None else 0

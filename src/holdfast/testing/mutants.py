@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from holdfast.codec import keyed
-from holdfast.core import calls, decide, ending, fold_calls, fold_people, late, limits, output, policy
+from holdfast.core import calls, decide, ending, fold, fold_calls, fold_people, late, limits, output, policy
 from holdfast.core.state import CallState
-from holdfast.events import CallStarted, RunClosed
+from holdfast.events import CallReturnedLate, CallStarted, ProposalAmended, RunClosed
 from holdfast.journal.port import Committed, Moved
 from holdfast.shell import book, driver, perform
 from holdfast.testing.sim.store import Connection
 
 replace = msgspec.structs.replace
 
-Patch = tuple[Any, str, Any]
-"""(module or class, name, what stands there instead)."""
+Patch: TypeAlias = tuple[Any, Any, Any]
+"""(module, class or table; name or key; what stands there instead)."""
 
 
 class Mutant(Struct, frozen=True):
@@ -41,12 +41,19 @@ class Mutant(Struct, frozen=True):
         kept: list[Patch] = []
         try:
             for where, name, instead in self.patches():
-                kept.append((where, name, where.__dict__[name]))
-                setattr(where, name, instead)
+                kept.append((where, name, where[name] if isinstance(where, dict) else where.__dict__[name]))
+                _put(where, name, instead)
             yield
         finally:
             for where, name, before in reversed(kept):
-                setattr(where, name, before)
+                _put(where, name, before)
+
+
+def _put(where: Any, name: Any, value: Any) -> None:
+    if isinstance(where, dict):
+        where[name] = value
+    else:
+        setattr(where, name, value)
 
 
 # ------------------------------------------------------------------------------------------- disk, commits, conflicts
@@ -236,7 +243,7 @@ def _contradiction_unseen() -> Sequence[Patch]:
     def folded(state: Any, entry: Any, event: Any) -> Any:
         return original(replace(state, settled={}), entry, event)
 
-    return [(fold_calls.CALLS, "late", folded)]
+    return [(fold._FOLDS, CallReturnedLate, folded)]
 
 
 # --------------------------------------------------------------------------------------- turns, messages, endings
@@ -297,7 +304,7 @@ def _approval_for_any_version() -> Sequence[Patch]:
     def approved(call: CallState, digest: str, people: int, at: int, role: str = "") -> bool:
         return len({vote.by for vote in call.votes}) >= people
 
-    return [(fold_people.PEOPLE, "amended", amended), (policy, "approved", approved)]
+    return [(fold._FOLDS, ProposalAmended, amended), (policy, "approved", approved)]
 
 
 def _own_approval() -> Sequence[Patch]:

@@ -12,6 +12,7 @@ from holdfast.core.state import State
 from holdfast.errors import HoldfastError
 from holdfast.events import (
     CallAsked,
+    CallFailed,
     CallLookedUp,
     CallReturned,
     CallReturnedLate,
@@ -26,6 +27,7 @@ from holdfast.events import (
     RunClosed,
 )
 from holdfast.testing.sim.history import History, Violation
+from holdfast.testing.sim.world import Heard
 
 Plan = Mapping[str, Mapping[tuple[str, str], int]]
 """Run → (tool, item) → how often it was wanted."""
@@ -174,6 +176,34 @@ def check_acts(history: History) -> Iterator[Violation]:
             yield Violation("act after its time", visit.run, f"{where}: {visit.at - event.until} µs late")
         if visit.at < start.at:
             yield Violation("act before its time", visit.run, f"{where}: the clock of its entry is ahead")
+
+
+def check_facts(history: History) -> Iterator[Violation]:
+    """A fact is never dropped: what a tool was told stands in the journal, unless its process died soon after (rule 5)."""
+    if history.restored:
+        return
+    recorded = {
+        (run, event.call, event.attempt) for run, entries in history.runs.items() for entry in entries
+        if isinstance(event := entry.event, CallReturned | CallFailed | CallReturnedLate) and getattr(event, "error", "") != "lost"
+    }  # fmt: skip
+    for heard in history.heard:
+        end = history.ends.get(heard.process)
+        if end is None or (end and end < heard.at + SOON):
+            continue
+        if history.runs.get(heard.run) and (heard.run, heard.call, heard.attempt) not in recorded and not _asked_after(history, heard):
+            yield Violation("fact dropped", heard.run, f"{heard.process} knew what became of attempt {heard.attempt} of call {heard.call}")
+
+
+def _asked_after(history: History, heard: Heard) -> bool:
+    """Whether it was a look-up, which may say nothing new."""
+    return any(
+        visit.tool.startswith("find_") and (visit.run, visit.call, visit.process) == (heard.run, heard.call, heard.process)
+        for visit in history.visits
+    )
+
+
+SOON: Final = 30_000_000
+"""µs in which a fact gets into the journal."""
 
 
 def check_promises(history: History) -> Iterator[Violation]:

@@ -12,7 +12,7 @@ from holdfast.codec import GENESIS
 from holdfast.events import DECISIONS, Entry, RunClosed, RunOpened
 from holdfast.shell import bodies
 from holdfast.testing.sim.store import Store
-from holdfast.testing.sim.world import Effect, Visit, World
+from holdfast.testing.sim.world import Effect, Heard, Visit, World
 
 
 class Violation(Struct, frozen=True):
@@ -45,12 +45,15 @@ class History(Struct):
     lines: dict[str, list[tuple[bytes, bytes]]]
     ledger: list[Effect]
     visits: list[Visit]
+    heard: list[Heard]
     shown: dict[tuple[str, int], bytes]
     promises: list[Promise]
     secrets: Mapping[str, bytes | None]
     agent: Agent[object, object]
     lives: Mapping[str, str] = {}
     """Worker → process."""
+    ends: Mapping[str, int] = {}
+    """Process → when it ended; 0: it did not. A process whose journal failed, or that was stopped, is not in it."""
     restored: bool = False
     bills: list[tuple[int, str, int]] = []
     powerless: bool = False
@@ -68,10 +71,13 @@ def history(
 ) -> History:
     """Read everything out of the store and the world."""
     tables = store.tables
-    runs = {run: read(lines, tables.blobs) for run, lines in tables.lines.items()}
     return History(
-        runs, {run: list(lines) for run, lines in tables.lines.items()}, list(world.ledger), list(world.visits), dict(store.shown),
-        promises, dict(tables.secrets), agent, lives, store.epoch > 1, list(world.bills), store.outages > 0, {run: (row.seq, row.status) for run, row in tables.rows.items()},
+        runs={run: read(lines, tables.blobs) for run, lines in tables.lines.items()},
+        lines={run: list(lines) for run, lines in tables.lines.items()},
+        ledger=list(world.ledger), visits=list(world.visits), heard=list(world.heard), bills=list(world.bills),
+        shown=dict(store.shown), promises=promises, secrets=dict(tables.secrets), agent=agent, lives=lives,
+        restored=store.epoch > 1, powerless=store.outages > 0,
+        rows={run: (row.seq, row.status) for run, row in tables.rows.items()},
     )  # fmt: skip
 
 

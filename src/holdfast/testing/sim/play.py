@@ -11,6 +11,7 @@ from holdfast.testing.sim.check_entries import check_lines, check_order, check_t
 from holdfast.testing.sim.check_world import (
     check_acts,
     check_ended,
+    check_facts,
     check_legal,
     check_lost,
     check_money,
@@ -62,8 +63,8 @@ def check(
 ) -> list[Violation]:
     """Everything that is wrong with a history."""
     found = [
-        *check_twice(history, wanted), *check_lost(history), *check_phantoms(history), *check_acts(history), *check_promises(history),
-        *check_money(history), *check_ended(history),
+        *check_twice(history, wanted), *check_lost(history), *check_phantoms(history), *check_acts(history), *check_facts(history),
+        *check_promises(history),        *check_money(history), *check_ended(history),
     ]  # fmt: skip
     for run, entries in history.runs.items():
         found += check_lines(run, history.lines[run])

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
+import msgspec
+
 from holdfast.agent import Agent
 from holdfast.errors import Bug, JournalError, UserError
 from holdfast.events import Mode
@@ -85,11 +87,16 @@ class Stage:
             for fault in schedule.faults:
                 self.room.at(START + fault.at, lambda fault=fault: self._befall(fault))
             self.room.at(START + schedule.calm_at, self._calm_down)
-            self.room.run(self._over, START + schedule.calm_at + HORIZON)
+            try:
+                self.room.run(self._over, START + schedule.calm_at + HORIZON)
+            except Bug as endless:
+                self.errors.append(Violation("endless", "", str(endless)))
             self._look_at_errors()
         finally:
             self.room.close()
-        return history(self.store, self.world, self.agent, self.promises, self._lives())
+        return msgspec.structs.replace(
+            history(self.store, self.world, self.agent, self.promises, self._lives()), ends=self._ends()
+        )
 
     def _enter(self, name: str, main: Main) -> None:
         self._roles[name] = main
@@ -245,6 +252,10 @@ class Stage:
                 error = said.get("exception")
                 if error is not None and not is_expected(error):
                     self.errors.append(Violation("raised", process.name, f"{said.get('message')}: {error!r}"))
+
+    def _ends(self) -> dict[str, int]:
+        disturbed = {self._who(fault) for fault in self.schedule.faults if fault.kind in ("freeze", "disk")}
+        return {str(one)[1:-1]: one.ended_at for one in self.room.everybody if one.name not in disturbed}
 
     def _lives(self) -> dict[str, str]:
         return {f"w_{name}": name for name in (str(one)[1:-1] for one in self.room.everybody)}

@@ -70,6 +70,16 @@ class Visit(Struct, frozen=True):
     durable: int
 
 
+class Heard(Struct, frozen=True):
+    """A tool's function was told what became of its request: from here on its process knows."""
+
+    at: int
+    run: str
+    call: int
+    attempt: int
+    process: str
+
+
 class Weather(Struct, frozen=True):
     """How unkind the world is."""
 
@@ -106,6 +116,7 @@ class World:
         self.chance = random.Random(room.chance.getrandbits(64))
         self.ledger: list[Effect] = []
         self.visits: list[Visit] = []
+        self.heard: list[Heard] = []
         self._keys: dict[str, tuple[int, Effect]] = {}
         self._seen_from: dict[str, int] = {}
         self.bills: list[tuple[int, str, int]] = []
@@ -224,12 +235,19 @@ class Shop:
         future: asyncio.Future[Any] = self.process.loop.create_future()
         if self.process.point(f"{visit.tool} sent"):
             self._send(fate, act, lambda reply: self.process.deliver(future, reply))
-        if not stubborn:
-            return await future
         try:
-            return await asyncio.shield(future)
+            return await (asyncio.shield(future) if stubborn else future)
         except asyncio.CancelledError:
+            if not stubborn:
+                raise
             return await future
+        finally:
+            if future.done() and not future.cancelled():
+                self._heard(visit)
+
+    def _heard(self, visit: Visit) -> None:
+        if self.process.alive:
+            self.world.heard.append(Heard(self.world.room.now, visit.run, visit.call, visit.attempt, visit.process))
 
     def ask_waiting(self, visit: Visit, act: Callable[[], object]) -> Any:
         """Have something done over there, from a tool that runs in a thread."""
@@ -240,6 +258,7 @@ class Shop:
             if box:
                 break
             self.process.strand_waits(300_000)
+        self._heard(visit)
         reply = box[0] if box else TimeoutError("nothing was heard for a minute")
         if isinstance(reply, BaseException):
             raise reply
