@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import threading
+from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
@@ -64,3 +68,29 @@ def waiting(holdfast, payer):
     found = holdfast("run", payer, '{"bill": "5000"}', "--key", "big", "--json")
     assert found.code == 2
     return found.json["run"]
+
+
+@pytest.fixture
+def on_terminal(monkeypatch):
+    """`on_terminal(work)`: all that `work` shows on stderr, when that is a terminal."""
+
+    def shown(work):
+        master, slave = pty.openpty()
+        parts: list[bytes] = []
+
+        def listen():
+            with suppress(OSError):  # the terminal was closed
+                while data := os.read(master, 65_536):
+                    parts.append(data)
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        with os.fdopen(slave, "w") as screen, monkeypatch.context() as there:
+            there.setattr("sys.stderr", screen)
+            there.setenv("TERM", "xterm")
+            work()
+        listener.join(10)
+        os.close(master)
+        return b"".join(parts).decode()
+
+    return shown

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 
 import pytest
 
@@ -209,19 +207,15 @@ def test_quantiles_are_values_that_occurred():
     assert quantile([7], 0.5) == 7
 
 
-def test_board_is_live_on_a_terminal(monkeypatch):
-    master, slave = pty.openpty()
-    with os.fdopen(slave, "w") as terminal:
-        monkeypatch.setattr("sys.stderr", terminal)
-        monkeypatch.setenv("TERM", "xterm")
+def test_board_is_live_on_a_terminal(on_terminal):
+    def work():
         board = Board(total=2)
         with watched(board):
             board.ended("done", 5_000_000, 100, before=False)
             board.ended("failed", 0, 300, before=False)
             board.is_bad()
-        terminal.flush()
-        shown = os.read(master, 100_000).decode()
-    os.close(master)
+
+    shown = on_terminal(work)
     assert "done 1 · waiting 0 · stopped 1 · bad 1 · 0.005 USD" in " ".join(shown.split())
     assert "\x1b[" in shown
 

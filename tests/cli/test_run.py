@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import pty
 
 import pytest
 
@@ -259,14 +257,7 @@ def test_interrupted_run_goes_on_where_it_was(holdfast, place):
     assert [len(call["tried"]) for call in calls if call["tool"] == "look_up"] == [1]
 
 
-def test_terminal_shows_what_a_run_is_doing(payer, monkeypatch):
-    master, slave = pty.openpty()
-    with os.fdopen(slave, "w") as terminal:
-        monkeypatch.setattr("sys.stderr", terminal)
-        monkeypatch.setenv("TERM", "xterm")
-        assert main(["run", str(payer), '{"bill": "700"}', "--json"]) == 0
-        terminal.flush()
-        shown = os.read(master, 100_000).decode()
-    os.close(master)
+def test_terminal_shows_what_a_run_is_doing(payer, on_terminal):
+    shown = on_terminal(lambda: main(["run", str(payer), '{"bill": "700"}', "--json"]))
     assert "a scripted stand-in answers" in shown
     assert "\x1b[" in shown

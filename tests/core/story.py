@@ -309,6 +309,11 @@ class Story:
         body = Inline(value) if value is not None else None
         self.append(CallReturnedLate(call, attempt, body, **more))
 
+    def returns_late(self, value: Any, call: int = 0, attempt: int = 1) -> Any:
+        """A result comes to an attempt that was given up waiting for."""
+        call = call or self.call().seq
+        return self.fact(CallReturned(call, attempt, Inline(value), keyed(SECRET, "result", canonical(value))))
+
     # ---- people and other workers
 
     def person(self, verdict: str, by: str = "rita", about: str = "", question: int = 0, **more: Any) -> Any:

@@ -77,7 +77,7 @@ def started(state: State, entry: Entry, event: CallStarted) -> Changes:
     again = call.attempt > 0 and call.error != "lost"
     after = replace(
         call, status=move(state.run, entry.seq, call.status, "CallStarted"), attempt=event.attempt, start=entry.seq,
-        worker=event.worker, until=event.until, key=event.key, keyed_until=event.keyed_until, first_started=call.first_started or entry.at, error="", looked="",
+        worker=event.worker, until=event.until, key=event.key, keyed_until=event.keyed_until, first_started=call.first_started or entry.at, error="", looked="", votes=(),
         looks=0, look_at=0, handle="",
     )  # fmt: skip
     spent = replace(state.spent, retries=state.spent.retries + 1) if again else state.spent

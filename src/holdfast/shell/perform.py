@@ -294,13 +294,17 @@ class Performer:
         lookup = tool.options.lookup
         assert lookup is not None
         began = self._watch()
+        task: asyncio.Future[Any] | None = None
         try:
-            async with asyncio.timeout(tool.timeout / 1e6):
-                answer = await self._begin(tool, lookup, call, attempt)
-        except TimeoutError:
-            answer = CannotTell("it gave no answer in time")
+            task = self._begin(tool, lookup, call, attempt)
+            done, _ = await asyncio.wait({task}, timeout=tool.timeout / 1e6)
+            answer = task.result() if done else CannotTell("it gave no answer in time")
         except Exception as error:  # noqa: BLE001 - the boundary: a look-up that breaks cannot tell, and says why
             answer = CannotTell(f"{type(error).__name__}: {error}")
+        finally:
+            if task is not None and not task.done():  # it is not waited for: it may ignore that it is cancelled
+                task.cancel()
+                task.add_done_callback(_forget)
         return self._looked_up(answer, call, tool, attempt, self._since(began))
 
     def _looked_up(
@@ -339,6 +343,12 @@ def _tell_late(
 ) -> None:
     if not task.cancelled():
         attempt.late(performer._outcome(task, call, tool, attempt, performer._since(began)))
+
+
+def _forget(task: asyncio.Future[Any]) -> None:
+    """Look at what became of something nobody waits for, so that asyncio does not complain."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _has_nameless(state: State, tool: str) -> bool:

@@ -275,7 +275,7 @@ class Tale:
                 (self._people(call, fired.rule) for fired in event.rules if fired.verdict == "review"), default=0
             )
             return
-        if call.asked.effect == "write" and call.unknown and not call.absent:
+        if call.asked.effect == "write" and call.unknown and not call.absent and call.ruled != "did_not":
             self.wrong("unknown made failed", f"entry {entry.seq} refuses call {call.seq}, which may have happened")
         call.over = True
         if call.counts:
@@ -427,7 +427,7 @@ class Tale:
             call.over_at, call.absent = entry.at, False
         if not self.closed and call.start is not None and call.running and call.start.attempt == event.attempt:
             self.wrong("late", f"entry {entry.seq} calls the answer to a running attempt late")
-        if event.result is not None and not call.over and not call.running:
+        if event.result is not None and call.unknown and not call.over and not call.running:
             call.over = call.ok = True
 
     def doubts(self, entry: Entry, event: DoubtRaised) -> None:

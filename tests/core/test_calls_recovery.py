@@ -1,0 +1,428 @@
+"""Writes of unknown outcome: repeated under the same key, looked up, or put before a person. Never blindly again."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast import units
+from holdfast.core.calls import MAX_LOOKS
+from holdfast.events import CallFailed, CallStarted, DoubtRaised, PersonAsked
+from holdfast.models.scripted import call, done
+from tests.core.story import START, Story, desk, order, refund
+
+PAY = call("refund", order="A-1", cents=4)
+WRITE = ("CallAsked refund", "CallJudged allow", "CallStarted 1")
+DOUBT = ("DoubtRaised", "PersonAsked doubt")
+
+
+def started(*more, tools=(), **options) -> Story:
+    terms = options.pop("terms", {})
+    run = Story(desk(refund(**options), *tools, **terms))
+    run.asks_for(PAY, *more)
+    run.then(
+        "CallAsked refund", *[f"CallAsked {one.tool}" for one in more], *WRITE[1:], *["CallJudged allow"] * len(more)
+    )
+    return run
+
+
+def unknown(**options) -> Story:
+    """After a timeout: the attempt is over, and nobody knows what it did."""
+    ended = options.pop("ended", True)
+    run = started(**options)
+    run.breaks("timeout", "unknown", ended=ended)
+    return run
+
+
+# --------------------------------------------------------------------------------------------------------- bare
+
+
+@pytest.mark.parametrize("error", ["timeout", "unknown", "raised", "result", "connection"])
+def test_a_bare_write_of_unknown_outcome_goes_to_a_person_at_once(error):
+    run = started(times=3)
+    run.breaks(error, "unknown")
+    asked = run.then(*DOUBT)
+    assert (asked.about, asked.call, asked.until) == ("doubt", run.call().seq, 0)
+    assert "neither be repeated safely nor looked up" in asked.text
+    for _ in range(3):
+        run.after("10d").then()
+
+
+@pytest.mark.parametrize(("ended", "words"), [(True, "proven over."), (False, "not proven over: it may still happen.")])
+def test_the_question_says_whether_the_attempt_may_still_be_alive(ended, words):
+    """SEMANTICS rule 22."""
+    run = unknown(ended=ended)
+    assert run.then(*DOUBT).text.endswith(words)
+    assert run.last(DoubtRaised).ended is ended
+
+
+@pytest.mark.parametrize(("proven", "wait"), [(True, "0s"), (False, "20s")])
+def test_a_write_whose_worker_is_gone_is_never_started_again_by_another(proven, wait):
+    run = started()
+    run.taken_over(proven=proven).after(wait)
+    assert not run.then("CallFailed lost", *DOUBT).text.endswith("proven over.") or proven
+    assert (run.last(CallFailed).ended, run.last(CallFailed).by) == (proven, "w2")
+
+
+def test_a_worker_that_finds_its_own_write_not_in_flight_knows_that_it_is_over():
+    run = started()
+    run.flying.clear()
+    run.then("CallFailed lost", *DOUBT)
+    assert run.last(CallFailed).ended
+
+
+def test_a_running_write_is_awaited_by_its_own_worker_whatever_time_it_is():
+    """SEMANTICS rule 25: it is not cancelled by us except by its timeout."""
+    run = started()
+    run.after("1h").then()
+    assert run.world() == ["run refund"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "follows", "told"),
+    [
+        ("happened", ["ModelAsked"], "[this is not complete: a person says it happened; its result is not known]"),
+        ("did_not", ["ModelAsked"], "a person found that this did not happen"),
+        ("stop", ["RunClosed stopped"], ""),
+    ],
+)
+def test_a_person_settles_a_doubt(verdict, follows, told):
+    run = unknown()
+    run.then(*DOUBT)
+    run.settles(verdict)
+    assert not run.state.questions
+    run.then(*follows)
+    assert told in run.told()[-1]
+    assert run.state.unresolved == ((4,) if verdict == "stop" else ())
+
+
+def test_what_is_settled_as_happened_counts_and_what_did_not_happen_does_not():
+    for verdict, used in (("happened", 1), ("did_not", 0)):
+        run = unknown()
+        run.then(*DOUBT)
+        run.settles(verdict, **({"result": {"id": "re"}, "known": True} if used else {}))
+        assert run.state.counted["refund"] == used
+        assert len(run.state.effects.get("refund", ())) == used
+
+
+def test_a_doubt_may_stop_the_run_where_the_contract_wants_that():
+    run = unknown(terms={"surprises": {"unknown": "stop"}})
+    run.then("DoubtRaised", "PersonAsked doubt", "RunClosed stopped")
+    assert run.state.closed.unresolved == (run.call().seq,)
+    assert [one.asked.about for one in run.state.questions.values()] == ["doubt"], "it stays before people"
+
+
+def test_while_a_write_is_in_doubt_no_other_of_its_tool_starts():
+    """SEMANTICS rule 21."""
+    run = Story(desk(refund(), refund("send")))
+    run.asks_for(PAY)
+    run.then(*WRITE)
+    run.breaks("timeout", "unknown")
+    run.then(*DOUBT)
+    run.after("1d").then()
+    assert run.world() == []
+
+
+# --------------------------------------------------------------------------------------------------------- keyed
+
+
+def test_a_keyed_write_runs_again_under_the_same_key():
+    run = unknown(keyed=True)
+    key = run.last(CallStarted).key
+    assert len(key) == 32
+    run.then()
+    again = run.after("1s").then("CallStarted 2")
+    assert again.key == key
+    run.returns({"id": "re"})
+    run.then("ModelAsked")
+
+
+def test_a_key_is_of_the_run_the_call_and_its_arguments_and_of_nothing_else():
+    """SEMANTICS rule 17: neither worker nor attempt nor clock enters it; another call of the same arguments has another."""
+    one = started(keyed=True)
+    other = Story(desk(refund(keyed=True)))
+    other.taken_over().after("3h")
+    other.asks_for(PAY)
+    other.then(*WRITE)
+    assert other.last(CallStarted).key == one.last(CallStarted).key
+    one.returns({"id": "re"})
+    one.asks_for(PAY)
+    assert one.then(*WRITE).key != other.last(CallStarted).key
+    less = Story(desk(refund(keyed=True)))
+    less.asks_for(call("refund", order="A-1", cents=3))
+    assert less.then(*WRITE).key != other.last(CallStarted).key
+
+
+def test_a_lost_keyed_write_runs_again_at_once_wherever_it_is_found():
+    run = started(keyed=True)
+    key = run.last(CallStarted).key
+    assert run.taken_over().then("CallFailed lost", "CallStarted 2").key == key
+
+
+def test_a_key_the_other_system_may_have_forgotten_is_no_key():
+    """SEMANTICS rule 18: counted from the first start."""
+    run = unknown(keyed=True, key_life="10m")
+    assert run.last(CallStarted).keyed_until == START + 10 * units.MINUTE
+    run.after("9m").then("CallStarted 2")
+    assert run.last(CallStarted).keyed_until == START + 10 * units.MINUTE
+    run.after("2m")
+    run.breaks("timeout", "unknown")
+    run.then(*DOUBT)
+
+
+def test_a_keyed_write_that_stays_unknown_goes_to_a_person_in_the_end():
+    run = unknown(keyed=True)
+    for attempt in (2, 3):
+        run.after("1m").then(f"CallStarted {attempt}")
+        run.breaks("timeout", "unknown")
+    run.after("1m").then(*DOUBT)
+
+
+@pytest.mark.parametrize("error", ["not_done", "refused", "raised"])
+def test_an_attempt_that_did_nothing_says_nothing_of_one_before_it(error):
+    """SEMANTICS rule 21: with any attempt of unknown outcome it never becomes failed or exhausted."""
+    run = unknown(keyed=True)
+    run.after("1m").then("CallStarted 2")
+    run.breaks(error, "not_done")
+    assert run.call().status == "unsure"
+    run.after("1m").then("CallStarted 3")
+    run.breaks(error, "not_done")
+    run.after("1m").then(*DOUBT)
+
+
+def test_after_did_not_happen_a_keyed_write_starts_again_under_the_same_key():
+    """The late one, if there is one, then does nothing a second time."""
+    run = unknown(keyed=True)
+    key = run.last(CallStarted).key
+    for attempt in (2, 3):
+        run.after("1m").then(f"CallStarted {attempt}")
+        run.breaks("timeout", "unknown")
+    run.after("1m").then(*DOUBT)
+    run.settles("did_not")
+    assert run.then("CallStarted 4").key == key
+    run.returns({"id": "re"})
+    run.then("ModelAsked")
+    assert run.state.counted["refund"] == 1
+
+
+def test_a_message_keeps_a_keyed_write_from_being_repeated():
+    run = unknown(keyed=True)
+    run.says("leave it")
+    run.after("1m").then(*DOUBT)
+
+
+def test_a_pause_keeps_a_keyed_write_from_being_repeated():
+    run = unknown(keyed=True)
+    run.pauses()
+    run.after("1m").then()
+    run.resumes()
+    run.then("CallStarted 2")
+
+
+# ---------------------------------------------------------------------------------------------------------- checked
+
+
+def test_a_checked_write_is_looked_up_once_its_attempt_is_over_and_the_other_system_has_settled():
+    """SEMANTICS rule 22."""
+    run = unknown(lookup=True, settle=30)
+    run.then()
+    assert run.world() == []
+    assert run.stands().due == START + 30 * units.SECOND
+    run.after("30s").then()
+    assert run.world() == ["look up refund"]
+
+
+def test_an_attempt_that_may_be_alive_is_not_looked_up_before_its_time_is_up():
+    run = unknown(lookup=True, settle=30, ended=False)
+    assert run.stands().due == START + 50 * units.SECOND
+    run.after("49s")
+    assert run.world() == []
+    run.after("1s")
+    assert run.world() == ["look up refund"]
+
+
+def test_what_is_found_is_the_result():
+    run = unknown(lookup=True)
+    run.looked("found", {"id": "re_1"})
+    run.then("ModelAsked")
+    assert run.told()[-1] == '{"id":"re_1"}'
+    assert run.state.effect_ids == {"refund:re_1": 4}
+    assert run.state.effects["refund"][:] == [{"id": "re_1"}]
+
+
+def test_what_is_absent_and_surely_over_is_told_or_tried_again_as_its_tool_wants():
+    run = unknown(lookup=True)
+    run.looked("absent")
+    run.then("CallJudged refuse absent", "ModelAsked")
+    assert "it did not happen" in run.told()[-1]
+    assert run.state.counted["refund"] == 0
+    again = unknown(lookup=True, times=1)
+    again.looked("absent")
+    again.after("1s").then("CallStarted 2")
+
+
+def test_absence_is_not_believed_of_an_attempt_that_may_still_be_alive():
+    """SEMANTICS history 6: SIGSTOP after a won start, `lookup` says no, SIGCONT."""
+    run = unknown(lookup=True, times=3, ended=False)
+    run.after("20s")
+    run.looked("absent")
+    asked = run.then(*DOUBT)
+    assert "an attempt may still be on its way" in asked.text
+
+
+def test_absence_is_believed_once_the_attempt_says_that_it_is_over():
+    """SEMANTICS history 7: a thread that ignores its timeout, and then ends without having done it."""
+    run = started(lookup=True)
+    run.breaks("timeout", "unknown", ended=False)
+    run.late(None, run.call().seq, error="raised", fate="unknown")
+    assert run.call().ended
+    run.looked("absent")
+    run.then("CallJudged refuse absent", "ModelAsked")
+
+
+def test_a_look_up_that_cannot_tell_is_asked_a_few_times_and_then_a_person_is():
+    run = unknown(lookup=True)
+    for _ in range(MAX_LOOKS):
+        assert run.world() == ["look up refund"]
+        run.then()
+        run.looked("cannot_tell", message="the search is down")
+    assert run.world() == []
+    assert "the search is down" in run.then(*DOUBT).text
+
+
+def test_a_second_attempt_is_looked_up_anew():
+    run = unknown(lookup=True, times=1)
+    run.looked("absent")
+    run.after("1s").then("CallStarted 2")
+    run.breaks("timeout", "unknown")
+    assert run.world() == ["look up refund"]
+    run.looked("found", {"id": "re_2"})
+    run.then("ModelAsked")
+
+
+# ----------------------------------------------------------------------------------------------------- started work
+
+
+def test_work_that_was_started_is_polled_until_its_look_up_knows():
+    run = started(lookup=True)
+    run.returns({"handle": "job_7", "poll": 3}, complete="started")
+    assert run.call().handle == "job_7"
+    run.then()
+    assert run.stands().due == START + 3 * units.SECOND
+    run.after("3s")
+    for _ in range(5):
+        assert run.world() == ["look up refund"]
+        run.looked("pending", message="half done", again_at=run.at + 10 * units.SECOND)
+        run.then()
+        assert run.world() == []
+        assert run.stands().due == run.at + 10 * units.SECOND
+        run.after("10s")
+    run.looked("found", {"id": "re_1"})
+    run.then("ModelAsked")
+
+
+def test_work_that_was_started_and_cannot_be_looked_up_goes_to_a_person():
+    run = started()
+    run.returns({"handle": "job_7", "poll": 3}, complete="started")
+    run.then(*DOUBT)
+
+
+# --------------------------------------------------------------------------------------------------- late answers
+
+
+def test_an_answer_that_comes_while_in_doubt_resolves_it_and_withdraws_the_question():
+    """SEMANTICS rule 23."""
+    run = unknown(ended=False)
+    run.then(*DOUBT)
+    run.returns_late({"id": "re"})
+    run.then("QuestionWithdrawn resolved", "ModelAsked")
+    assert run.told()[-1] == '{"id":"re"}'
+    assert not run.state.questions
+
+
+def test_a_look_up_that_finds_it_while_in_doubt_resolves_it_too():
+    run = unknown(lookup=True, ended=False)
+    for _ in range(MAX_LOOKS):
+        run.looked("cannot_tell")
+    run.then(*DOUBT)
+    run.looked("found", {"id": "re"})
+    run.then("QuestionWithdrawn resolved", "ModelAsked")
+
+
+def test_a_late_answer_that_contradicts_a_ruling_stops_the_run_before_its_next_write():
+    """SEMANTICS rule 23, history 11."""
+    run = unknown(ended=False, tools=[refund("send"), order()])
+    run.then(*DOUBT)
+    run.settles("did_not")
+    run.asks_for(call("send", order="A-1"))
+    run.returns_late({"id": "re"}, 4)
+    contradiction = run.then("Contradiction", "RunClosed stopped")
+    assert contradiction.unresolved == (4,)
+    assert "call 4" in contradiction.reason
+
+
+def test_a_late_answer_that_says_it_was_not_done_contradicts_that_it_happened():
+    run = unknown(ended=False)
+    run.then(*DOUBT)
+    run.settles("happened")
+    run.late(None, 4, error="not_done", fate="not_done")
+    run.then("Contradiction", "RunClosed stopped")
+
+
+def test_a_late_answer_that_agrees_is_kept_and_nothing_more():
+    run = unknown(ended=False)
+    run.then(*DOUBT)
+    run.settles("happened")
+    run.returns_late({"id": "re"}, 4)
+    run.then("ModelAsked")
+    assert run.state.contradiction == ""
+
+
+def test_a_look_up_that_comes_after_the_ruling_it_contradicts_is_a_contradiction():
+    run = unknown(lookup=True, ended=False)
+    for _ in range(MAX_LOOKS):
+        run.looked("cannot_tell")
+    run.then(*DOUBT)
+    run.settles("did_not")
+    run.looked("found", {"id": "re"})
+    run.then("Contradiction", "RunClosed stopped")
+
+
+def test_a_closed_run_is_put_on_the_list_when_what_was_settled_is_contradicted():
+    run = unknown(ended=False)
+    run.then(*DOUBT)
+    run.settles("did_not")
+    run.asks_for(done(status="nothing was paid"))
+    run.then("CallAsked done", "CallJudged allow", "RunClosed done")
+    assert run.state.unresolved == ()
+    run.returns_late({"id": "re"}, 4)
+    run.then("Contradiction")
+    assert run.state.unresolved == (4,)
+    run.settles("happened", 4)
+    assert run.state.unresolved == ()
+
+
+@pytest.mark.parametrize("running", ["model", "read"])
+def test_a_contradiction_is_recorded_in_a_closed_run_whatever_it_left_unfinished(running):
+    run = unknown(ended=False, tools=[order()])
+    run.then(*DOUBT)
+    run.settles("did_not")
+    run.then("ModelAsked")
+    if running == "read":
+        run.answers(call("get_order", order="A-1"))
+        run.then("CallAsked get_order", "CallJudged allow", "CallStarted 1")
+    run.cancels()
+    run.then("RunClosed cancelled")
+    run.taken_over().after("1h").epoch = 2
+    run.returns_late({"id": "re"}, 4)
+    run.then("Contradiction")
+
+
+def test_three_unknown_attempts_and_a_model_that_asks_again():
+    """SEMANTICS history 5: the model does not get a second key for the same thing while the first is unresolved."""
+    run = unknown(keyed=True)
+    for attempt in (2, 3):
+        run.after("1m").then(f"CallStarted {attempt}")
+        run.breaks("timeout", "unknown")
+    run.after("1m").then(*DOUBT)
+    assert run.state.asking.step == 1
+    assert [entry.event.about for entry in run.entries if isinstance(entry.event, PersonAsked)] == ["doubt"]
