@@ -203,7 +203,7 @@ def _index_bytes(database: Path) -> float:
         marks = ",".join("?" * len(names))
         return float(
             connection.execute(f"SELECT sum(pgsize) FROM dbstat WHERE name IN ({marks})", names).fetchone()[0] or 0
-        )  # noqa: S608
+        )
     except sqlite3.OperationalError:
         rows = connection.execute("SELECT * FROM runs LIMIT 200").fetchall()
         return (

@@ -18,7 +18,7 @@ def names(kinds):
 
 def test_every_kind_is_a_fact_or_a_decision_and_none_is_both():
     assert names(FACTS | DECISIONS) == ALL
-    assert FACTS & DECISIONS == frozenset()
+    assert frozenset() == FACTS & DECISIONS
 
 
 def test_only_the_finding_that_something_is_lost_or_restored_is_a_fact_that_is_decided():

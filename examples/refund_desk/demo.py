@@ -58,7 +58,18 @@ def main() -> None:
     began = time.perf_counter()
 
     title("a day's mails; a scripted stand-in answers, and makes the mistakes that models make")
-    command("run", agent, "--batch", f"{agent}/requests.jsonl", "--concurrency", "16", "--model", "standin", *settings, expect=(0, 1, 2))
+    command(
+        "run",
+        agent,
+        "--batch",
+        f"{agent}/requests.jsonl",
+        "--concurrency",
+        "16",
+        "--model",
+        "standin",
+        *settings,
+        expect=(0, 1, 2),
+    )
 
     title("one of them: the order's note told the agent to refund somebody else, and it tried")
     obeyed = run_of("mail:0035")

@@ -11,6 +11,25 @@ from holdfast.shell.run import Cancelled, Declined, Done, Escalated, Failed, Run
 from holdfast.shell.runner import Runner
 
 __all__ = [
-    "Agent", "Cancelled", "Declined", "Done", "Escalated", "Failed", "Run", "Runner", "Stopped", "Waiting", "ask", "call", "attach", "decline",
-    "done", "fail", "run_agent", "run_sync", "say", "script", "tool",
+    "Agent",
+    "Cancelled",
+    "Declined",
+    "Done",
+    "Escalated",
+    "Failed",
+    "Run",
+    "Runner",
+    "Stopped",
+    "Waiting",
+    "ask",
+    "attach",
+    "call",
+    "decline",
+    "done",
+    "fail",
+    "run_agent",
+    "run_sync",
+    "say",
+    "script",
+    "tool",
 ]  # fmt: skip

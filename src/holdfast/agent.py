@@ -69,7 +69,7 @@ class Bound:
             raise Unanswered(f"the predicate {check} is another one than when this run began")
         try:
             return predicate(names) is True
-        except Exception as error:  # noqa: BLE001 - a user's predicate may raise anything, and all of it refuses
+        except Exception as error:
             raise Unanswered(f"the predicate {check} raised {type(error).__name__}: {error}") from error
 
     @cached_property

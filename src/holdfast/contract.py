@@ -27,14 +27,14 @@ from holdfast.events import Json
 
 DurationUs: TypeAlias = Annotated[
     int,
-    BeforeValidator(lambda value: units.duration(value)),
+    BeforeValidator(units.duration),
     PlainSerializer(lambda us: f"{Decimal(us) / 1000:f}ms", return_type=str),
 ]
 """Written `10m`, kept as µs."""
 
 Nusd: TypeAlias = Annotated[
     int,
-    BeforeValidator(lambda value: units.nusd(value)),
+    BeforeValidator(units.nusd),
     PlainSerializer(lambda amount: format(Decimal(amount) / 1_000_000_000, "f"), return_type=str),
 ]
 """Written `"0.20"`, kept as nano-dollars."""

@@ -175,10 +175,13 @@ def _reaches(where: str, path: tuple[str, ...], rest: tuple[str, ...], schema: J
 def reachable(schema: Json, path: tuple[str, ...]) -> bool:
     """Whether a value of this schema can have something at a path. Where a schema leaves it open, it can."""
     return not path or any(
-        path[0] in option.get("properties", {}) and reachable({**option["properties"][path[0]], "$defs": schema.get("$defs", {})}, path[1:])
-        or path[0] not in option.get("properties", {}) and _open(option)
+        (
+            path[0] in option.get("properties", {})
+            and reachable({**option["properties"][path[0]], "$defs": schema.get("$defs", {})}, path[1:])
+        )
+        or (path[0] not in option.get("properties", {}) and _open(option))
         for option in _options(schema, schema.get("$defs", {}), 0)
-    )  # fmt: skip
+    )
 
 
 def _open(option: Json) -> bool:
@@ -236,6 +239,7 @@ def _advice(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Iterator
     if untrusted and open_writes:
         yield Finding(
             "advice", f"tools.{open_writes[0]}",
-            "it changes something, what is read before it may be written by anyone, and no review or `from` stands between (the Rule of Two)",
+            "it changes something, anyone may have written what is read before it, and neither a review nor `from` stands between "
+            "(the Rule of Two)",
             "pin its deciding arguments with `from`, or review it",
         )  # fmt: skip

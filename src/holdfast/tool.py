@@ -167,6 +167,7 @@ class Tool(Generic[P, R]):
         self.__wrapped__ = function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function as it is: nothing is judged, recorded or injected."""
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:

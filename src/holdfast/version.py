@@ -1,1 +1,5 @@
+"""The version of holdfast."""
+
+from __future__ import annotations
+
 VERSION = "0.1.0"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
 from holdfast.cli import verify
+from holdfast.shell.runner import Runner
 from tests.cli.damage import execute, flip
 
 
@@ -106,3 +108,31 @@ def test_run_that_does_not_exist_is_64(holdfast, runs):
 def test_pages_of_runs_are_gone_through(holdfast, runs, monkeypatch):
     monkeypatch.setattr(verify, "PAGE", 1)
     assert holdfast("verify", "--json").json["runs"] == 3
+
+
+def test_erased_run_still_verifies_and_is_shown_as_erased(holdfast, runs):
+    async def erase():
+        async with Runner.open("sqlite:///.holdfast/journal.db") as runner:
+            return await runner.erase(runs[0], by="dpo", basis="they asked for it")
+
+    assert asyncio.run(erase()) > 0
+    report = holdfast("verify", "--json").json
+    assert (report["damaged"], report["runs"]) == ([], 3)
+    assert report["erased"] > 0
+    text = holdfast("show", runs[0]).out
+    assert "[erased" in text
+    assert "700" not in text.replace(runs[0], "")
+    assert "dpo erased" in text
+    story = holdfast("why", runs[0]).out
+    assert "It was given: [erased" in story
+    assert holdfast("show", runs[0], "--json").code == 0
+
+
+def test_changed_words_of_a_run_about_somebody_are_found(holdfast, payer, place):
+    run = holdfast("run", payer, '{"bill": "0"}', "--on-behalf-of", "c:1", "--json").json["run"]
+    before = holdfast("verify", "--json").json["bodies"]
+    assert before > 1
+    changed = "UPDATE blobs SET data = CAST(replace(CAST(data AS TEXT), 'nothing', 'anythin') AS BLOB)"
+    assert execute(place, f"{changed} WHERE CAST(data AS TEXT) LIKE '%nothing is owed%'")
+    damaged = holdfast("verify", "--json").json["damaged"]
+    assert [one["run"] for one in damaged] == [run]

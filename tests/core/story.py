@@ -302,6 +302,7 @@ class Story:
         body = Inline(value) if value is not None else None
         if body is not None:
             more = {"digest": keyed(SECRET, "result", canonical(value)), "effect_id": value.get("id", "")} | more
+        more = {"ended": call.ended} | more
         return self.fact(CallLookedUp(call.seq, call.attempt, answer, result=body, **more))
 
     def late(self, value: Any, call: int, attempt: int = 1, **more: Any) -> None:
@@ -332,7 +333,7 @@ class Story:
 
     def settles(self, verdict: Any, of: str | int = "", by: str = "rita", **more: Any) -> Any:
         """A person says what became of a write in doubt."""
-        event = people.settle(self.state, self.call(of).seq, verdict, by, **more)
+        event = people.settle(self.state, of if isinstance(of, int) else self.call(of).seq, verdict, by, **more)
         self.append(event, actor=by)
         return event
 

@@ -27,7 +27,7 @@ from holdfast.events import (
     Said,
     Unknown,
 )
-from holdfast.models.scripted import ask, call, done
+from holdfast.models.scripted import ask, call
 from tests.core import strategies
 from tests.core.story import START, Story, desk, order, refund
 from tests.core.walk import Walk

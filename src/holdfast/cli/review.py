@@ -127,7 +127,7 @@ def _amend_and_settle(made: typer.Typer) -> None:
         return partial(_amend, decision, pairs(changes, "--set"), agent)
 
     @made.command()
-    def settle(  # noqa: PLR0913, PLR0917 - a command's arguments and options
+    def settle(  # noqa: PLR0917 - a command's arguments and options
         run: RunName,
         name: As,
         question: Number = None,

@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
     """Put the verb on the command line."""
 
     @app.command()
-    def run(  # noqa: PLR0913, PLR0917 - a command's arguments and options
+    def run(  # noqa: PLR0917 - a command's arguments and options
         agent: Annotated[str, typer.Argument(metavar="AGENT", help="Its folder, or package.module:name.")],
         given: Annotated[
             str | None, typer.Argument(metavar="INPUT", help="JSON or plain text; @file; - for stdin.")

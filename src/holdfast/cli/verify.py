@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from msgspec import Struct
@@ -17,8 +17,9 @@ from holdfast import codec, units
 from holdfast.cli import out, reading
 from holdfast.cli.options import DEFAULT, AsJson, Journal, Work
 from holdfast.errors import HoldfastError, JournalError
-from holdfast.events import BodiesErased, Entry, RunOpened, Stored, Unknown
+from holdfast.events import BodiesErased, Entry, RunOpened, Unknown
 from holdfast.journal.port import Journal as Store
+from holdfast.shell import bodies
 from holdfast.views import words
 
 PAGE: Final = 500
@@ -169,11 +170,8 @@ class _Checking:
             self.tree = event.tree
         if isinstance(event, BodiesErased):
             self.erased.update(event.refs)
-        for name in event.__struct_fields__:
-            value: Any = getattr(event, name)
-            for body in value if isinstance(value, tuple) else (value,):
-                if isinstance(body, Stored):
-                    self.bodies.setdefault(body.ref, entry.seq)
+        for ref in bodies.refs(entry):
+            self.bodies.setdefault(ref, entry.seq)
 
     async def _check_bodies(self) -> Damage | None:
         secret = await self.journal.secret(self.tree)
@@ -190,7 +188,7 @@ class _Checking:
                 self.report.unkeyed += 1
                 continue
             else:
-                good = codec.keyed(secret, "body", data) == ref
+                good = ref in {codec.keyed(secret, purpose, data) for purpose in ("body", "aside")}
             if not good:
                 return Damage(self.run, seq, f"the body {ref} is not what was written")
             self.report.bodies += 1

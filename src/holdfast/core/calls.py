@@ -89,11 +89,10 @@ def _recover(bound: Bound, state: State, moment: Moment, call: CallState) -> lis
     keyed_still = tool is not None and _is_honoured(call, tool, moment)
     if keyed_still and waits(state):
         return []
-    if tool is not None and keyed_still and may_start and call.failures <= max(tool.retry.times, KEYED_TRIES):
-        if limits.reached(bound, state, "retries", state.spent.retries) is None or call.error == "lost":
-            if moment.at < retry_at(bound, call):
-                return []
-            return [_start(bound, state, moment, call)]
+    affordable = call.error == "lost" or limits.reached(bound, state, "retries", state.spent.retries) is None
+    tries = 0 if tool is None else max(tool.retry.times, KEYED_TRIES)
+    if keyed_still and may_start and affordable and call.failures <= tries:
+        return [_start(bound, state, moment, call)] if moment.at >= retry_at(bound, call) else []
     return settle_doubts(bound, state, moment, [call])
 
 
@@ -330,8 +329,15 @@ def _refresh(bound: Bound, state: State, call: CallState, judged: Judgement) -> 
 
 def _service(call: CallState, tool: str, item: Evidence) -> CallAsked:
     return CallAsked(
-        ask=call.ask, index=call.index, tool=tool, id="", args=Inline(item.args), digest=f"re:{item.digest[:24]}", effect="read", serves=call.seq
-    )  # fmt: skip
+        ask=call.ask,
+        index=call.index,
+        tool=tool,
+        id="",
+        args=Inline(item.args),
+        digest=f"re:{item.digest[:24]}",
+        effect="read",
+        serves=call.seq,
+    )
 
 
 def _page(bound: Bound, state: State, call: CallState) -> Sequence[AnyEvent]:

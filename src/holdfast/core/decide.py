@@ -178,10 +178,21 @@ def _expired(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
             role = asked.then.removeprefix("ask:").strip()
             within = asked.until - question.at
             again = PersonAsked(
-                about=asked.about, text=asked.text, call=asked.call, role=role, people=asked.people, until=moment.at + within,
-                stands_for=asked.stands_for or asked.role, version=asked.version, digest=asked.digest, label=asked.label, contract=asked.contract, heard=asked.heard,
-                evidence=asked.evidence, limit=asked.limit,
-            )  # fmt: skip
+                about=asked.about,
+                text=asked.text,
+                call=asked.call,
+                role=role,
+                people=asked.people,
+                until=moment.at + within,
+                stands_for=asked.stands_for or asked.role,
+                version=asked.version,
+                digest=asked.digest,
+                label=asked.label,
+                contract=asked.contract,
+                heard=asked.heard,
+                evidence=asked.evidence,
+                limit=asked.limit,
+            )
             return [withdrawn, again]
         if asked.about == "output":
             return [withdrawn, output.not_accepted(state, "nobody reviewed the output in time", final=True)]
@@ -223,7 +234,7 @@ BACKOFF: Final = 1_000_000
 def _ask(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     """Ask the model, when everything it asked for has an answer."""
     asking = state.asking
-    if asking is not None and asking.status == "running" or not state.admitted or state.replied:
+    if (asking is not None and asking.status == "running") or not state.admitted or state.replied:
         return []
     if asking is not None and asking.status == "failed":
         return _ask_again(bound, state, moment)

@@ -86,11 +86,11 @@ def end(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
         for question in state.questions.values()
         if question.asked.call not in open_doubts
     ]
-    for call in state.calls.values():
-        if call.status in ("asked", "held", "cleared", "failed") or (
-            call.status == "unsure" and call.effect != "write"
-        ):
-            out.append(calls.refuse(call.seq, "closing", "the run is ending"))
+    out += [
+        calls.refuse(call.seq, "closing", "the run is ending")
+        for call in state.calls.values()
+        if call.status in ("asked", "held", "cleared", "failed") or (call.status == "unsure" and call.effect != "write")
+    ]
     if out:
         return out
     if waiting := [

@@ -76,10 +76,22 @@ def started(state: State, entry: Entry, event: CallStarted) -> Changes:
     call = open_call(state, entry, event.call)
     again = call.attempt > 0 and call.error != "lost"
     after = replace(
-        call, status=move(state.run, entry.seq, call.status, "CallStarted"), attempt=event.attempt, start=entry.seq,
-        worker=event.worker, until=event.until, key=event.key, keyed_until=event.keyed_until, first_started=call.first_started or entry.at, error="", looked="", votes=(),
-        looks=0, look_at=0, handle="",
-    )  # fmt: skip
+        call,
+        status=move(state.run, entry.seq, call.status, "CallStarted"),
+        attempt=event.attempt,
+        start=entry.seq,
+        worker=event.worker,
+        until=event.until,
+        key=event.key,
+        keyed_until=event.keyed_until,
+        first_started=call.first_started or entry.at,
+        error="",
+        looked="",
+        votes=(),
+        looks=0,
+        look_at=0,
+        handle="",
+    )
     spent = replace(state.spent, retries=state.spent.retries + 1) if again else state.spent
     counted = state.counted
     if call.effect != "builtin" and not call.unknown and not call.serves:
@@ -303,10 +315,8 @@ def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
     call = state.calls.get(event.call)
     verdict = state.settled.get(event.call, "")
     changes: Changes = {}
-    if happened and verdict in ("did_not", "given_up"):
-        changes["conflict"] = (*state.conflict, entry.seq)
-        changes["late"] = {**state.late, entry.seq: event.call}
-    elif event.fate == "not_done" and verdict == "happened":
+    ruled_out = happened and verdict in ("did_not", "given_up")
+    if ruled_out or (event.fate == "not_done" and verdict == "happened"):
         changes["conflict"] = (*state.conflict, entry.seq)
         changes["late"] = {**state.late, entry.seq: event.call}
     if call is None or state.closed is not None:

@@ -88,10 +88,17 @@ def model_failed(state: State, entry: Entry, event: ModelFailed) -> Changes:
     lost = event.error == "lost"
     return {
         "asking": replace(
-            asking, status="failed", error=event.error, message=event.message, retry_at=event.retry_at, failed_at=entry.at, failures=asking.failures + (not lost)
+            asking,
+            status="failed",
+            error=event.error,
+            message=event.message,
+            retry_at=event.retry_at,
+            failed_at=entry.at,
+            failures=asking.failures + (not lost),
         ),
-        "spent": spent, "owed": {**state.owed, event.ask: event.unsettled} if event.unsettled else state.owed,
-    }  # fmt: skip
+        "spent": spent,
+        "owed": {**state.owed, event.ask: event.unsettled} if event.unsettled else state.owed,
+    }
 
 
 def model_answered_late(state: State, entry: Entry, event: ModelAnsweredLate) -> Changes:

@@ -122,10 +122,15 @@ def amended(state: State, entry: Entry, event: ProposalAmended) -> Changes:
     stale = {path for name in event.changed for path in provenance.under(name, call.sources)}
     sources = {path: name for path, name in call.sources.items() if path not in stale}
     after = replace(
-        call, status=move(state.run, entry.seq, call.status, "ProposalAmended"), version=event.version, args=value_of(event.args),
-        digest=event.digest, votes=(Vote(event.by, "", asked.until, asked.stands_for or asked.role),), amended=tuple(sorted({*call.amended, *event.changed})),
-        sources={**sources, **{name: f"person:{event.by}" for name in event.changed}},
-    )  # fmt: skip
+        call,
+        status=move(state.run, entry.seq, call.status, "ProposalAmended"),
+        version=event.version,
+        args=value_of(event.args),
+        digest=event.digest,
+        votes=(Vote(event.by, "", asked.until, asked.stands_for or asked.role),),
+        amended=tuple(sorted({*call.amended, *event.changed})),
+        sources={**sources, **dict.fromkeys(event.changed, f"person:{event.by}")},
+    )
     return with_call(state, after, speakers=state.speakers | named(event.by))
 
 

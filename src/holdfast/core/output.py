@@ -189,9 +189,18 @@ def _done(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
         fired = (Fired("done.review", "review", review.because, review.secret),)
         until = moment.at + review.within if review.within else 0
         asked = PersonAsked(
-            "output", f"the output: {prompt.text_of(value)}", call.seq, role=review.by, people=review.people, until=until,
-            then=review.then.replace("ask: ", "ask:"), version=call.version, digest=call.digest, label=state.label, contract=state.contract_digest,
+            "output",
+            f"the output: {prompt.text_of(value)}",
+            call.seq,
+            role=review.by,
+            people=review.people,
+            until=until,
+            then=review.then.replace("ask: ", "ask:"),
+            version=call.version,
+            digest=call.digest,
+            label=state.label,
+            contract=state.contract_digest,
             heard=state.said,
-        )  # fmt: skip
+        )
         return [CallJudged(call.seq, "review", fired), asked]
     return [RunClosed("done", "the task was finished", Inline(value))]

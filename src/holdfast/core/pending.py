@@ -106,7 +106,7 @@ def waits_for(state: State) -> str:
     """On whom a run waits, in a word."""
     roles = {question.asked.role or "person" for question in state.questions.values()}
     if roles:
-        return sorted(roles, key=lambda role: role == "requester")[0]
+        return min(roles, key=lambda role: (role == "requester", role))
     if state.replied:
         return "requester"
     return "person" if state.paused or state.limit is not None else "time"

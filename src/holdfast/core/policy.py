@@ -100,9 +100,13 @@ class _Judge:
         if call.serves:
             return
         admitted = sum(
-            1 for other in state.calls.values()
-            if other.tool == call.tool and other.seq < call.seq and other.status in ("asked", "held", "cleared", "failed") and not other.unknown
-        )  # fmt: skip
+            1
+            for other in state.calls.values()
+            if other.tool == call.tool
+            and other.seq < call.seq
+            and other.status in ("asked", "held", "cleared", "failed")
+            and not other.unknown
+        )
         used = state.counted.get(call.tool, 0) + admitted - (1 if call.unknown else 0)
         if grant.at_most is not None and used >= grant.at_most:
             yield self._refuse(f"{self.clause}.at_most", f"{call.tool} may be called {_times(grant.at_most)} in a run")

@@ -95,9 +95,12 @@ MOVES: Final[dict[tuple[Status, str], Status]] = {
     ("doubt", "CallSettled retry"): "cleared",
     ("doubt", "CallSettled stop"): "answered",
 }
-"""(status, entry) → status. `CallReturnedLate settled` says that the only attempt there was surely did nothing. `CallSettled retry` is a `did_not` about a keyed call: it starts again under the same key.
-`CallJudged refuse` and `review` out of `unsure` are for reads, and `refuse` for writes that were looked up and are surely absent: a write of unknown
-outcome is never merely given up."""
+"""(status, entry) → status.
+
+`CallReturnedLate settled` says that the only attempt there was surely did nothing. `CallSettled retry` is a `did_not` about a
+keyed call: it starts again under the same key. `CallJudged refuse` and `review` out of `unsure` are for reads, and `refuse` for
+writes that were looked up and are surely absent: a write of unknown outcome is never merely given up.
+"""
 
 QUIET: Final = frozenset({
     "CallReturnedLate", "CallReturnedLate unknown", "CallReturnedLate not_done", "CallReturnedLate settled", "CallLookedUp absent",

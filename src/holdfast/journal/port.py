@@ -142,8 +142,10 @@ class Journal(Protocol):
     url: str
 
     def append(self, batch: Append) -> Awaitable[Appended]:
-        """Queue a batch now; await the answer. Batches of one run queued one after another are tried in that order,
-        and may expect each other's lines. A conflict of one batch never fails another's.
+        """Queue a batch now; await the answer.
+
+        Batches of one run queued one after another are tried in that order, and may expect each other's lines. A conflict
+        of one batch never fails another's.
         """
         ...
 

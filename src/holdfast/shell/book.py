@@ -233,9 +233,24 @@ def row_of(state: State, outlook: Outlook) -> Row:
     closed = state.closed
     opened = state.opened
     return Row(
-        run=state.run, seq=state.seq, agent=opened.agent, status=outlook.status, due=outlook.due, opened=state.opened_at, at=state.at,
-        by=opened.by, key=opened.key, waits_for=outlook.waits_for, outcome=closed.outcome if closed else None,
-        reason=closed.reason[:200] if closed and not opened.on_behalf_of else "", attention=closed is not None and bool(state.unresolved or state.conflict),
-        questions=len(state.questions), steps=state.spent.steps, nusd=state.spent.charged, parent=opened.parent.run if opened.parent else "",
-        mode=opened.mode, contract=state.contract_digest[:16], tags=opened.tags,
-    )  # fmt: skip
+        run=state.run,
+        seq=state.seq,
+        agent=opened.agent,
+        status=outlook.status,
+        due=outlook.due,
+        opened=state.opened_at,
+        at=state.at,
+        by=opened.by,
+        key=opened.key,
+        waits_for=outlook.waits_for,
+        outcome=closed.outcome if closed else None,
+        reason=closed.reason[:200] if closed and not opened.on_behalf_of else "",
+        attention=closed is not None and bool(state.unresolved or state.conflict),
+        questions=len(state.questions),
+        steps=state.spent.steps,
+        nusd=state.spent.charged,
+        parent=opened.parent.run if opened.parent else "",
+        mode=opened.mode,
+        contract=state.contract_digest[:16],
+        tags=opened.tags,
+    )

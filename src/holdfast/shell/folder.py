@@ -113,7 +113,7 @@ def _agent(folder: Path, data: dict[str, Json], module: ModuleType) -> Agent[Any
 def _grants(folder: Path, given: Json, where: Path) -> dict[str, Json]:
     """Tool → terms; a bare name has none."""
     if isinstance(given, list):
-        given = {name: None for name in given}
+        given = dict.fromkeys(given)
     if not isinstance(given, Mapping):
         raise ContractError(f"{where}: `tools` is a list of names, or a mapping from names to terms")
     for name, terms in given.items():

@@ -98,7 +98,8 @@ class Performer:
         """Seconds, on the clock deadlines are measured by."""
         return self._clock()
 
-    def _since(self, began: int) -> int:
+    def since(self, began: int) -> int:
+        """µs since a moment of the watch."""
         return (self._watch() - began) // 1000
 
     async def perform(self, request: Pending, attempt: Attempt) -> AnyEvent:
@@ -124,7 +125,7 @@ class Performer:
         def failed(error: str, fate: Fate, message: str, retry_after: float | None = None) -> ModelFailed:
             retry_at = attempt.now() + round(retry_after * 1e6) if retry_after is not None else 0
             return ModelFailed(
-                ask, error, fate, message[:2000], retry_at, asking.reserved if fate == "unknown" else 0, took=self._since(began)
+                ask, error, fate, message[:2000], retry_at, asking.reserved if fate == "unknown" else 0, took=self.since(began)
             )  # fmt: skip
 
         if left <= 0:
@@ -140,7 +141,7 @@ class Performer:
             return failed("auth", "not_done", str(error))
         except Exception as error:  # noqa: BLE001 - the boundary: a model adapter may raise anything, and all of it is recorded
             return failed("garbage", "unknown", f"{type(error).__name__}: {error}")
-        return self._answered(ask, answer, attempt, asking.model, self._since(began))
+        return self._answered(ask, answer, attempt, asking.model, self.since(began))
 
     def _answered(self, ask: int, answer: Answer, attempt: Attempt, model: str, took: int) -> ModelAnswered:
         cost = answer.cost
@@ -166,7 +167,7 @@ class Performer:
         try:
             task = self._begin(tool, tool.function, call, attempt)
         except (Misfit, SettingsError) as error:
-            return CallFailed(call.seq, call.attempt, "raised", "not_done", str(error), took=self._since(began))
+            return CallFailed(call.seq, call.attempt, "raised", "not_done", str(error), took=self.since(began))
         try:
             done, _ = await asyncio.wait({task}, timeout=max(attempt.ends - self._clock(), 0))
         except asyncio.CancelledError:
@@ -174,7 +175,7 @@ class Performer:
             raise
         if not done:
             return await self._timed_out(task, call, tool, attempt, began)
-        return self._outcome(task, call, tool, attempt, self._since(began))
+        return self.outcome(task, call, tool, attempt, self.since(began))
 
     def _more(self, call: CallState, attempt: Attempt) -> AnyEvent:
         wanted, start = str(call.args.get("result", "")), int(call.args.get("start", 0))
@@ -242,17 +243,18 @@ class Performer:
             await asyncio.wait({task}, timeout=GRACE)
         fate: Fate = "unknown" if tool.effect == "write" else "not_done"
         if task.done() and not task.cancelled():
-            return self._outcome(task, call, tool, attempt, self._since(began))
+            return self.outcome(task, call, tool, attempt, self.since(began))
         ended = task.done() and tool.is_async
         if not ended:
             task.add_done_callback(lambda late: _tell_late(self, late, call, tool, attempt, began))
         return CallFailed(
-            call.seq, call.attempt, "timeout", fate, f"no answer within {tool.timeout / 1e6:g} s", took=self._since(began), ended=ended
+            call.seq, call.attempt, "timeout", fate, f"no answer within {tool.timeout / 1e6:g} s", took=self.since(began), ended=ended
         )  # fmt: skip
 
-    def _outcome(
+    def outcome(
         self, task: asyncio.Future[Any], call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int
     ) -> AnyEvent:
+        """What a finished attempt says."""
         if task.cancelled():
             fate: Fate = "unknown" if tool.effect == "write" else "not_done"
             return CallFailed(call.seq, call.attempt, "raised", fate, "it cancelled itself", took=took)
@@ -305,7 +307,7 @@ class Performer:
             if task is not None and not task.done():  # it is not waited for: it may ignore that it is cancelled
                 task.cancel()
                 task.add_done_callback(_forget)
-        return self._looked_up(answer, call, tool, attempt, self._since(began))
+        return self._looked_up(answer, call, tool, attempt, self.since(began))
 
     def _looked_up(
         self, answer: object, call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int
@@ -342,7 +344,7 @@ def _tell_late(
     performer: Performer, task: asyncio.Future[Any], call: CallState, tool: Tool[..., Any], attempt: Attempt, began: int
 ) -> None:
     if not task.cancelled():
-        attempt.late(performer._outcome(task, call, tool, attempt, performer._since(began)))
+        attempt.late(performer.outcome(task, call, tool, attempt, performer.since(began)))
 
 
 def _forget(task: asyncio.Future[Any]) -> None:

@@ -104,10 +104,17 @@ class Runner:
 
     @classmethod
     def open(
-        cls, journal: str | Journal = DEFAULT_JOURNAL, *, agents: Sequence[Agent[Any, Any]] = (), resources: Resources | None = None,
-        settings: Mapping[str, str] | None = None, mode: Mode = "live", model: Model | Mapping[str, Model] | None = None,
-        prices: Mapping[str, Price] | None = None, secrets: Mapping[str, str] | None = None,
-    ) -> AbstractAsyncContextManager[Runner]:  # noqa: PLR0913 - what a worker is made of, all by name  # fmt: skip
+        cls,
+        journal: str | Journal = DEFAULT_JOURNAL,
+        *,
+        agents: Sequence[Agent[Any, Any]] = (),
+        resources: Resources | None = None,
+        settings: Mapping[str, str] | None = None,
+        mode: Mode = "live",
+        model: Model | Mapping[str, Model] | None = None,
+        prices: Mapping[str, Price] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> AbstractAsyncContextManager[Runner]:
         """A runner, opened for the length of an `async with`.
 
         journal: where runs are kept, `sqlite:///path` or `memory:`. agents: those whose waiting runs are taken up here too.
@@ -155,9 +162,18 @@ class Runner:
     # ---- runs
 
     async def start(
-        self, agent: Agent[In, Out], given: In | Json, *, key: str = "", by: str = "", on_behalf_of: str = "", tenant: str = "",
-        tags: Mapping[str, str] | None = None, mode: Mode | None = None, attachments: Sequence[Attached] = (),
-    ) -> Run[Out]:  # noqa: PLR0913 - a request's circumstances, all by name  # fmt: skip
+        self,
+        agent: Agent[In, Out],
+        given: In | Json,
+        *,
+        key: str = "",
+        by: str = "",
+        on_behalf_of: str = "",
+        tenant: str = "",
+        tags: Mapping[str, str] | None = None,
+        mode: Mode | None = None,
+        attachments: Sequence[Attached] = (),
+    ) -> Run[Out]:
         """Open a run, durably, and begin to drive it.
 
         key: a request id; the same key with the same input gives the same run. by: who opens it; on_behalf_of: for whom.
@@ -175,9 +191,14 @@ class Runner:
         run = f"r_{self._entropy(8).hex()}"
         secret = self._entropy(32)
         opened = msgspec.structs.replace(
-            opened, on_behalf_of=on_behalf_of, tenant=tenant, tags=dict(tags or {}), tree=run,
-            input_digest=codec.keyed(secret, "input", codec.canonical(value)), attachments=tuple(Inline(codec.plain(one)) for one in attachments),
-        )  # fmt: skip
+            opened,
+            on_behalf_of=on_behalf_of,
+            tenant=tenant,
+            tags=dict(tags or {}),
+            tree=run,
+            input_digest=codec.keyed(secret, "input", codec.canonical(value)),
+            attachments=tuple(Inline(codec.plain(one)) for one in attachments),
+        )
         name = await self._open(run, opened, secret)
         self._drive(name)
         return Run(self, agent, name)
@@ -196,9 +217,17 @@ class Runner:
             )
         versions = {"holdfast": VERSION, "fold": str(FOLD), "wording": prompt.wording_digest(), **agent.bound.versions}
         return RunOpened(
-            agent=agent.name, contract=Inline(contract.data), contract_digest=contract.digest, input=Inline(value), by=by, mode=mode, key=key,
-            epoch=self.journal.epoch(), versions=versions, prices=prices,
-        )  # fmt: skip
+            agent=agent.name,
+            contract=Inline(contract.data),
+            contract_digest=contract.digest,
+            input=Inline(value),
+            by=by,
+            mode=mode,
+            key=key,
+            epoch=self.journal.epoch(),
+            versions=versions,
+            prices=prices,
+        )
 
     async def _open(self, run: str, opened: RunOpened, secret: bytes) -> str:
         """Append the first entry; give the run that has the request key."""

@@ -1,7 +1,5 @@
 """What appending does and refuses."""
 
-# ruff: noqa: S101  these are tests, shipped so that stores made elsewhere can be held to them
-
 from __future__ import annotations
 
 import asyncio

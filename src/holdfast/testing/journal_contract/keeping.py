@@ -1,7 +1,5 @@
 """Bodies, secrets and the index."""
 
-# ruff: noqa: S101  these are tests, shipped so that stores made elsewhere can be held to them
-
 from __future__ import annotations
 
 import asyncio

@@ -1,7 +1,5 @@
 """Processes, loops, listeners and the end."""
 
-# ruff: noqa: S101  these are tests, shipped so that stores made elsewhere can be held to them
-
 from __future__ import annotations
 
 import asyncio

@@ -190,14 +190,23 @@ def check_facts(history: History) -> Iterator[Violation]:
         end = history.ends.get(heard.process)
         if end is None or (end and end < heard.at + SOON):
             continue
-        if history.runs.get(heard.run) and (heard.run, heard.call, heard.attempt) not in recorded and not _asked_after(history, heard):
-            yield Violation("fact dropped", heard.run, f"{heard.process} knew what became of attempt {heard.attempt} of call {heard.call}")
+        if (
+            history.runs.get(heard.run)
+            and (heard.run, heard.call, heard.attempt) not in recorded
+            and not _asked_after(history, heard)
+        ):
+            yield Violation(
+                "fact dropped",
+                heard.run,
+                f"{heard.process} knew what became of attempt {heard.attempt} of call {heard.call}",
+            )
 
 
 def _asked_after(history: History, heard: Heard) -> bool:
     """Whether it was a look-up, which may say nothing new."""
     return any(
-        visit.tool.startswith("find_") and (visit.run, visit.call, visit.process) == (heard.run, heard.call, heard.process)
+        visit.tool.startswith("find_")
+        and (visit.run, visit.call, visit.process) == (heard.run, heard.call, heard.process)
         for visit in history.visits
     )
 

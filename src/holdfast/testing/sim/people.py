@@ -164,7 +164,7 @@ class Desk:
         world, run = self.stage.world, state.run
         effect = world.truth(run, call.seq)
         sure = call.ended or self.manner is QUIET
-        if world.under_way(run, call.seq):
+        if world.is_being_made(run, call.seq):
             return
         if effect is not None:
             result: Json = receipt(effect) if self.chance.random() < 0.6 else None

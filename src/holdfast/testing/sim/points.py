@@ -52,7 +52,9 @@ def doubles(first: range | None = None, *, step: int = 1) -> Iterator[Outcome]:
         for second in range(number + 1, last + MORE + 1):
             pairs += 1
             if pairs % step == 0:
-                yield die(Death(number, keeps=bool(pairs & 1)), Death(second, power=bool(pairs & 2), keeps=bool(pairs & 4)))
+                yield die(
+                    Death(number, keeps=bool(pairs & 1)), Death(second, power=bool(pairs & 2), keeps=bool(pairs & 4))
+                )
 
 
 MORE = 40

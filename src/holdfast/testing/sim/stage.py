@@ -29,6 +29,9 @@ HORIZON: Final = 3_600 * SECOND
 AFTERMATH: Final = 70 * SECOND
 """How long answers to closed runs are waited for: longer than any tool takes."""
 
+SHORT: Final = 2 * SECOND
+"""The same, where nothing is on its way."""
+
 MAX_POINTS: Final = 60_000
 """Dealings with the outside in one schedule: more is a run that goes round in circles."""
 
@@ -232,7 +235,8 @@ class Stage:
             self._closed_at = 0
             return False
         self._closed_at = self._closed_at or self.room.now
-        return self.room.now >= self._closed_at + AFTERMATH
+        waits = bool(self.world.under_way) or any(process.frozen for process in self.room.processes)
+        return self.room.now >= self._closed_at + (AFTERMATH if waits else SHORT)
 
     def _look_at_errors(self) -> None:
         for process in self.room.everybody:

@@ -123,6 +123,8 @@ class World:
         """What models were paid: (when, run, nusd), whether or not their answers were heard."""
         self.orders: dict[str, Order] = {}
         self.revisions: dict[str, int] = {}
+        self.under_way = 0
+        """Requests, orders and answers that are still on their way."""
 
     def calm(self) -> None:
         """Be kind from now on."""
@@ -168,10 +170,12 @@ class World:
         self.orders[handle] = order
         self._seen_from[handle] = self.room.now + self.chance.randint(0, LAG)
         if not fails:
+            self.under_way += 1
             self.room.at(order.done_at, lambda: self._fulfil(handle, visit))
         return handle
 
     def _fulfil(self, handle: str, visit: Visit) -> None:
+        self.under_way -= 1
         made = self.effect(visit, self.orders[handle].effect.item, 0)
         self.orders[handle].effect = made
         self._seen_from[made.id] = self.room.now
@@ -197,7 +201,7 @@ class World:
         """What a person who goes and looks finds out about a call."""
         return next((effect for effect in self.ledger if (effect.run, effect.call) == (run, call)), None)
 
-    def under_way(self, run: str, call: int) -> bool:
+    def is_being_made(self, run: str, call: int) -> bool:
         """Whether a person who asks is told that it is still being made."""
         return any(
             (order.effect.run, order.effect.call) == (run, call) and not order.effect.id and not (order.fails and self.room.now >= order.done_at)
@@ -266,6 +270,7 @@ class Shop:
 
     def _send(self, fate: Fate, act: Callable[[], object], back: Callable[[object], None]) -> None:
         world = self.world
+        world.under_way += 1
         reach = world.short() if fate != "slow" else world.chance.randint(0, REACH)
         world.room.after(min(reach, REACH), lambda: self._arrived(fate, act, back))
 
@@ -277,9 +282,15 @@ class Shop:
             reply = reply if fate in _ERRORS else {"odd": True} if fate == "odd" else done
         self.process.point(f"world: {fate}")
         if fate in ("never arrived", "silent"):
+            world.under_way -= 1
             return
         late = world.short() if fate != "lost reply" else world.chance.randint(1, 30) * SECOND
-        world.room.after(late, lambda: back(reply) if self.process.point("reply") else None)
+        world.room.after(late, lambda: self._back(reply, back))
+
+    def _back(self, reply: object, back: Callable[[object], None]) -> None:
+        self.world.under_way -= 1
+        if self.process.point("reply"):
+            back(reply)
 
 
 _ERRORS: Final[dict[str, Callable[[], Exception]]] = {
