@@ -76,6 +76,19 @@ def _structure(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Itera
                 )
             elif needed in tools and tools[needed].effect != "read":
                 yield _error(f"{where}.needs", f"{needed} writes; evidence comes from reads")
+    for name, made in ((name, tools[name]) for name in contract.tools if name in tools):
+        if made.starts and made.effect != "write":
+            yield _error(
+                f"tools.{name}",
+                "only a write can return Started",
+                "a read that takes long is a write that starts it and a read that looks",
+            )
+        elif made.starts and made.options.lookup is None:
+            yield _error(
+                f"tools.{name}",
+                "it returns Started and has no lookup",
+                "give it lookup=: nothing else can say what became of the work",
+            )
     for title in {rule.check for rule in _every_rule(contract) if rule.check} - set(contract.predicates):
         yield _error("predicates", f"no predicate is called {title}", "give the function in Agent(predicates=[...])")
 

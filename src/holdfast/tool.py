@@ -221,6 +221,12 @@ class Tool(Generic[P, R]):
         return TypeShape(_plain_result(self._hints.get("return", Any)))
 
     @cached_property
+    def starts(self) -> bool:
+        """Whether it may say that long work began."""
+        hint = self._hints.get("return")
+        return hint is Started or Started in get_args(hint)
+
+    @cached_property
     def keyed(self) -> bool:
         """Whether it takes an idempotency key, so that repeating an attempt is harmless while keys are honoured."""
         return CallKey in self.injects.values()

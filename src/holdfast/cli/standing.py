@@ -161,7 +161,7 @@ def next_step(standing: Standing) -> str:
     for question in standing.questions:
         match question.about:
             case "question" if question.role == "requester":
-                return f'holdfast say {run} "…" --by {"NAME"}, then holdfast resume {run}'
+                return f'holdfast say {run} "…", then holdfast resume {run}'
             case "question":
                 return f'holdfast review answer {run} --as NAME --text "…", then holdfast resume {run}'
             case "review" | "output":

@@ -123,9 +123,11 @@ def amend(
     at: int,
     secret: bytes,
     amendable: Sequence[str],
+    *,
+    roles: Sequence[str] | None = None,
 ) -> ProposalAmended:
     """A reviewer's other arguments for a held call. bound: checks their shape, where the agent's code is at hand."""
-    asked = question(state, seq, by, at).asked
+    asked = question(state, seq, by, at, roles).asked
     call = state.calls.get(asked.call)
     if asked.about not in ("review", "output") or call is None or call.attempt or not isinstance(call.args, dict):
         raise NotAllowed("only a proposal that was not started can be amended", run=state.run, seq=seq)

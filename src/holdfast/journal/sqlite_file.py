@@ -125,7 +125,7 @@ def _is_missing(path: Path) -> bool:
     if 0 < size < _SMALLEST or (not size and log):
         raise JournalDamaged(
             f"the journal {path} was cut off: {size} bytes are left of it",
-            hint="keep what is there; restore a backup, then `holdfast journal recovered`",
+            hint="keep what is there; restore a backup, then call `recovered()` on the journal",
         )
     return not size
 
@@ -184,7 +184,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
         raise JournalDamaged(
             f"{path} is no journal of holdfast, or its first page is damaged",
-            hint="check the path; if this was a journal, restore it from a backup and run `holdfast journal recovered`",
+            hint="check the path; if this was a journal, restore it from a backup and call `recovered()` on the journal",
         )
     check_version(db, path)
     db.execute(load("read")["extent"]).fetchone()
@@ -239,7 +239,7 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> JournalError:
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return JournalDamaged(
                 f"the journal {path} is damaged: {error}",
-                hint="keep a copy, run `holdfast verify`, restore a backup, then `holdfast journal recovered`",
+                hint="keep a copy, run `holdfast verify`, restore a backup, then call `recovered()` on the journal",
             )
         case sqlite3.SQLITE_FULL:
             return _full(path)
@@ -269,7 +269,7 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> JournalError:
         case sqlite3.SQLITE_ERROR:
             return JournalDamaged(
                 f"the journal {path} lacks what a journal holds: {error}",
-                hint="restore it from a backup, then `holdfast journal recovered`",
+                hint="restore it from a backup, then call `recovered()` on the journal",
             )
     return JournalError(
         f"the journal {path} could not be used: {error} ({name})", hint="look the name up at sqlite.org"

@@ -27,6 +27,6 @@ def open_model(name: str) -> Model:
     if kind in ("script", "recorded"):
         raise SettingsError(
             f"{name} stands for a model that is given, not opened",
-            hint=f"hand it to the runner: models={{{name!r}: …}}",
+            hint=f"hand it to the runner: model={{{name!r}: …}}",
         )
     return _provider(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -104,9 +105,14 @@ def set_aside(event: AnyEvent) -> tuple[AnyEvent, bytes]:
     return msgspec.structs.replace(event, **bare), canonical(words)
 
 
+@cache
+def _hints(kind: type[AnyEvent]) -> dict[str, Any]:
+    return {field.name: field.type for field in msgspec.structs.fields(kind)}
+
+
 def put_back(event: AnyEvent, words: bytes) -> AnyEvent:
     """An event with the words that were set aside."""
-    hints = {field.name: field.type for field in msgspec.structs.fields(type(event))}
+    hints = _hints(type(event))
     found = {name: msgspec.convert(value, hints[name]) for name, value in parse(words).items()}
     return msgspec.structs.replace(event, **found)
 

@@ -427,7 +427,9 @@ class Runner:
             run, lambda state: desk.answer(state, question, verdict, by, max(now(), state.at), text, roles), actor=by
         )
 
-    async def amend(self, run: str, question: int, changes: Mapping[str, Json], *, by: str) -> None:
+    async def amend(
+        self, run: str, question: int, changes: Mapping[str, Json], *, by: str, roles: Sequence[str] | None = None
+    ) -> None:
         """Change arguments of a held call, where the contract lets a reviewer. Raises NotAllowed."""
         state = await self.state(run)
         secret = await self.journal.secret(state.opened.tree or run) or b""
@@ -438,7 +440,8 @@ class Runner:
             agent = self.agents.get(state.opened.agent)
             bound = agent.bind(Contract.parse(state.contract)) if agent is not None else None
             may = desk.amendable_of(state, call) if call is not None else []
-            return desk.amend(bound, state, question, changes, by, max(self.journal.now(), state.at), secret, may)
+            at = max(self.journal.now(), state.at)
+            return desk.amend(bound, state, question, changes, by, at, secret, may, roles=roles)
 
         await self.put(run, make, actor=by)
 
@@ -457,6 +460,13 @@ class Runner:
         def make(state: State) -> AnyEvent:
             doubtful, value = state.calls.get(call), result
             agent = self.agents.get(state.opened.agent)
+            if value is not None and agent is None:
+                raise UsageError(
+                    "the result cannot be checked: the agent's code is not here",
+                    run=run,
+                    seq=call,
+                    hint="load the agent, or settle without a result",
+                )
             if value is not None and agent is not None and doubtful is not None:
                 try:
                     value = agent.tools[doubtful.tool].gives.check(value)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from msgspec import Struct
 
 from holdfast import codec
 from holdfast.agent import Agent
 from holdfast.codec import GENESIS
+from holdfast.errors import Bug
 from holdfast.events import DECISIONS, Entry, RunClosed, RunOpened
 from holdfast.shell import bodies
 from holdfast.testing.sim.store import Store
@@ -84,12 +86,24 @@ def history(
 def read(lines: list[tuple[bytes, bytes]], blobs: Mapping[str, bytes | None]) -> list[Entry]:
     """The entries in stored lines, bodies loaded."""
     out, prev = [], GENESIS
-    known = {ref: data for ref, data in blobs.items() if data is not None}
+
+    async def fetch(ref: str) -> bytes | None:
+        return blobs.get(ref)
+
     for data, digest in lines:
-        entry = codec.decode(data, prev, digest)
-        out.append(bodies.filled(entry, known) if bodies.is_stored(entry) else entry)
+        out.append(_at_once(bodies.load(codec.decode(data, prev, digest), fetch)))
         prev = digest
     return out
+
+
+def _at_once(coroutine: Coroutine[Any, Any, Entry]) -> Entry:
+    """What a coroutine gives that has nothing to wait for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        entry: Entry = done.value
+        return entry
+    raise Bug("a body was waited for")
 
 
 def opened(entries: list[Entry]) -> RunOpened:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from holdfast.agent import Agent
-from holdfast.errors import Bug, JournalError, UserError
+from holdfast.errors import Bug, JournalFull, UserError
 from holdfast.events import Mode
 from holdfast.journal.port import Append, Journal
 from holdfast.shell.runner import Runner
@@ -20,7 +20,7 @@ from holdfast.testing.sim.history import History, Promise, Violation, history
 from holdfast.testing.sim.people import QUIET, Desk, Manner, is_expected, promise
 from holdfast.testing.sim.room import SECOND, START, Main, Process, Room
 from holdfast.testing.sim.schedule import WRITES, Fault, Schedule
-from holdfast.testing.sim.store import Connection, Store, Trouble
+from holdfast.testing.sim.store import Connection, JournalCut, Store, Trouble
 from holdfast.testing.sim.world import World
 
 HORIZON: Final = 3_600 * SECOND
@@ -153,8 +153,8 @@ class Stage:
                             names[number] = await self._request(runner, process, number, plan)
                         elif self.schedule.front:
                             await runner.attend(names[number])
-                    except (JournalError, UserError):
-                        continue
+                    except (JournalFull, JournalCut, UserError):
+                        continue  # it goes on, as a web server would, where a worker ends
                 await asyncio.sleep(2.0 if len(names) < len(self.schedule.plans) or self.schedule.front else 3600.0)
 
     async def _request(self, runner: Runner, process: Process, number: int, plan: object) -> str:
