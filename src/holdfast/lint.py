@@ -36,8 +36,24 @@ class Finding(Struct, frozen=True):
 
 def findings(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> list[Finding]:
     """Everything there is to say about a contract and its tools, errors first."""
-    found = [*_structure(contract, tools), *_rules(contract, tools), *_advice(contract, tools)]
+    found = [*_structure(contract, tools), *_rules(contract, tools)]
+    if not found:
+        found = [*_long_work(contract, tools), *_advice(contract, tools)]
     return sorted(found, key=lambda one: one.level != "error")
+
+
+def _long_work(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Iterator[Finding]:
+    """Work that is started needs somebody who can say what became of it."""
+    for name in contract.tools:
+        made = tools.get(name)
+        if made is None or not made.starts:
+            continue
+        if made.effect != "write":
+            hint = "let a write start it, and look it up"
+            yield _error(f"tools.{name}", "only a write can return Started", hint)
+        elif made.options.lookup is None:
+            hint = "give it lookup=: nothing else can say what became of the work"
+            yield _error(f"tools.{name}", "it returns Started and has no lookup", hint)
 
 
 def _error(where: str, what: str, hint: str = "") -> Finding:
@@ -76,19 +92,6 @@ def _structure(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Itera
                 )
             elif needed in tools and tools[needed].effect != "read":
                 yield _error(f"{where}.needs", f"{needed} writes; evidence comes from reads")
-    for name, made in ((name, tools[name]) for name in contract.tools if name in tools):
-        if made.starts and made.effect != "write":
-            yield _error(
-                f"tools.{name}",
-                "only a write can return Started",
-                "a read that takes long is a write that starts it and a read that looks",
-            )
-        elif made.starts and made.options.lookup is None:
-            yield _error(
-                f"tools.{name}",
-                "it returns Started and has no lookup",
-                "give it lookup=: nothing else can say what became of the work",
-            )
     for title in {rule.check for rule in _every_rule(contract) if rule.check} - set(contract.predicates):
         yield _error("predicates", f"no predicate is called {title}", "give the function in Agent(predicates=[...])")
 
