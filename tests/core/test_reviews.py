@@ -261,7 +261,7 @@ def test_another_contract_voids_every_approval():
     """SEMANTICS rule 32."""
     run = held(RULE | {"people": 2})
     run.person("approve", by="raul")
-    other = desk((refund(), {"review": [RULE | {"people": 2}], "amendable": ["cents"]}), task="Decide carefully.")
+    other = desk((refund(), {"review": [RULE | {"people": 2}], "amendable": ["cents"]}), instructions="Carefully.")
     run.adopts(other)
     assert run.call().votes == ()
     run.person("approve", by="rita")
@@ -272,7 +272,7 @@ def test_another_contract_voids_every_approval():
 
 def test_a_voice_for_what_another_contract_showed_starts_nothing():
     run = held(RULE)
-    run.adopts(desk((refund(), {"review": [RULE], "amendable": ["cents"]}), task="Decide carefully."))
+    run.adopts(desk((refund(), {"review": [RULE], "amendable": ["cents"]}), instructions="Carefully."))
     run.person("approve")
     run.settle_down()
     assert run.call().status == "held"

@@ -266,7 +266,8 @@ def _without_call(state: State, call: int) -> dict[int, Question]:
 def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
     settled = {**state.settled, event.call: event.verdict}
     if state.closed is not None:
-        return {"settled": settled, "unresolved": tuple(seq for seq in state.unresolved if seq != event.call)}
+        rest = tuple(seq for seq in state.unresolved if seq != event.call)
+        return {"settled": settled, "unresolved": rest, "questions": _without_call(state, event.call)}
     call = open_call(state, entry, event.call)
     again = event.verdict == "did_not" and bool(call.key) and call.keyed_until > entry.at
     status = move(state.run, entry.seq, call.status, "CallSettled retry" if again else f"CallSettled {event.verdict}")

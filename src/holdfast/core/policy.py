@@ -193,10 +193,21 @@ class _Judge:
             where = ", ".join(self._place(name) for name in foreign)
             yield self._refuse(rule, f"{argument}={value!r} came from {where}, not from {permitted}")
             return
-        places = ", ".join(sorted(set(origins.values()))) or "nowhere"
+        places = ", ".join(sorted({self._origin(name) for name in origins.values()})) or "nowhere"
         because = f"{argument}={value!r} must come from {permitted}; it came from {places}"
         self.reviews.append(Review(because=because))
         yield Fired(rule, "review", because)
+
+    def _origin(self, name: str) -> str:
+        """An origin in words."""
+        kind, _, seq = name.partition(":")
+        if kind in ("trusted", "untrusted"):
+            return self._place(name)
+        return {
+            "input": "another field of the input",
+            "said": f"the requester (entry {seq})",
+            "model": "the model itself",
+        }.get(kind, name)
 
     def _place(self, name: str) -> str:
         seq = name.partition(":")[2]

@@ -422,6 +422,7 @@ class Tale:
         if event.fate == "not_done":
             call.unknowns = tuple(attempt for attempt in call.unknowns if attempt != event.attempt)
             call.over = call.over or (call.doubt and not call.unknown)
+            call.counts = call.counts and call.unknown
         if event.attempt in call.alive:
             call.alive = tuple(attempt for attempt in call.alive if attempt != event.attempt)
             call.over_at, call.absent = entry.at, False
