@@ -182,7 +182,7 @@ def test_a_prompt_may_grow_up_to_its_bound():
 
 @pytest.mark.parametrize("limit", ["steps", "usd", "context"])
 def test_a_limit_that_is_raised_too_little_is_reached_again(limit):
-    limits = {"steps": 1, "usd": "0.0022", "context": 1_000}
+    limits = {"steps": 1, "usd": "0.0005", "context": 1_000}
     run = Story(desk(order(), limits={limit: limits[limit]}), prices={"first": DEAR})
     if limit == "steps":
         run.asks_for(call("nonsense"), cost=1)

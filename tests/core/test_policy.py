@@ -299,7 +299,7 @@ def test_a_trusted_result_is_a_place_like_any_other_but_not_the_one_that_was_mea
     )
     run.settle_down()
     assert run.last(CallJudged).verdict == "review"
-    assert "it came from trusted:7" in run.last(CallJudged).rules[0].because
+    assert "it came from get_order (entry 7)" in run.last(CallJudged).rules[0].because
 
 
 def test_one_of_several_places_or_of_a_list_is_enough():

@@ -223,7 +223,7 @@ def _review(
     state: State, moment: Moment, call: CallState, judged: Judgement, review: Review, digest: str
 ) -> PersonAsked:
     """Put a call before the role that `review` names; other roles that have to decide too are asked one after another."""
-    reasons = "; ".join(dict.fromkeys(one.because for one in judged.reviews if one.by == review.by))
+    reasons = "; ".join(dict.fromkeys(one.because for one in judged.reviews if one.by in ("", review.by)))
     changed = " Its evidence has changed since it was shown." if call.changed else ""
     return PersonAsked(
         "review", f"{call.tool}({_words(call.args)}): {reasons}.{changed}", call.seq, role=review.by,

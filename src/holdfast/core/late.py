@@ -6,7 +6,9 @@ comes to a closed run, is kept as late, where it settles money and may contradic
 
 from __future__ import annotations
 
-from holdfast.core.state import State
+from msgspec.structs import replace
+
+from holdfast.core.state import CallState, State
 from holdfast.events import (
     AnyEvent,
     CallFailed,
@@ -53,11 +55,37 @@ def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
         case CallLookedUp(call=call):
             known = state.calls.get(call)
             if state.closed is None and known is not None and known.status in ("unsure", "doubt"):
-                return fact if fact.answer == "found" or fact.attempt == known.attempt else None
-            if fact.answer == "found" and state.settled.get(call) in ("did_not", "given_up"):
+                own = _as_its_own(state, fact, known) if fact.answer == "found" else fact
+                return own if own.answer == "found" or fact.attempt == known.attempt else None
+            if (
+                fact.answer == "found"
+                and state.settled.get(call) in ("did_not", "given_up")
+                and not _owners(state, fact.effect_id)
+            ):
                 return CallReturnedLate(call, fact.attempt, fact.result, effect_id=fact.effect_id, took=fact.took)
             return None
     return fact
+
+
+def _as_its_own(state: State, found: CallLookedUp, call: CallState) -> CallLookedUp:
+    """A look-up that found something, or one that cannot tell where that may be the effect of another call.
+
+    Looked at when it is appended: what it is about may have been confirmed for another call while it was under way.
+    """
+    owner = state.effect_ids.get(f"{call.tool}:{found.effect_id}")
+    named = sum(name.startswith(f"{call.tool}:") for name in state.effect_ids)
+    if owner is not None and owner != call.seq:
+        why = f"it found {found.effect_id}, which is the effect of call {owner}"
+    elif owner is None and len(state.effects.get(call.tool, ())) > named:
+        why = f"it found {found.effect_id}, which may be the effect of an earlier {call.tool} whose name is not known"
+    else:
+        return found
+    return replace(found, answer="cannot_tell", effect_id="", result=None, digest="", message=why)
+
+
+def _owners(state: State, effect_id: str) -> set[int]:
+    """The calls that an effect of this name is confirmed for, of whatever tool."""
+    return {call for name, call in state.effect_ids.items() if name.partition(":")[2] == effect_id}
 
 
 def _is_in(state: State, fact: AnyEvent) -> bool:

@@ -315,14 +315,6 @@ class Performer:
         seen = partial(CallLookedUp, call.seq, call.attempt, took=took, ended=call.ended)
         match answer:
             case Found(effect_id, value):
-                other = attempt.state.effect_ids.get(f"{call.tool}:{effect_id}")
-                if other is not None and other != call.seq:
-                    return seen("cannot_tell", message=f"it found {effect_id}, which is the effect of call {other}")
-                if other is None and _has_nameless(attempt.state, call.tool):
-                    return seen(
-                        "cannot_tell",
-                        message=f"it found {effect_id}, which may be the effect of an earlier {call.tool}",
-                    )
                 try:
                     result = tool.gives.json(value)
                 except Misfit as error:
@@ -351,12 +343,6 @@ def _forget(task: asyncio.Future[Any]) -> None:
     """Look at what became of something nobody waits for, so that asyncio does not complain."""
     if not task.cancelled():
         task.exception()
-
-
-def _has_nameless(state: State, tool: str) -> bool:
-    """Whether a write of this tool is known to have happened, and its effect's name is not."""
-    named = sum(name.startswith(f"{tool}:") for name in state.effect_ids)
-    return len(state.effects.get(tool, ())) > named
 
 
 def _injects(function: Callable[..., Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from holdfast.codec import keyed
 from holdfast.core import calls, decide, ending, fold, fold_calls, fold_people, late, limits, output, policy
 from holdfast.core.state import CallState
 from holdfast.events import CallReturnedLate, CallStarted, ProposalAmended, RunClosed
-from holdfast.journal.port import Committed, Moved
+from holdfast.journal.port import Appended, Committed, Moved
 from holdfast.shell import book, driver, perform
 from holdfast.testing.sim.store import Connection
 
@@ -66,7 +66,7 @@ def _no_sync() -> Sequence[Patch]:
 def _act_before_commit() -> Sequence[Patch]:
     original = driver.Driver._step
 
-    async def step(self: Any, state: Any, moment: Any, facts: Any) -> bool:
+    async def step(self: Any, state: Any, moment: Any, facts: Any) -> Appended:
         append, clock = self.book.append, self.world.performer.clock()
 
         async def hasty(written: Any, stands: Any) -> Any:
@@ -101,11 +101,11 @@ def _conflict_ignored() -> Sequence[Patch]:
 def _fact_dropped() -> Sequence[Patch]:
     original = driver.Driver._step
 
-    async def step(self: Any, state: Any, moment: Any, facts: Any) -> bool:
-        got_in = await original(self, state, moment, facts)
-        if not got_in:
+    async def step(self: Any, state: Any, moment: Any, facts: Any) -> Appended:
+        answer = await original(self, state, moment, facts)
+        if not isinstance(answer, Committed):
             facts.clear()
-        return got_in
+        return answer
 
     return [(driver.Driver, "_step", step)]
 
@@ -228,13 +228,7 @@ def _old_look_up() -> Sequence[Patch]:
 
 
 def _somebody_elses_effect() -> Sequence[Patch]:
-    original = perform.Performer._looked_up
-
-    def looked_up(self: Any, answer: Any, call: Any, tool: Any, attempt: Any, took: int) -> Any:
-        blind = replace(attempt, state=replace(attempt.state, effect_ids={}, effects={}))
-        return original(self, answer, call, tool, blind, took)
-
-    return [(perform.Performer, "_looked_up", looked_up)]
+    return [(late, "_as_its_own", lambda state, found, call: found)]
 
 
 def _contradiction_unseen() -> Sequence[Patch]:

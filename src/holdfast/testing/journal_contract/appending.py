@@ -103,9 +103,8 @@ class Appending(Stories):
     async def test_a_name_belongs_to_the_run_that_had_it_first(self, journal: Journal) -> None:
         """Within a group too; a batch that needs another run's name writes nothing, one that would only like it goes on."""
         first, second = a_batch("a", needs=("refund:7",)), a_batch("b", needs=("refund:7",), blobs=(("x", b"x"),))
-        assert await asyncio.gather(journal.append(first), journal.append(second)) == [
-            Committed(1), Claimed("refund:7", "a"),
-        ]  # fmt: skip
+        answers = await asyncio.gather(*map(journal.append, (first, second)))
+        assert answers == [Committed(1), Claimed("refund:7", "a")]
         assert await journal.append(a_batch("b", claims=("refund:7", "refund:8"))) == Committed(2)
         assert await journal.append(a_batch("a", 1, needs=("refund:8",))) == Claimed("refund:8", "b")
         assert await journal.append(a_batch("a", 1, needs=("refund:7",))) == Committed(3)

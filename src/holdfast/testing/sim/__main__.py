@@ -16,6 +16,7 @@ from holdfast.testing.sim.batch import CHUNK, many
 from holdfast.testing.sim.play import Outcome, play
 from holdfast.testing.sim.telling import repeat, story
 
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play what was asked for; 1 where something was found to be wrong (with a mutant: where nothing was)."""
     parser = argparse.ArgumentParser(prog="python -m holdfast.testing.sim", description=__doc__)
@@ -24,8 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--schedules", type=int, help="play this many")
     parser.add_argument("--first", type=int, default=0, help="the first seed of them")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes to play them in")
-    parser.add_argument("--mutant", choices=sorted(BY_NAME), default="", help="with this mistake in the runtime, until it is found")
-    parser.add_argument("--points", choices=("single", "double"), help="every death, or every pair of deaths, of one run")
+    parser.add_argument(
+        "--mutant", choices=sorted(BY_NAME), default="", help="with this mistake in the runtime, until it is found"
+    )
+    parser.add_argument(
+        "--points", choices=("single", "double"), help="every death, or every pair of deaths, of one run"
+    )
     asked = parser.parse_args(arguments)
     if asked.seed is not None:
         return _one(asked.seed, asked.mutant, tell=asked.tell)
@@ -42,7 +47,9 @@ def _one(seed: int, mutant: str, *, tell: bool) -> int:
             _say(line)
     for violation in outcome.violations:
         _say(f"WRONG  {violation}")
-    _say(f"seed {seed}: {outcome.entries} entries, {outcome.points} dealings with the outside, {len(outcome.violations)} things wrong")
+    _say(
+        f"seed {seed}: {outcome.entries} entries, {outcome.points} dealings with the outside, {len(outcome.violations)} things wrong"
+    )
     return bool(outcome.violations)
 
 
@@ -58,7 +65,9 @@ def _many(first: int, count: int, jobs: int, mutant: str) -> int:
                 _say(f"{mutant} was found after {number} schedules, {time.perf_counter() - began:.1f} s")
                 return 0
     took = time.perf_counter() - began
-    _say(f"{number} schedules, {entries} entries, {took:.0f} s, {number / took:.1f} a second; wrong: {dict(rules) or 'nothing'}")
+    _say(
+        f"{number} schedules, {entries} entries, {took:.0f} s, {number / took:.1f} a second; wrong: {dict(rules) or 'nothing'}"
+    )
     return bool(mutant) or bool(rules)
 
 

@@ -66,6 +66,9 @@ class Desk:
         """Look at every run again and again."""
         while True:
             await asyncio.sleep(self.chance.uniform(1.0, 5.0))
+            await runner.journal.feed(
+                runner.journal.watermark()
+            )  # what somebody who died left behind becomes durable by this
             for row in await runner.find():
                 try:
                     state = self._known.get(row.run)

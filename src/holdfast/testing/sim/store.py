@@ -283,8 +283,10 @@ class Connection:
         return self._store.tables.lines.get(run, [])[max(after, 0) :]
 
     async def feed(self, after: int = 0, limit: int = 1000) -> list[FeedLine]:
-        """Durable lines of all runs after a position."""
+        """Durable lines of all runs after a position; what is not durable yet will soon be."""
         await self._trip()
+        if self._store.durable_lines < len(self._store.tables.feed):
+            self._store.room.after(FLUSH_AFTER, lambda: self._store.sync() if self._process.alive else None)
         return self._store.tables.feed[max(after, 0) : min(self._store.durable_lines, after + max(limit, 0))]
 
     def watermark(self) -> int:

@@ -23,7 +23,13 @@ def story(outcome: Outcome, *, width: int = 200, run: str = "") -> Iterator[str]
     for visit in history.visits:
         if visit.run.startswith(run):
             where = f"committed to {visit.committed}, durable to {visit.durable}"
-            lines.append((visit.at, 0, f"   >> {visit.process} is in {visit.tool}, call {visit.call}.{visit.attempt} of {visit.run[:6]}, {where}"))
+            lines.append(
+                (
+                    visit.at,
+                    0,
+                    f"   >> {visit.process} is in {visit.tool}, call {visit.call}.{visit.attempt} of {visit.run[:6]}, {where}",
+                )
+            )
     for effect in history.ledger:
         if effect.run.startswith(run):
             done = f"{effect.tool} of {effect.item}, for call {effect.call}.{effect.attempt} of {effect.run[:6]}"
