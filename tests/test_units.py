@@ -71,7 +71,9 @@ def test_an_amount_of_dollars_is_whole_nano_dollars_rounded_up(amount, nusd):
     assert units.nusd(amount) == nusd
 
 
-@pytest.mark.parametrize("amount", ["", "a lot", "$1", "-0.01", "NaN", "Infinity", float("inf"), float("nan"), -1, "1,50"])
+@pytest.mark.parametrize(
+    "amount", ["", "a lot", "$1", "-0.01", "NaN", "Infinity", float("inf"), float("nan"), -1, "1,50"]
+)
 def test_anything_else_is_no_amount(amount):
     with pytest.raises(ValueError, match="is no amount of US dollars"):
         units.nusd(amount)

@@ -23,9 +23,7 @@ _HOMES = {
     **dict.fromkeys(("ask", "call", "decline", "done", "fail", "say", "script"), "models.scripted"),
     "attach": "shell.attach",
     **dict.fromkeys(("run_agent", "run_sync"), "shell.opening"),
-    **dict.fromkeys(
-        ("Cancelled", "Declined", "Done", "Escalated", "Failed", "Run", "Stopped", "Waiting"), "shell.run"
-    ),
+    **dict.fromkeys(("Cancelled", "Declined", "Done", "Escalated", "Failed", "Run", "Stopped", "Waiting"), "shell.run"),
     "Runner": "shell.runner",
 }
 """Name → the module it lives in."""

@@ -196,7 +196,7 @@ def _expired(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
             return [withdrawn, again]
         if asked.about == "output":
             return [withdrawn, output.not_accepted(state, "nobody reviewed the output in time", final=True)]
-        return [withdrawn, calls.refuse(asked.call, "expired", "nobody decided in time")]
+        return [withdrawn, calls.refuse(asked.call, "expired", "nobody decided in time", asked.version)]
     return []
 
 

@@ -87,7 +87,7 @@ def end(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
         if question.asked.call not in open_doubts
     ]
     out += [
-        calls.refuse(call.seq, "closing", "the run is ending")
+        calls.refuse(call.seq, "closing", "the run is ending", call.version)
         for call in state.calls.values()
         if call.status in ("asked", "held", "cleared", "failed") or (call.status == "unsure" and call.effect != "write")
     ]

@@ -123,7 +123,8 @@ def _paused(state: State, entry: Entry, event: Paused) -> Changes:
 
 def _resumed(state: State, entry: Entry, event: Resumed) -> Changes:
     if event.epoch > state.epoch:
-        return {"epoch": event.epoch, "recovered": True}
+        calls = {seq: fold_calls.maybe_begun(state, entry, call) for seq, call in state.calls.items()}
+        return {"epoch": event.epoch, "recovered": entry.seq, "calls": calls}
     return {"paused": False}
 
 

@@ -303,6 +303,18 @@ def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
     )
 
 
+def maybe_begun(state: State, entry: Entry, call: CallState) -> CallState:
+    """A call after a restore: of a write that was ever begun, a further attempt may stand in what was lost."""
+    if call.effect != "write" or not call.attempt or call.status == "answered":
+        return call
+    status = move(state.run, entry.seq, call.status, "Resumed") if call.status == "failed" else call.status
+    return replace(call, status=status, unknown=True, alive=(*call.alive, LOST_ATTEMPT), ended=False, looked="")
+
+
+LOST_ATTEMPT: Final = 0
+"""Stands for attempts that a restored journal does not know of: never proven over."""
+
+
 def _one_over(call: CallState, attempt: int, at: int) -> CallState:
     """A call of which one more attempt is proven over; what was looked up before the last one was says nothing any more."""
     alive = tuple(one for one in call.alive if one != attempt)

@@ -119,6 +119,7 @@ def _answer_question(state: State, entry: Entry, call_seq: int, question: int, s
 def amended(state: State, entry: Entry, event: ProposalAmended) -> Changes:
     call = open_call(state, entry, event.call)
     asked = _question(state, entry, event.question)
+    voice = Vote(event.by, "", asked.until, asked.stands_for or asked.role)
     stale = {path for name in event.changed for path in provenance.under(name, call.sources)}
     sources = {path: name for path, name in call.sources.items() if path not in stale}
     after = replace(
@@ -127,7 +128,7 @@ def amended(state: State, entry: Entry, event: ProposalAmended) -> Changes:
         version=event.version,
         args=value_of(event.args),
         digest=event.digest,
-        votes=(Vote(event.by, "", asked.until, asked.stands_for or asked.role),),
+        votes=(voice,) if event.question > state.recovered else (),  # before, nobody was told what was lost
         amended=tuple(sorted({*call.amended, *event.changed})),
         sources={**sources, **dict.fromkeys(event.changed, f"person:{event.by}")},
     )

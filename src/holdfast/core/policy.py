@@ -269,7 +269,7 @@ class _Judge:
         if self.state.opened.mode == "supervise":
             self.reviews.append(Review(because="every write is reviewed in this mode"))
             yield Fired("mode", "review", "every write is reviewed in this mode")
-        if self.state.recovered and not self.call.attempt:
+        if self.state.recovered > self.call.start:
             because = "the journal was restored from a backup: this may have been done already, in what was lost"
             self.reviews.append(Review(because=because))
             yield Fired("epoch", "review", because)

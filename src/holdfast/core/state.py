@@ -68,6 +68,7 @@ MOVES: Final[dict[tuple[Status, str], Status]] = {
     ("running", "CallFailed not_done"): "failed",
     ("running", "CallFailed unknown"): "unsure",
     ("failed", "CallStarted"): "running",
+    ("failed", "Resumed"): "unsure",
     ("failed", "CallJudged refuse"): "answered",
     ("failed", "CallJudged review"): "held",
     ("unsure", "CallStarted"): "running",
@@ -290,8 +291,8 @@ class State(Struct, frozen=True, kw_only=True):
     contract_digest: str
     input: Json
     epoch: int
-    recovered: bool = False
-    """The journal was restored from a backup while this run was open."""
+    recovered: int = 0
+    """Where it stands that the journal was restored from a backup while this run was open; 0: it was not."""
 
     asking: Asking | None = None
     answered: ModelAnswered | None = None

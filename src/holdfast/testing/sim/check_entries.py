@@ -5,6 +5,7 @@ The rules are those of SEMANTICS; each check names its own.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -57,7 +58,7 @@ def check_lines(run: str, lines: list[tuple[bytes, bytes]]) -> Iterator[Violatio
 
 def check_order(run: str, entries: list[Entry]) -> Iterator[Violation]:
     """`at` never decreases; a batch has one `at` and stands in one piece right after the head it was decided at (rules 5, 9)."""
-    for before, after in zip(entries, entries[1:], strict=False):
+    for before, after in itertools.pairwise(entries):
         if after.at < before.at:
             yield Violation("at", run, f"entry {after.seq} is before entry {before.seq}")
     for cause, batch in batches(entries):

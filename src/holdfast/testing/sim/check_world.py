@@ -104,7 +104,7 @@ def _before_people(entries: list[Entry], call: int) -> bool:
 
 
 def check_lost(history: History) -> Iterator[Violation]:
-    """None lost: every effect is recorded as done, or its call is before a person. (After a restore: see `restored` in the entries.)"""
+    """None lost: every effect is recorded as done, or its call is before a person. (After a restore: see `restored` in the entries.)."""
     for effect in history.ledger:
         entries = history.runs.get(effect.run)
         if history.restored:
@@ -125,7 +125,7 @@ def check_phantoms(history: History) -> Iterator[Violation]:
         return
     owners = {effect.id: effect for effect in history.ledger}
     for run, entries in history.runs.items():
-        ruled = {entry.event.call for entry in entries if isinstance(entry.event, CallSettled)}
+        ruled = _ruled(history, run, entries)
         shown = {seq for entry in entries if isinstance(entry.event, Contradiction) for seq in entry.event.seqs}
         for entry in entries:
             event = entry.event
@@ -135,12 +135,18 @@ def check_phantoms(history: History) -> Iterator[Violation]:
             if owner is None:
                 yield Violation("phantom", run, f"entry {entry.seq} names {event.effect_id}, which never happened")
             elif (owner.run, owner.call) != (run, event.call) and not (
-                owner.run == run and owner.call in ruled or entry.seq in shown
+                (owner.run == run and (owner.tool, owner.item) in ruled) or entry.seq in shown
             ):
                 yield Violation(
                     "confused", run, f"entry {entry.seq} gives call {event.call} the effect of call {owner.call}"
                 )
         yield from _claimed(history, run, entries)
+
+
+def _ruled(history: History, run: str, entries: list[Entry]) -> set[tuple[str, str]]:
+    """The (tool, item) of effects that a person ruled on: where they erred, the next look-up finds theirs."""
+    calls = {entry.event.call for entry in entries if isinstance(entry.event, CallSettled)}
+    return {(effect.tool, effect.item) for effect in history.ledger if effect.run == run and effect.call in calls}
 
 
 def _claimed(history: History, run: str, entries: list[Entry]) -> Iterator[Violation]:
@@ -193,7 +199,7 @@ def check_facts(history: History) -> Iterator[Violation]:
     }  # fmt: skip
     for heard in history.heard:
         end = history.ends.get(heard.process)
-        if end is None or (end and end < heard.at + SOON):
+        if end is None or end < heard.at + SOON:
             continue
         if (
             history.runs.get(heard.run)
@@ -216,7 +222,7 @@ def _asked_after(history: History, heard: Heard) -> bool:
     )
 
 
-SOON: Final = 30_000_000
+SOON: Final = 20_000_000
 """µs in which a fact gets into the journal."""
 
 

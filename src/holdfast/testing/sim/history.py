@@ -55,7 +55,7 @@ class History(Struct):
     lives: Mapping[str, str] = {}
     """Worker → process."""
     ends: Mapping[str, int] = {}
-    """Process → when it ended; 0: it did not. A process whose journal failed, or that was stopped, is not in it."""
+    """Process → when it ended, at the latest with everything. A process whose journal failed, or that was stopped, is not in it."""
     restored: bool = False
     bills: list[tuple[int, str, int]] = []
     powerless: bool = False

@@ -97,6 +97,12 @@ class Desk:
         elif state.replied and self._ripe(state.run, state.replied):
             await self._tell(runner, state, lambda token: runner.say(state.run, token, by="requester"))
 
+    def _somebody(self, state: State) -> str:
+        """Somebody who may decide; where everybody has spoken or amended already, somebody from elsewhere."""
+        names = [name for name in REVIEWERS if name not in state.speakers] if self.manner is QUIET else REVIEWERS
+        self._number += 1
+        return self.chance.choice(names) if names else f"deputy{self._number}"
+
     def _ripe(self, run: str, seq: int) -> bool:
         """Whether they have thought about it long enough."""
         now = self.process.room.now
@@ -116,7 +122,7 @@ class Desk:
     async def _answer(self, runner: Runner, state: State, question: Question) -> None:
         asked, run, seq = question.asked, state.run, question.seq
         self._due.pop((run, seq), None)
-        by = self.chance.choice(REVIEWERS)
+        by = self._somebody(state)
         if asked.about in ("review", "output") and self.chance.random() < self.manner.sly:
             await runner.answer(run, seq, "approve", by="requester")  # who asked for it may not
         match asked.about:
@@ -167,6 +173,8 @@ class Desk:
         world, run = self.stage.world, state.run
         effect = world.truth(run, call.seq)
         sure = call.ended or self.manner is QUIET
+        if effect is not None and self.chance.random() < self.manner.rash:
+            effect = None  # looked in the wrong place
         if world.is_being_made(run, call.seq):
             return
         if effect is not None:
@@ -182,7 +190,7 @@ class Desk:
     async def _settle_closed(self, runner: Runner, state: State, call: int) -> None:
         effect = self.stage.world.truth(state.run, call)
         verdict = "happened" if effect is not None else "did_not"
-        by = self.chance.choice(REVIEWERS)
+        by = self._somebody(state)
         await self._tell(runner, state, lambda token: runner.settle(state.run, call, verdict, by=by, text=token))  # type: ignore[arg-type]  # one of the two
 
     # ---- out of the blue

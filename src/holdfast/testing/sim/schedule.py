@@ -109,7 +109,7 @@ def _terms(chance: random.Random) -> Terms:
     return Terms(
         reviewed=chance.random() < 0.7, people=chance.choice((1, 1, 2)), within=chance.choice(("20s", "10m")),
         then=chance.choice(("deny", "ask: boss")), needs=chance.random() < 0.6, at_most=chance.choice((1, 2)),
-        usd=chance.choice(("1.00", "1.00", "0.12")), retries=chance.choice((2, 8, 8)), steps=chance.choice((6, 30, 30)),
+        usd=chance.choice(("1.00", "1.00", "0.03")), retries=chance.choice((2, 8, 8)), steps=chance.choice((6, 30, 30)),
         exhausted=chance.choice(("tell", "review", "stop")), partial=chance.choice(("tell", "tell", "review", "stop")),
         unknown=chance.choice(("review", "review", "stop")), limit=chance.choice(("review", "stop")),
         conversation=chance.random() < 0.15, output=chance.random() < 0.15,
@@ -119,7 +119,7 @@ def _terms(chance: random.Random) -> Terms:
 def _weather(chance: random.Random) -> Weather:
     return Weather(
         writes=_some(chance, 0.7, 0.6), reads=_some(chance, 0.5, 0.3), lookups=_some(chance, 0.4, 0.5), models=_some(chance, 0.4, 0.25),
-        stubborn=_some(chance, 0.4, 0.8), changes=_some(chance, 0.3, 0.5), pace=chance.choice((0.2, 1.0, 1.0, 4.0)),
+        stubborn=_some(chance, 0.4, 0.8), late=_some(chance, 0.15, 0.4), changes=_some(chance, 0.3, 0.5), pace=chance.choice((0.2, 1.0, 1.0, 4.0)),
     )  # fmt: skip
 
 

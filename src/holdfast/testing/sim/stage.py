@@ -259,7 +259,9 @@ class Stage:
 
     def _ends(self) -> dict[str, int]:
         disturbed = {self._who(fault) for fault in self.schedule.faults if fault.kind in ("freeze", "disk")}
-        return {str(one)[1:-1]: one.ended_at for one in self.room.everybody if one.name not in disturbed}
+        return {
+            str(one)[1:-1]: one.ended_at or self.room.now for one in self.room.everybody if one.name not in disturbed
+        }
 
     def _lives(self) -> dict[str, str]:
         return {f"w_{name}": name for name in (str(one)[1:-1] for one in self.room.everybody)}

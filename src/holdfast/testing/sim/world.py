@@ -24,6 +24,7 @@ from holdfast.testing.sim.store import Store
 from holdfast.tool import Absent, Call, CannotTell, Found, NotDone, Pending, Refused, Unknown
 
 REACH: Final = 4 * SECOND
+LONGEST: Final = 40 * SECOND
 LAG: Final = 2 * SECOND
 SETTLE: Final = 7.0
 """Seconds: more than both."""
@@ -90,6 +91,8 @@ class Weather(Struct, frozen=True):
     models: float = 0.0
     stubborn: float = 0.0
     """Chance that a tool goes on when it is cancelled."""
+    late: float = 0.0
+    """Chance that a write is carried out, and its tool hears of it only after its time, and goes on waiting."""
     changes: float = 0.0
     """Chance that what is read has changed since it was last read."""
     pace: float = 1.0
@@ -188,6 +191,8 @@ class World:
     def look_up(self, tool: str, item: str, handle: str) -> Found[Json] | Absent | CannotTell | Pending:
         """What the far side says about a thing, honestly."""
         found = self.seen(tool, item)
+        if handle:
+            found = [effect for effect in found if effect.id == self.orders[handle].effect.id]
         if found:
             picked = self.chance.choice(found)
             return Found(picked.id, receipt(picked))
@@ -236,18 +241,26 @@ class Shop:
         """Have something done over there, from an async tool."""
         world = self.world
         fate, stubborn = world.fate(visit.effect), world.chooses(world.weather.stubborn)
+        if visit.effect == "write" and world.chooses(world.weather.late):
+            fate, stubborn = "lost reply", True
         future: asyncio.Future[Any] = self.process.loop.create_future()
         if self.process.point(f"{visit.tool} sent"):
-            self._send(fate, act, lambda reply: self.process.deliver(future, reply))
+            self._send(visit.tool, fate, act, lambda reply: self.process.deliver(future, reply))
+        try:
+            reply = await self._answer(future, stubborn=stubborn)
+        except Exception:
+            self._heard(visit)
+            raise
+        self._heard(visit)
+        return reply
+
+    async def _answer(self, future: asyncio.Future[Any], *, stubborn: bool) -> Any:
         try:
             return await (asyncio.shield(future) if stubborn else future)
         except asyncio.CancelledError:
             if not stubborn:
                 raise
             return await future
-        finally:
-            if future.done() and not future.cancelled():
-                self._heard(visit)
 
     def _heard(self, visit: Visit) -> None:
         if self.process.alive:
@@ -257,7 +270,7 @@ class Shop:
         """Have something done over there, from a tool that runs in a thread."""
         box: list[object] = []
         if self.process.point(f"{visit.tool} sent"):
-            self._send(self.world.fate(visit.effect), act, box.append)
+            self._send(visit.tool, self.world.fate(visit.effect), act, box.append)
         for _ in range(200):
             if box:
                 break
@@ -268,11 +281,12 @@ class Shop:
             raise reply
         return reply
 
-    def _send(self, fate: Fate, act: Callable[[], object], back: Callable[[object], None]) -> None:
+    def _send(self, tool: str, fate: Fate, act: Callable[[], object], back: Callable[[object], None]) -> None:
         world = self.world
         world.under_way += 1
-        reach = world.short() if fate != "slow" else world.chance.randint(0, REACH)
-        world.room.after(min(reach, REACH), lambda: self._arrived(fate, act, back))
+        longest = LONGEST if tool == "mail" else REACH  # nobody looks it up: nothing says how late it may come
+        reach = world.short() if fate != "slow" else world.chance.randint(0, longest)
+        world.room.after(min(reach, longest), lambda: self._arrived(fate, act, back))
 
     def _arrived(self, fate: Fate, act: Callable[[], object], back: Callable[[object], None]) -> None:
         world = self.world
