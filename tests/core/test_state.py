@@ -117,9 +117,19 @@ def a_read_that_cannot_tell_is_put_before_a_person() -> None:
     run.then("CallJudged review surprises.exhausted", "PersonAsked surprise")
 
 
+def failed_before_a_restore() -> None:
+    """The attempt after it may stand in what was lost."""
+    run = started(times=2)
+    run.breaks("not_done")
+    assert run.call("refund").status == "failed"
+    run.epoch = 2
+    run.settle_down()
+    assert run.call("refund").status == "doubt"
+
+
 RARE: list[Callable[[], None]] = [
     retried_by_a_person, told_by_a_person, settled_and_tried_under_the_same_key, settled_in_every_way, late_while_in_doubt, late_before_there_is_a_doubt,
-    looked_up_while_in_doubt, a_read_that_cannot_tell_is_put_before_a_person,
+    looked_up_while_in_doubt, failed_before_a_restore, a_read_that_cannot_tell_is_put_before_a_person,
 ]  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def test_a_hundred_thousand_schedules_keep_every_promise(chunk: int) -> None:
 
 
 QUICK = (
-    "no_sync", "key_per_attempt", "blind_retry", "unknown_made_failed", "old_look_up", "no_settling", "somebody_elses_effect",
+    "no_sync", "key_per_attempt", "blind_retry", "unknown_made_failed", "old_look_up", "no_settling",
     "overtaken_starts", "side_by_side", "unresolved_forgotten", "reservation_not_charged", "uncounted",
 )  # fmt: skip
 """Mistakes that show within a few schedules."""

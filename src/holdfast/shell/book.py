@@ -126,7 +126,8 @@ class Book:
                     seq=seq,
                     hint="give it less to do, or child runs",
                 )
-            entry = Entry(self.run, seq, max(at, state.at if state is not None else 0), draft.cause, draft.actor, event)
+            actor, _ = self.redactor.text(draft.actor)
+            entry = Entry(self.run, seq, max(at, state.at if state is not None else 0), draft.cause, actor, event)
             data, stored = self._encode(entry)
             digest = chain(head, data)
             back = codec.decode(data, head, digest)

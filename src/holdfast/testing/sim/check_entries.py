@@ -300,7 +300,7 @@ class Tale:
             self.wrong("two attempts", f"entry {entry.seq}: an attempt at call {call.seq} is running")
         if call.over:
             self.wrong("started again", f"entry {entry.seq}: call {call.seq} was answered")
-        if again and not self._lost.get(call.seq) and call.ruled != "did_not":
+        if again and not self._lost.get(call.seq) and call.ruled not in ("did_not", "retry"):
             self._retry(entry)
         if call.asked.effect == "write":
             self._write_starts(entry, event, call)
@@ -478,6 +478,8 @@ class Tale:
             call = self.calls[asked.call]
             if asked is call.question:
                 call.votes = (*call.votes, event.by)
+        elif event.verdict == "retry" and asked.call:
+            self.calls[asked.call].ruled = "retry"
         elif event.verdict in ("deny", "answer", "tell") and asked.call:
             self.calls[asked.call].over = True
 

@@ -99,9 +99,12 @@ class Desk:
 
     def _somebody(self, state: State) -> str:
         """Somebody who may decide; where everybody has spoken or amended already, somebody from elsewhere."""
-        names = [name for name in REVIEWERS if name not in state.speakers] if self.manner is QUIET else REVIEWERS
         self._number += 1
-        return self.chance.choice(names) if names else f"deputy{self._number}"
+        if self.manner is not QUIET:
+            return self.chance.choice(REVIEWERS)
+        return self.chance.choice(
+            [*(name for name in REVIEWERS if name not in state.speakers), f"deputy{self._number}"]
+        )
 
     def _ripe(self, run: str, seq: int) -> bool:
         """Whether they have thought about it long enough."""

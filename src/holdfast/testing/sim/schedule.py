@@ -119,7 +119,7 @@ def _terms(chance: random.Random) -> Terms:
 def _weather(chance: random.Random) -> Weather:
     return Weather(
         writes=_some(chance, 0.7, 0.6), reads=_some(chance, 0.5, 0.3), lookups=_some(chance, 0.4, 0.5), models=_some(chance, 0.4, 0.25),
-        stubborn=_some(chance, 0.4, 0.8), late=_some(chance, 0.15, 0.4), changes=_some(chance, 0.3, 0.5), pace=chance.choice((0.2, 1.0, 1.0, 4.0)),
+        stubborn=_some(chance, 0.4, 0.8), late=_some(chance, 0.2, 0.6), changes=_some(chance, 0.3, 0.5), pace=chance.choice((0.2, 1.0, 1.0, 4.0)),
     )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def _pace(chance: random.Random) -> Pace:
 def _manner(chance: random.Random) -> Manner:
     return Manner(
         slow=chance.choice((3, 20, 60)), deny=_some(chance, 0.6, 0.5), amend=_some(chance, 0.6, 0.6), stop=_some(chance, 0.3, 0.2),
-        rash=_some(chance, 0.4, 0.6), meddle=_some(chance, 0.4, 0.15), sly=_some(chance, 0.2, 0.5),
+        rash=_some(chance, 0.5, 0.9), meddle=_some(chance, 0.4, 0.15), sly=_some(chance, 0.2, 0.5),
     )  # fmt: skip
 
 

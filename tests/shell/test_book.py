@@ -1,0 +1,224 @@
+"""The book of one run: how entries get in, and that state is only ever what was stored."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.codec import check_chain
+from holdfast.core.fold import fold_all
+from holdfast.core.pending import outlook
+from holdfast.core.state import State
+from holdfast.errors import JournalDamaged, UsageError
+from holdfast.events import (
+    DURABLE,
+    CallStarted,
+    Inline,
+    Noted,
+    Said,
+)
+from holdfast.journal.memory import MemoryJournal
+from holdfast.journal.port import Committed, Moved
+from holdfast.models.scripted import call
+from holdfast.shell import book as module
+from holdfast.shell.book import Book, Draft
+from holdfast.shell.redact import Redactor
+from tests.core import strategies
+from tests.core.story import SECRET, START, Story, desk, order, refund
+from tests.core.walk import Walk
+
+PAY = call("refund", order="A-1", cents=4)
+LOOK = call("get_order", order="A-1")
+
+
+def booked(journal, run, redactor=None) -> Book:
+    book = Book(journal, run.state.run, redactor)
+    book.secret = SECRET
+    return book
+
+
+async def copied(book, run, upto=None) -> None:
+    """Append the entries of a story, one by one."""
+    for entry in run.entries[:upto]:
+        written = book.write([Draft(entry.event, entry.cause, entry.actor)], entry.at)
+        secret = (run.state.run, SECRET) if entry.seq == 1 else None
+        assert isinstance(await book.append(written, outlook(written.state), secret=secret), Committed)
+
+
+def proposed(**options) -> Story:
+    run = Story(desk(refund(), order()), **options)
+    run.asks_for(PAY, LOOK)
+    return run
+
+
+PROPOSED = proposed()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32))
+def test_what_was_written_is_read_by_others_as_the_writer_knows_it(seed):
+    """SEMANTICS rule 13: a live run and a resumed one have one state."""
+
+    async def work():
+        run, journal = Walk(seed).go(25), MemoryJournal()
+        writer = booked(journal, run)
+        await copied(writer, run)
+        reader = Book(journal, "r_1")
+        await reader.refresh()
+        same = [name for name in State.__struct_fields__ if name not in ("opened", "answered", "closed")]
+        for known in (writer.known, reader.known):
+            assert [getattr(known, name) for name in same] == [getattr(run.state, name) for name in same]
+        assert (reader.head, reader.secret) == (writer.head, SECRET)
+        assert check_chain("r_1", await journal.read("r_1")) == writer.head
+
+    asyncio.run(work())
+
+
+def test_a_book_that_lags_behind_is_told_and_follows():
+    async def work():
+        run, journal = proposed(), MemoryJournal()
+        one = booked(journal, run)
+        await copied(one, run)
+        other = one.copy()
+        note = [Draft(Noted("a", "b"), 0, "a")]
+        assert isinstance(await one.append(one.write(note, START), outlook(one.known)), Committed)
+        late = other.write(note, START)
+        assert await other.append(late, outlook(other.known)) == Moved(one.known.seq)
+        assert other.known.seq == one.known.seq - 1
+        await other.refresh()
+        assert other.known == one.known
+        assert isinstance(await other.append(other.write(note, START), outlook(other.known)), Committed)
+
+    asyncio.run(work())
+
+
+def test_a_batch_may_go_on_from_one_that_was_made_ready():
+    async def work():
+        run, journal = proposed(), MemoryJournal()
+        book = booked(journal, run)
+        await copied(book, run)
+        facts = book.write([Draft(Said(Inline("hello"), "ann"), 0, "ann")], START)
+        both = book.write([Draft(Noted("a", "b"), 0, "a")], START, facts)
+        assert (len(both.lines), both.state.seq, both.durable) == (2, book.known.seq + 2, True)
+        assert both.lines[:1] == facts.lines
+        await book.append(both, outlook(both.state))
+        assert len(await journal.read("r_1")) == book.known.seq
+
+    asyncio.run(work())
+
+
+def test_what_was_foreseen_is_taken_only_if_the_stored_bytes_say_the_same():
+    async def work():
+        run, journal = proposed(), MemoryJournal()
+        redactor = Redactor({"bank": "s3cr3t-value"})
+        book = booked(journal, run, redactor)
+        await copied(book, run)
+        for text, seen in (("hello", "hello"), ("it is s3cr3t-value", "it is [redacted:bank]")):
+            event = Said(Inline(text), "ann")
+            foreseen = fold_all(
+                [msgspec.structs.replace(run.entries[-1], seq=book.known.seq + 1, event=event)], book.known
+            )
+            written = book.write([Draft(event, 0, "ann", foreseen)], START)
+            assert written.state.unsent[-1].text == seen
+
+    asyncio.run(work())
+
+
+def test_damage_is_found_when_it_is_read():
+    async def work():
+        run, journal = proposed(), MemoryJournal()
+        await copied(booked(journal, run), run)
+        lines = journal._lines["r_1"]
+        lines[2] = (lines[2][0], b"\0" * 32)
+        with pytest.raises(JournalDamaged, match="entry 3"):
+            await Book(journal, "r_1").refresh()
+
+    asyncio.run(work())
+
+
+def test_time_never_runs_backwards_in_what_is_written():
+    """SEMANTICS rule 9."""
+
+    async def work():
+        run, journal = proposed(), MemoryJournal()
+        book = booked(journal, run)
+        await copied(book, run)
+        written = book.write([Draft(Noted("a", "b"), 0, "a")], START - 10**9)
+        assert written.state.at == START
+
+    asyncio.run(work())
+
+
+def test_a_run_has_a_bounded_length(monkeypatch):
+    monkeypatch.setattr(module, "MAX_ENTRIES", 4)
+    run = proposed()
+    book = booked(MemoryJournal(), run)
+    with pytest.raises(UsageError, match="a run may have 4 entries"):
+        book.write([Draft(run.entries[0].event, 0, "a"), *[Draft(Noted("a", "b"), 0, "a")] * 4], START)
+
+
+def test_a_book_of_no_run_says_so():
+    with pytest.raises(UsageError, match="no such run"):
+        _ = Book(MemoryJournal(), "r_0").known
+
+
+# ----------------------------------------------------------------------------------------------------------- durable
+
+
+@settings(deadline=None, max_examples=200)
+@given(strategies.events)
+def test_what_somebody_is_told_of_waits_for_the_disk(event):
+    """SEMANTICS rule 2; what becomes of a start is another test's."""
+    if not isinstance(event, CallStarted):
+        assert module._promised(event, PROPOSED.state) == (type(event) in DURABLE)
+
+
+@pytest.mark.parametrize(
+    ("tool", "mode", "durable"), [("refund", "live", True), ("refund", "supervise", True), ("refund", "simulate", False), ("get_order", "live", False)]
+)  # fmt: skip
+def test_the_start_of_a_write_is_on_the_disk_before_it_is_made(tool, mode, durable):
+    run = proposed(mode=mode)
+    run.settle_down()
+    started = CallStarted(run.call(tool).seq, 1, "w1", START)
+    assert module._promised(started, run.state) is durable
+
+
+# --------------------------------------------------------------------------------------------------------------- row
+
+
+def test_the_row_says_what_a_list_of_runs_shows():
+    run = Story(
+        desk(refund(), order(), limits={"steps": 3}), by="ann", key="mail:7", tags={"team": "eu"}, mode="supervise"
+    )
+    run.asks_for(PAY, cost=7)
+    run.settle_down()
+    row = module.row_of(run.state, run.stands())
+    assert (row.run, row.seq, row.agent, row.status, row.waits_for) == (
+        "r_1",
+        run.state.seq,
+        "desk",
+        "waiting",
+        "person",
+    )
+    assert (row.by, row.key, row.tags, row.mode) == ("ann", "mail:7", {"team": "eu"}, "supervise")
+    assert (row.questions, row.steps, row.nusd, row.outcome, row.attention) == (1, 1, 7, None, False)
+    run.cancels(because="x" * 1_000)
+    run.settle_down()
+    row = module.row_of(run.state, run.stands())
+    assert (row.status, row.outcome, row.due, len(row.reason)) == ("closed", "cancelled", None, 200)
+
+
+def test_a_closed_run_with_an_unresolved_write_asks_for_attention():
+    run = Story(desk(refund()))
+    run.asks_for(PAY)
+    run.settle_down()
+    run.breaks("timeout", "unknown")
+    run.cancels()
+    run.settle_down()
+    assert module.row_of(run.state, run.stands()).attention
+    run.settles("did_not")
+    assert not module.row_of(run.state, run.stands()).attention
