@@ -161,3 +161,11 @@ def test_versions_tell_whether_a_tool_is_still_the_one_it_was():
     assert one == same
     assert one["refund"] != other["refund"]
     assert one["get_order"] == other["get_order"]
+
+
+def test_a_predicate_that_is_not_the_one_it_was_refuses():
+    """A parked run is held to the predicates it began with."""
+    agent = an_agent(predicates=[open_hours])
+    old = Contract.parse({**agent.contract.data, "predicates": {"open_hours": "another"}})
+    with pytest.raises(Unanswered, match="another one than when this run began"):
+        agent.bind(old).asks("open_hours", {"args": {"cents": 1}})

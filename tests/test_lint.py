@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from holdfast import lint, tool
 from holdfast.contract import Contract
 from holdfast.lint import findings, reachable
-from holdfast.tool import Absent, CallKey
+from holdfast.tool import Absent, CallKey, Started
 
 
 class Customer(BaseModel):
@@ -60,7 +60,19 @@ def broken(order: Nowhere) -> int:  # noqa: F821 - that is the point
     raise NotImplementedError
 
 
-TOOLS = {made.name: made for made in (get_order, search, refund, reserve, send, broken)}
+@tool.read()
+def fetch(order: str) -> dict[str, str] | Started:
+    """Begin to fetch something, which no read may do."""
+    raise NotImplementedError
+
+
+@tool.write(timeout=5)
+def begin(order: str) -> Started:
+    """Begin something that nobody can say the end of."""
+    raise NotImplementedError
+
+
+TOOLS = {made.name: made for made in (get_order, search, refund, reserve, send, broken, fetch, begin)}
 TOOLS |= {"done": get_order, "more": get_order}
 NEEDS = {"needs": {"get_order": {"order": "args.order"}}}
 
@@ -119,6 +131,8 @@ def done(expression):
             "tools.refund.needs.get_order.order", "refund has no argument x",
         ),
         ({"tools": {"refund": {"must": [{"check": "open", "because": "b"}]}}}, "predicates", "no predicate is called open"),
+        ({"tools": ["fetch"]}, "tools.fetch", "only a write can return Started"),
+        ({"tools": ["begin"]}, "tools.begin", "it returns Started and has no lookup"),
         (done("args.cents > 1"), "done.must[0]", "`args` has no meaning here"),
         (done("output.euros > 1"), "done.must[0]", "the output has no field euros"),
         (done("seen.get_order.paid > 1"), "done.must[0]", "not under `needs` here"),
@@ -178,12 +192,16 @@ def test_and_says_nothing_where_nothing_is_to_be_said(keys):
     assert found("advice", **keys) == []
 
 
-def test_errors_come_before_advice():
-    contract = Contract.parse({
-        "name": "desk", "task": "Decide.", "takes": {}, "gives": {"type": "string"}, "models": ["x:alias"], "tools": {"send": {}, "gone": {}}
-    })  # fmt: skip
-    levels = [one.level for one in findings(contract, TOOLS)]
-    assert levels == sorted(levels, reverse=True) == ["error", *["advice"] * (len(levels) - 1)]
+def test_errors_come_first_and_advice_waits_until_the_contract_could_work():
+    assert [one.level for one in found_all({"send": {}, "gone": {}})] == ["error"]
+    levels = [one.level for one in found_all({"send": {}, "begin": {}})]
+    assert levels == ["error", *["advice"] * (len(levels) - 1)] != ["error"]
+
+
+def found_all(tools):
+    return findings(Contract.parse({
+        "name": "desk", "task": "Decide.", "takes": {}, "gives": {"type": "string"}, "models": ["x:alias"], "tools": tools,
+    }), TOOLS)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,10 @@ def say_event(event: Any) -> str:
 class Story:
     """One run, told by hand."""
 
-    def __init__(self, agent: Agent[Any, Any], given: Any = None, *, mode: Any = "live", **opened: Any) -> None:
+    def __init__(
+        self, agent: Agent[Any, Any], given: Any = None, *, mode: Any = "live", name: str = "r_1", **opened: Any
+    ) -> None:
+        self.name = name
         self.agent, self.bound = agent, agent.bound
         self.at = START
         self.worker = "w1"
@@ -223,7 +226,7 @@ class Story:
         """Append an event as it is, through its bytes."""
         seq, prev = len(self.entries) + 1, self.stored[-1][1] if self.stored else GENESIS
         at = max(self.at, self.state.at if self.entries else 0)
-        data = encode(Entry("r_1", seq, at, cause, actor, event))
+        data = encode(Entry(self.name, seq, at, cause, actor, event))
         digest = chain(prev, data)
         entry = decode(data, prev, digest)
         self._state = fold(self._state, entry)

@@ -432,3 +432,35 @@ def test_in_supervise_mode_every_write_is_reviewed_and_reads_are_not():
     run.person("approve")
     run.then("QuestionWithdrawn decided", "CallJudged allow", "CallStarted 1")
     assert run.last(CallJudged).version == 1
+
+
+def test_a_held_write_is_let_go_when_an_earlier_one_did_not_succeed():
+    run = Story(desk(refund(), (refund("send"), {"review": [{"because": "people decide"}]})))
+    run.asks_for(PAY, SEND)
+    run.settle_down()
+    assert run.call("send").status == "held"
+    run.breaks("refused")
+    run.then("CallJudged refuse refused", "QuestionWithdrawn void", "CallJudged refuse order", "ModelAsked")
+
+
+def test_a_write_is_not_judged_beside_an_unresolved_one_of_its_tool():
+    """SEMANTICS rule 21."""
+    review = {"review": [{"because": "b", "when": "args.cents > 5"}], "amendable": ["cents"]}
+    run = Story(desk((refund(keyed=True), review)))
+    run.asks_for(PAY, call("refund", order="A-1", cents=9))
+    run.settle_down()
+    run.breaks("timeout", "unknown")
+    run.amends(cents=3)
+    run.then("QuestionWithdrawn void", "CallJudged refuse unresolved")
+
+
+def test_a_run_that_grows_too_long_stops_asking_before_its_book_is_full(monkeypatch):
+    from holdfast.core import decide
+
+    monkeypatch.setattr(decide, "MAX_ENTRIES", 5)
+    run = Story(desk(order()))
+    run.asks_for(LOOK)
+    run.then(*READ)
+    run.returns({})
+    event = run.then("LimitReached steps", "PersonAsked limit steps")
+    assert "a run may have 5 entries" in event.text

@@ -427,3 +427,63 @@ def test_three_unknown_attempts_and_a_model_that_asks_again():
     run.after("1m").then(*DOUBT)
     assert run.state.asking.step == 1
     assert [entry.event.about for entry in run.entries if isinstance(entry.event, PersonAsked)] == ["doubt"]
+
+
+def test_a_ruling_that_comes_too_late_for_its_key_is_told_and_nothing_is_repeated():
+    """SEMANTICS rule 18: the key has to be honoured for as long as the attempt may take."""
+    run = unknown(keyed=True, key_life="10m")
+    for attempt in (2, 3):
+        run.after("1m").then(f"CallStarted {attempt}")
+        run.breaks("timeout", "unknown")
+    run.after("1m").then(*DOUBT)
+    run.at = START + 10 * units.MINUTE - 1
+    run.settles("did_not")
+    run.then("CallJudged refuse settled", "ModelAsked")
+    assert "did not happen" in run.told()[-1]
+
+
+def test_a_key_that_will_be_forgotten_before_the_attempt_ends_is_no_key():
+    run = unknown(keyed=True, key_life="10m")
+    run.at = START + 10 * units.MINUTE - 20 * units.SECOND + 1
+    run.then(*DOUBT)
+
+
+def test_absence_that_was_seen_while_the_attempt_was_alive_is_looked_for_again_once_it_is_over():
+    run = unknown(lookup=True, ended=False)
+    run.late(None, run.call().seq, error="raised", fate="unknown")
+    run.looked("absent", ended=False)
+    assert run.call().looked == ""
+    run.after("1m").then()
+    assert run.world() == ["look up refund"]
+    run.looked("absent")
+    run.then("CallJudged refuse absent", "ModelAsked")
+
+
+def paid_before(**more) -> Story:
+    """One refund is confirmed, and a second one of the same tool is of unknown outcome."""
+    run = Story(desk(refund(lookup=True)))
+    run.asks_for(PAY)
+    run.then(*WRITE)
+    run.returns({"id": "re_1"}, **({"effect_id": "re_1"} | more))
+    run.asks_for(PAY)
+    run.then(*WRITE)
+    run.breaks("timeout", "unknown")
+    return run
+
+
+def test_the_effect_of_another_call_answers_for_that_call_alone():
+    """SEMANTICS rule 22, history 8: a legitimate repeat, a crash, and `lookup` finds the first."""
+    run = paid_before()
+    seen = run.looked("found", {"id": "re_1"})
+    assert (seen.answer, seen.result) == ("cannot_tell", None)
+    assert "which is the effect of call 4" in seen.message
+    other = run.copy()
+    run.after("1m").looked("found", {"id": "re_2"})
+    run.then("ModelAsked")
+    other.then()
+    assert other.world() == []
+
+
+def test_an_effect_that_may_be_an_earlier_calls_is_no_answer():
+    run = paid_before(effect_id="")
+    assert "which may be the effect of an earlier refund" in run.looked("found", {"id": "re_2"}).message

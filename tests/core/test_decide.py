@@ -421,3 +421,20 @@ def test_decide_does_not_look_at_what_it_is_not_given():
     other.then(*WRITE)
     assert decide(run.bound, run.state, run.moment) == first
     assert decide(run.bound, run.state, msgspec.structs.replace(run.moment, worker="w9"))[0].worker == "w9"
+
+
+@pytest.mark.parametrize(
+    ("models", "follows"),
+    [(["first"], ["LimitReached retries", "PersonAsked limit retries"]), (["first", "second"], ["ModelAsked"])],
+)
+def test_where_the_ceiling_on_retries_is_reached_another_model_is_asked_or_a_person(models, follows):
+    run = Story(desk(order(), models=models, limits={"retries": 1}))
+    run.asks_for(LOOK)
+    run.then(*READ)
+    run.breaks("not_done")
+    run.after("1s").then("CallStarted 2")
+    run.returns({})
+    run.then("ModelAsked")
+    run.fails("overloaded")
+    run.then(*follows)
+    assert run.state.asking.model == models[-1]

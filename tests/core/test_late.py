@@ -133,3 +133,14 @@ def test_whatever_a_performer_learned_can_be_appended_or_says_nothing_new(seed, 
         ):
             continue
         fold(run.state, Entry("r_1", run.state.seq + 1, run.at, 0, "w", fitted))
+
+
+def test_a_fact_that_is_in_already_is_not_appended_again():
+    """SEMANTICS rule 6: its append was reported as failed, and had got in."""
+    run = writing()
+    for fact in (run.last(ModelAnswered), CallReturned(4, 1, Inline({"id": "re"}), "digest")):
+        run.fact(fact)
+        assert fit(run.state, fact) is None
+    failed = writing()
+    fact = failed.breaks("refused")
+    assert fit(failed.state, fact) is None

@@ -284,3 +284,9 @@ def test_a_call_that_does_not_fit_is_told_and_is_no_answer_that_cannot_stand():
         run.answers(call("ask", query="?"))
         run.then("CallAsked ask", "CallJudged refuse arguments", "ModelAsked")
     assert run.state.rejections == 0
+
+
+def test_an_output_rule_that_cannot_be_answered_asks_for_a_person():
+    run = Story(desk(order(), done={"review": {"because": "b", "when": "input.nothing == 1"}}))
+    run.asks_for(done(status="ok"))
+    run.then(*DONE, "CallJudged review done.review", "PersonAsked output")

@@ -249,3 +249,14 @@ def test_the_weight_of_the_frame_is_that_of_its_text_and_tools():
     small, large = Story(desk(order())), Story(desk(order(), refund(), instructions="x" * 1000))
     assert prompt.base_weight(large.bound, large.state) > prompt.base_weight(small.bound, small.state) + 1000
     assert prompt.base_weight(small.bound, small.state) >= len(prompt.system(small.bound, small.state).encode())
+
+
+def test_the_system_text_of_a_run_is_made_once_and_kept_for_so_many_runs(monkeypatch):
+    agent = desk(order(), context=["requester"])
+    ann, otto = (Story(agent, on_behalf_of=name, name=f"r_{name}") for name in ("ann", "otto"))
+    monkeypatch.setattr(prompt, "MAX_SYSTEMS", 1)
+    for run, name in ((ann, "ann"), (otto, "otto"), (ann, "ann")):
+        text = prompt.system(agent.bound, run.state)
+        assert f"requester: {name}" in text
+        assert prompt.system(agent.bound, run.state) is text
+        assert len(agent.bound.systems) == 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from holdfast import Agent, tool
+from holdfast import Agent, Runner, call, done, script, tool
 from holdfast.codec import check_chain
 from holdfast.journal.memory import MemoryJournal
 from holdfast.tool import CallKey, Retry
@@ -111,3 +111,15 @@ def check(journal: MemoryJournal) -> None:
     """Every chain holds."""
     for run, lines in journal._lines.items():
         check_chain(run, lines)
+
+
+LOOK = call("get_order", order="A-1")
+PAY = call("pay", order="A-1")
+OK = done(status="ok")
+REVIEWED = {"pay": {"review": [{"because": "people decide", "by": "finance", "within": "1h"}], "amendable": ["order"]}}
+"""Terms of a clerk's tools."""
+
+
+def opened(journal: Any, *turns: Any, **options: Any) -> Any:
+    """A runner over a journal, whose model says these turns."""
+    return Runner.open(journal, **({"model": script(*turns)} | options))

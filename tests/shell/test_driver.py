@@ -7,20 +7,24 @@ from typing import Any
 
 import pytest
 
-from holdfast import Cancelled, Done, Runner, call, done, fail, script, tool
+from holdfast import Cancelled, Done, Runner, call, fail, script, tool
 from holdfast.dialogue import Answer as ModelAnswer
 from holdfast.events import CallFailed, CallReturnedLate, CallStarted, ModelAsked, ModelFailed, Noted
 from holdfast.journal.memory import MemoryJournal
 from holdfast.shell.driver import LINGER
-from tests.shell.bench import Bank, Clock, Request, check, clerk, story, until
-
-LOOK = call("get_order", order="A-1")
-PAY = call("pay", order="A-1")
-OK = done(status="ok")
-
-
-def opened(journal: Any, *turns: Any, **options: Any) -> Any:
-    return Runner.open(journal, **({"model": script(*turns)} | options))
+from tests.shell.bench import (
+    LOOK,
+    OK,
+    PAY,
+    Bank,
+    Clock,
+    Request,
+    check,
+    clerk,
+    opened,
+    story,
+    until,
+)
 
 
 async def kinds(run: Any) -> list[str]:

@@ -9,15 +9,24 @@ from typing import Any
 
 import pytest
 
-from holdfast import Done, Runner, Waiting, call, done, fail, script
+from holdfast import Done, Runner, Waiting, fail, script
 from holdfast.errors import JournalDamaged
 from holdfast.journal.memory import MemoryJournal
 from holdfast.shell import worker as module
 from holdfast.shell.worker import Worker, stopping
-from tests.shell.bench import Bank, Clock, Request, check, clerk, story, until
+from tests.shell.bench import (
+    OK,
+    PAY,
+    Bank,
+    Clock,
+    Request,
+    check,
+    clerk,
+    opened,
+    story,
+    until,
+)
 
-PAY = call("pay", order="A-1")
-OK = done(status="ok")
 REVIEWED = {"pay": {"review": [{"because": "people decide"}]}}
 
 
@@ -26,10 +35,6 @@ def _deaf_to_time(monkeypatch):
     """No test waits for a poll: what is not heard of at once is never found."""
     monkeypatch.setattr(module, "POLL", 1e6)
     monkeypatch.setattr(module, "ORPHANS", 1e6)
-
-
-def opened(journal: Any, *turns: Any, **options: Any) -> Any:
-    return Runner.open(journal, **({"model": script(*turns)} | options))
 
 
 class Inbox(Runner):

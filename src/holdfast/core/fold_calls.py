@@ -74,7 +74,7 @@ def judged(state: State, entry: Entry, event: CallJudged) -> Changes:
 
 def started(state: State, entry: Entry, event: CallStarted) -> Changes:
     call = open_call(state, entry, event.call)
-    again = call.attempt > 0 and call.error != "lost"
+    again = call.attempt > 0 and call.error not in ("lost", "ended")
     after = replace(
         call,
         status=move(state.run, entry.seq, call.status, "CallStarted"),

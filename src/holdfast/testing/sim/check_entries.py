@@ -400,7 +400,7 @@ class Tale:
         if not event.ended:
             call.alive = (*call.alive, event.attempt)
         call.over_at = entry.at
-        self._lost[call.seq] = event.error == "lost"
+        self._lost[call.seq] = event.error in ("lost", "ended")
         if event.error == "lost" and event.ended is False and call.start is not None and entry.at < call.start.until:
             self.wrong("lease ended early", f"entry {entry.seq}: call {call.seq} had until {call.start.until}")
         if not call.unknown:

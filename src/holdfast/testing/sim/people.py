@@ -37,6 +37,8 @@ class Manner(Struct, frozen=True):
     stop: float = 0.03
     rash: float = 0.1
     """Chance to rule `did not happen` on an attempt that may still be alive."""
+    patient: bool = False
+    """Nobody rules that something did not happen before everything has come to rest."""
     sly: float = 0.0
     """Chance that somebody tries to approve what they asked for themselves."""
     meddle: float = 0.0
@@ -175,7 +177,7 @@ class Desk:
     async def _settle(self, runner: Runner, state: State, call: CallState, by: str) -> None:
         world, run = self.stage.world, state.run
         effect = world.truth(run, call.seq)
-        sure = call.ended or self.manner is QUIET
+        sure = (call.ended and not self.manner.patient) or self.manner is QUIET
         if effect is not None and self.chance.random() < self.manner.rash:
             effect = None  # looked in the wrong place
         if world.is_being_made(run, call.seq):

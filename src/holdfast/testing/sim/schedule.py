@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Final, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from holdfast.testing.sim.clerk import Terms
@@ -66,16 +67,25 @@ WRITES: Final = ("pay", "ship", "mail", "post", "order", "book")
 
 
 def draw(seed: int) -> Schedule:
-    """Draw a schedule."""
-    chance = random.Random(f"schedule {seed}")
+    """Draw a schedule. Each part has a source of chance of its own, so that a change to one leaves the others as they were."""
+
+    def part(name: str) -> random.Random:
+        return random.Random(f"{name} {seed}")
+
+    chance = part("size")
     calm_at = chance.choice((60, 200, 600)) * SECOND
-    workers = chance.choice((1, 1, 2, 2, 3, 4))
+    workers, runs = chance.choice((1, 1, 2, 2, 3, 4)), chance.choice((1, 1, 1, 2, 3))
+    faults = _faults(part("faults"), workers, calm_at)
+    manner, plans = _manner(part("manner")), part("plans")
+    if any(
+        fault.kind == "restore" for fault in faults
+    ):  # what they got wrong would be lost, and with it why it was done again
+        manner = msgspec.structs.replace(manner, rash=0.0, patient=True)
     return Schedule(
-        seed=seed, plans=tuple(_plan(chance, run) for run in range(chance.choice((1, 1, 1, 2, 3)))), terms=_terms(chance),
-        workers=workers, front=chance.random() < 0.5, mode="supervise" if chance.random() < 0.08 else "live",
-        personal=chance.random() < 0.1, weather=_weather(chance), pace=_pace(chance), manner=_manner(chance),
-        faults=_faults(chance, workers, calm_at), deaths=_deaths(chance), tells=chance.random() < 0.7,
-        slow_threads=chance.random() < 0.3, calm_at=calm_at,
+        seed=seed, plans=tuple(_plan(plans, run) for run in range(runs)), terms=_terms(part("terms")), workers=workers,
+        front=chance.random() < 0.5, mode="supervise" if chance.random() < 0.08 else "live", personal=chance.random() < 0.1,
+        weather=_weather(part("weather")), pace=_pace(part("pace")), manner=manner, faults=faults, deaths=_deaths(part("deaths")),
+        tells=chance.random() < 0.7, slow_threads=chance.random() < 0.3, calm_at=calm_at,
     )  # fmt: skip
 
 
