@@ -6,32 +6,10 @@ import pytest
 
 from holdfast import units
 from holdfast.core.calls import MAX_LOOKS
-from holdfast.events import CallFailed, CallStarted, DoubtRaised, PersonAsked
-from holdfast.models.scripted import call, done
-from tests.core.story import START, Story, desk, order, refund
-
-PAY = call("refund", order="A-1", cents=4)
-WRITE = ("CallAsked refund", "CallJudged allow", "CallStarted 1")
-DOUBT = ("DoubtRaised", "PersonAsked doubt")
-
-
-def started(*more, tools=(), **options) -> Story:
-    terms = options.pop("terms", {})
-    run = Story(desk(refund(**options), *tools, **terms))
-    run.asks_for(PAY, *more)
-    run.then(
-        "CallAsked refund", *[f"CallAsked {one.tool}" for one in more], *WRITE[1:], *["CallJudged allow"] * len(more)
-    )
-    return run
-
-
-def unknown(**options) -> Story:
-    """After a timeout: the attempt is over, and nobody knows what it did."""
-    ended = options.pop("ended", True)
-    run = started(**options)
-    run.breaks("timeout", "unknown", ended=ended)
-    return run
-
+from holdfast.events import CallFailed, CallStarted, DoubtRaised
+from holdfast.models.scripted import call
+from tests.core.story import START, Story, desk, refund
+from tests.core.unknown import DOUBT, PAY, WRITE, started, unknown
 
 # --------------------------------------------------------------------------------------------------------- bare
 
@@ -325,108 +303,6 @@ def test_work_that_was_started_and_cannot_be_looked_up_goes_to_a_person():
     run = started()
     run.returns({"handle": "job_7", "poll": 3}, complete="started")
     run.then(*DOUBT)
-
-
-# --------------------------------------------------------------------------------------------------- late answers
-
-
-def test_an_answer_that_comes_while_in_doubt_resolves_it_and_withdraws_the_question():
-    """SEMANTICS rule 23."""
-    run = unknown(ended=False)
-    run.then(*DOUBT)
-    run.returns_late({"id": "re"})
-    run.then("QuestionWithdrawn resolved", "ModelAsked")
-    assert run.told()[-1] == '{"id":"re"}'
-    assert not run.state.questions
-
-
-def test_a_look_up_that_finds_it_while_in_doubt_resolves_it_too():
-    run = unknown(lookup=True, ended=False)
-    for _ in range(MAX_LOOKS):
-        run.after("1m").looked("cannot_tell")
-    run.then(*DOUBT)
-    run.looked("found", {"id": "re"})
-    run.then("QuestionWithdrawn resolved", "ModelAsked")
-
-
-def test_a_late_answer_that_contradicts_a_ruling_stops_the_run_before_its_next_write():
-    """SEMANTICS rule 23, history 11."""
-    run = unknown(ended=False, tools=[refund("send"), order()])
-    run.then(*DOUBT)
-    run.settles("did_not")
-    run.asks_for(call("send", order="A-1"))
-    run.returns_late({"id": "re"}, 4)
-    contradiction = run.then("Contradiction", "RunClosed stopped")
-    assert contradiction.unresolved == (4,)
-    assert "call 4" in contradiction.reason
-
-
-def test_a_late_answer_that_says_it_was_not_done_contradicts_that_it_happened():
-    run = unknown(ended=False)
-    run.then(*DOUBT)
-    run.settles("happened")
-    run.late(None, 4, error="not_done", fate="not_done")
-    run.then("Contradiction", "RunClosed stopped")
-
-
-def test_a_late_answer_that_agrees_is_kept_and_nothing_more():
-    run = unknown(ended=False)
-    run.then(*DOUBT)
-    run.settles("happened")
-    run.returns_late({"id": "re"}, 4)
-    run.then("ModelAsked")
-    assert run.state.contradiction == ""
-
-
-def test_a_look_up_that_comes_after_the_ruling_it_contradicts_is_a_contradiction():
-    run = unknown(lookup=True, ended=False)
-    for _ in range(MAX_LOOKS):
-        run.after("1m").looked("cannot_tell")
-    run.then(*DOUBT)
-    run.settles("did_not")
-    run.looked("found", {"id": "re"})
-    run.then("Contradiction", "RunClosed stopped")
-
-
-def test_a_closed_run_is_put_on_the_list_when_what_was_settled_is_contradicted():
-    run = unknown(ended=False)
-    run.then(*DOUBT)
-    run.settles("did_not")
-    run.asks_for(done(status="nothing was paid"))
-    run.then("CallAsked done", "CallJudged allow", "RunClosed done")
-    assert run.state.unresolved == ()
-    run.returns_late({"id": "re"}, 4)
-    run.then("Contradiction")
-    assert run.state.unresolved == (4,)
-    run.settles("happened", 4)
-    assert run.state.unresolved == ()
-
-
-@pytest.mark.parametrize("running", ["model", "read"])
-def test_a_contradiction_is_recorded_in_a_closed_run_whatever_it_left_unfinished(running):
-    run = unknown(ended=False, tools=[order()])
-    run.then(*DOUBT)
-    run.settles("did_not")
-    run.then("ModelAsked")
-    if running == "read":
-        run.answers(call("get_order", order="A-1"))
-        run.then("CallAsked get_order", "CallJudged allow", "CallStarted 1")
-    run.cancels()
-    run.then("RunClosed cancelled")
-    run.taken_over().after("1h").epoch = 2
-    run.returns_late({"id": "re"}, 4)
-    run.then("Contradiction")
-
-
-def test_three_unknown_attempts_and_a_model_that_asks_again():
-    """SEMANTICS history 5: the model does not get a second key for the same thing while the first is unresolved."""
-    run = unknown(keyed=True)
-    for attempt in (2, 3):
-        run.after("1m").then(f"CallStarted {attempt}")
-        run.breaks("timeout", "unknown")
-    run.after("1m").then(*DOUBT)
-    assert run.state.asking.step == 1
-    assert [entry.event.about for entry in run.entries if isinstance(entry.event, PersonAsked)] == ["doubt"]
 
 
 def test_a_ruling_that_comes_too_late_for_its_key_is_told_and_nothing_is_repeated():

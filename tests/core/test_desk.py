@@ -192,6 +192,14 @@ def test_an_answer_after_its_time_is_refused_even_if_nobody_has_recorded_the_end
             people.answer(run.state, asked.seq, "approve", "rita", late)
 
 
+def test_whoever_may_not_change_something_is_told_what_may_be_changed():
+    run = with_question("review")
+    for amendable, may in ([], "nothing"), (["cents", "order"], "cents, order"):
+        with pytest.raises(NotAllowed) as caught:
+            people.amend(run.bound, run.state, run.question().seq, {"why": 1}, "rita", run.at, SECRET, amendable)
+        assert caught.value.hint == f"the contract lets a reviewer change: {may}"
+
+
 def test_what_may_be_amended_is_what_the_runs_own_contract_says():
     run = Story(desk((refund(), {"amendable": ["cents"]}), order()))
     run.asks_for(PAY, LOOK)

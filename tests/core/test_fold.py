@@ -113,7 +113,7 @@ def test_a_closed_run_takes_only_what_may_come_after_the_end(event):
             return
         assert state.closed == CLOSED.state.closed
     else:
-        with pytest.raises(Bug, match=f"a closed run cannot take a {type(event).__name__}"):
+        with pytest.raises(Bug, match=rf"a closed run cannot take a {type(event).__name__} \(run r_1, entry 5\)"):
             fold(CLOSED.state, after(CLOSED, event))
 
 

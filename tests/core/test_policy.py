@@ -9,6 +9,7 @@ import pytest
 from holdfast.agent import Agent
 from holdfast.events import CallJudged
 from holdfast.models.scripted import call, done
+from holdfast.tool import from_schema
 from tests.core.judged import LOOK, NEEDS, PAY, having_read, must, proposes, rules
 from tests.core.story import OUTPUT, Story, desk, order, refund
 
@@ -262,8 +263,12 @@ def test_a_call_repeated_with_the_same_result_is_refused_in_the_end_and_another_
 
 def test_an_argument_that_was_redacted_is_never_sent():
     """SEMANTICS rule 31."""
-    judged = proposes({}, call("refund", order="[redacted:card] 1", cents=4))
-    assert rules(judged) == [("redacted", "refuse")]
+    schema = {"type": "object", "properties": {"to": {"type": "object"}}}
+    made = from_schema(lambda args: args, name="send", description="", schema=schema, effect="write")
+    for to in ({"name": "[redacted:card] 1"}, {"[redacted:card]": 1}, {"a": [{"b": "x[redacted:card]"}]}):
+        run = Story(desk(made))
+        run.asks_for(call("send", to=to))
+        run.then("CallAsked send", "CallJudged refuse redacted", "ModelAsked")
 
 
 def test_a_tool_whose_code_is_not_here_is_not_called():
@@ -288,8 +293,6 @@ def test_done_is_judged_by_what_it_states_and_not_as_a_call():
 
 
 def test_a_pinned_argument_that_is_not_given_is_not_asked_about():
-    from holdfast.tool import from_schema
-
     schema = {"type": "object", "properties": {"order": {"type": "string"}, "iban": {"type": "string"}}}
     made = from_schema(lambda args: args, name="transfer", description="", schema=schema, effect="write")
     run = Story(desk((made, {"from": {"iban": ["input.iban"]}})))

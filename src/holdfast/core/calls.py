@@ -125,7 +125,8 @@ def _doubtful(bound: Bound, call: CallState) -> str:
         "absent": "The other system did not show it, but an attempt may still be on its way.",
         "cannot_tell": f"Looking it up gave no clear answer{': ' + call.message if call.message else '.'}",
     }.get(call.looked, "It can neither be repeated safely nor looked up.")
-    return f"{call.message or call.error or 'no answer'}. {looked}" if call.looked != "cannot_tell" else looked
+    said = f"{call.message or call.error or 'no answer'}. {looked}" if call.looked != "cannot_tell" else looked
+    return f"An earlier attempt said that it was done (entry {call.came_late}). {said}" if call.came_late else said
 
 
 def _absent(bound: Bound, state: State, moment: Moment, call: CallState) -> list[AnyEvent]:

@@ -138,6 +138,11 @@ def _adopted(state: State, entry: Entry, event: ContractAdopted) -> Changes:
 
 
 def _closed(state: State, entry: Entry, event: RunClosed) -> Changes:
+    writing = [
+        call.seq for call in state.calls.values() if call.effect == "write" and call.status in ("running", "unsure")
+    ]
+    if writing:
+        raise Bug(f"a run cannot close while the write {writing[0]} is on its way", run=state.run, seq=entry.seq)
     doubts = {seq: q for seq, q in state.questions.items() if q.asked.about == "doubt"}
     held = state.spent.reserved if state.asking is not None and state.asking.status == "running" else 0
     return {

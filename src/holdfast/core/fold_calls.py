@@ -272,6 +272,8 @@ def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
     again = event.verdict == "did_not" and bool(call.key) and call.keyed_until > entry.at
     status = move(state.run, entry.seq, call.status, "CallSettled retry" if again else f"CallSettled {event.verdict}")
     changes: Changes = {"settled": settled, "questions": _without_call(state, event.call)}
+    if event.verdict == "did_not" and call.came_late:  # an attempt had said already that it was done
+        changes |= {"conflict": (*state.conflict, call.came_late), "late": {**state.late, call.came_late: call.seq}}
     if again:
         return with_call(state, replace(call, status=status, settled=event.verdict, error="settled"), **changes)
     if event.verdict == "happened":
@@ -337,7 +339,8 @@ def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
     suffix = "" if happened else " settled" if _says_it_all(call, event) else f" {event.fate or 'unknown'}"
     status = move(state.run, entry.seq, call.status, f"CallReturnedLate{suffix}")
     if status == call.status:
-        return changes | with_call(state, _one_over(call, event.attempt, entry.at))
+        over = _one_over(call, event.attempt, entry.at)
+        return changes | with_call(state, replace(over, came_late=entry.seq if happened else call.came_late))
     if suffix:
         return changes | _surely_not(state, entry, replace(_one_over(call, event.attempt, entry.at), status=status))
     found = replace(

@@ -92,7 +92,7 @@ class _Judge:
             yield self._refuse("arguments", call.problem)
         elif call.tool not in self.bound.tools and call.effect != "builtin":
             yield self._refuse("tools", f"{call.tool} is in the contract, and the code for it is not here")
-        elif any(isinstance(leaf, str) and REDACTED in leaf for _, leaf in provenance.leaves(call.args)):
+        elif any(REDACTED in f"{path} {leaf}" for path, leaf in provenance.leaves(call.args)):
             yield self._refuse("redacted", "an argument holds a redacted text; use the value's own source")
 
     def _counts(self) -> Iterator[Fired]:

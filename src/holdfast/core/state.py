@@ -204,6 +204,8 @@ class CallState(Struct, frozen=True, kw_only=True):
     """Until when the other system honours `key`."""
     changed: tuple[int, ...] = ()
     """Re-readings of its evidence that came back different."""
+    came_late: int = 0
+    """The entry in which an attempt that had been superseded said that it was done."""
 
 
 class Evidence(Struct, frozen=True):

@@ -32,6 +32,7 @@ from holdfast.events import (
     LimitGranted,
     LimitReached,
     ModelAnswered,
+    ModelAnsweredLate,
     ModelAsked,
     ModelFailed,
     Paused,
@@ -259,6 +260,12 @@ class Tale:
         self._lost_ask = event.error == "lost"
         if event.error == "lost" and event.unsettled < self.asked[event.ask].reserved:
             self.wrong("reservation released", f"a lost request {event.ask} is charged {event.unsettled}")
+
+    def model_answers_late(self, entry: Entry, event: ModelAnsweredLate) -> None:
+        """It settles money, and nothing else."""
+        if event.cost is not None:
+            self.unsettled -= self.owed.pop(event.ask, 0)
+            self.spent += event.cost
 
     # ---- calls
 
@@ -495,7 +502,7 @@ class Tale:
 _TALE: Final[dict[type, Any]] = {
     RunOpened: Tale.opened, Said: Tale.said_so, CancelAsked: Tale.stops, Contradiction: Tale.stops, Paused: Tale.pauses,
     Resumed: Tale.resumes, LimitReached: Tale.limited, LimitGranted: Tale.grants, RunClosed: Tale.closes, ModelAsked: Tale.asks,
-    ModelAnswered: Tale.model_answers, ModelFailed: Tale.model_fails, CallAsked: Tale.call_asked, CallJudged: Tale.judged,
+    ModelAnswered: Tale.model_answers, ModelFailed: Tale.model_fails, ModelAnsweredLate: Tale.model_answers_late, CallAsked: Tale.call_asked, CallJudged: Tale.judged,
     CallStarted: Tale.starts, CallReturned: Tale.returns, CallFailed: Tale.fails, CallLookedUp: Tale.looked,
     CallReturnedLate: Tale.late, DoubtRaised: Tale.doubts, CallSettled: Tale.settles, PersonAsked: Tale.person_asked,
     PersonAnswered: Tale.person_answers, ProposalAmended: Tale.amends,

@@ -21,6 +21,7 @@ from holdfast.events import (
     Contradiction,
     Entry,
     ModelAnswered,
+    ModelAnsweredLate,
     ModelAsked,
     ModelFailed,
     PersonAsked,
@@ -246,26 +247,28 @@ def check_money(history: History) -> Iterator[Violation]:
         return
     for run, entries in history.runs.items():
         billed = sum(cost for _, billed_run, cost in history.bills if billed_run == run)
-        charged = sum(_charged(entry.event) for entry in entries)
-        asked, answered = _asked(entries)
-        charged += sum(event.reserved for seq, event in asked.items() if seq not in answered)
+        charged = _charged(entries)
         if billed > charged:
             yield Violation("money", run, f"models were paid {billed} nusd, and {charged} are charged")
 
 
-def _charged(event: object) -> int:
-    match event:
-        case ModelAnswered(cost=cost):
-            return cost or 0
-        case ModelFailed(unsettled=unsettled):
-            return unsettled
-    return 0
-
-
-def _asked(entries: list[Entry]) -> tuple[dict[int, ModelAsked], set[int]]:
-    asked = {entry.seq: entry.event for entry in entries if isinstance(entry.event, ModelAsked)}
-    answered = {entry.event.ask for entry in entries if isinstance(entry.event, ModelAnswered | ModelFailed)}
-    return asked, answered
+def _charged(entries: list[Entry]) -> int:
+    """What counts against a ceiling: what was told, what may be owed, what is held for an answer under way."""
+    held: dict[int, int] = {}
+    told = 0
+    for entry in entries:
+        match entry.event:
+            case ModelAsked(reserved=reserved):
+                held[entry.seq] = reserved
+            case ModelAnswered(ask=ask, cost=cost):
+                held.pop(ask, None)
+                told += cost or 0
+            case ModelFailed(ask=ask, unsettled=unsettled):
+                held[ask] = unsettled
+            case ModelAnsweredLate(ask=ask, cost=cost) if cost is not None:
+                held.pop(ask, None)
+                told += cost
+    return told + sum(held.values())
 
 
 def check_legal(history: History) -> Iterator[Violation]:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from holdfast.core.state import CallState, Question, State
 from holdfast.errors import HoldfastError, JournalError, NotAllowed, UserError
-from holdfast.events import Json
+from holdfast.events import Json, PersonAsked
 from holdfast.shell.runner import Runner
 from holdfast.testing.sim.history import Promise, read
 from holdfast.testing.sim.room import SECOND, Process
@@ -41,6 +41,8 @@ class Manner(Struct, frozen=True):
     """Nobody rules that something did not happen before everything has come to rest."""
     sly: float = 0.0
     """Chance that somebody tries to approve what they asked for themselves."""
+    last_minute: float = 0.0
+    """Chance that somebody decides just before a question's end, or just after it."""
     meddle: float = 0.0
     """Chance, at each look at an open run, to say, cancel, pause, resume or grant something."""
 
@@ -85,7 +87,7 @@ class Desk:
     async def _look(self, runner: Runner, state: State) -> None:
         head = self.stage.store.durable_head(state.run)
         for question in list(state.questions.values()):
-            if question.seq <= head and self._ripe(state.run, question.seq):
+            if question.seq <= head and self._ripe(state.run, question.seq, question.asked):
                 await self._answer(runner, state, question)
                 return
         if state.closed is not None:
@@ -108,10 +110,17 @@ class Desk:
             [*(name for name in REVIEWERS if name not in state.speakers), f"deputy{self._number}"]
         )
 
-    def _ripe(self, run: str, seq: int) -> bool:
-        """Whether they have thought about it long enough."""
+    def _ripe(self, run: str, seq: int, asked: PersonAsked | None = None) -> bool:
+        """Whether they have thought about it long enough; some decide at the last minute, the rash at once."""
+        due = self._due.get((run, seq))
         now = self.process.room.now
-        due = self._due.setdefault((run, seq), now + self.chance.randint(0, self.manner.slow) * SECOND)
+        if due is None:
+            due = now + self.chance.randint(0, self.manner.slow) * SECOND
+            if asked is not None and asked.about == "doubt" and self.manner.rash:
+                due = now + self.chance.randint(0, 4) * SECOND
+            elif asked is not None and asked.until and self.chance.random() < self.manner.last_minute:
+                due = asked.until - SECOND
+            self._due[run, seq] = due
         return now >= due
 
     async def _tell(self, runner: Runner, state: State, act: Callable[[str], Awaitable[None]]) -> None:
@@ -202,7 +211,8 @@ class Desk:
 
     async def _meddle(self, runner: Runner, state: State) -> None:
         run = state.run
-        match self.chance.randrange(7):
+        writing = any(call.status == "running" and call.effect == "write" for call in state.calls.values())
+        match 3 if writing and self.chance.random() < 0.4 else self.chance.randrange(7):
             case 0 | 1 | 2:
                 item = self.chance.choice(self.stage.items(run))
                 await self._tell(runner, state, lambda token: runner.say(run, f"leave {item} {token}", by="requester"))

@@ -143,7 +143,7 @@ def _pace(chance: random.Random) -> Pace:
 def _manner(chance: random.Random) -> Manner:
     return Manner(
         slow=chance.choice((3, 20, 60)), deny=_some(chance, 0.6, 0.5), amend=_some(chance, 0.6, 0.6), stop=_some(chance, 0.3, 0.2),
-        rash=_some(chance, 0.5, 0.9), meddle=_some(chance, 0.4, 0.15), sly=_some(chance, 0.2, 0.5),
+        rash=_some(chance, 0.5, 0.9), meddle=_some(chance, 0.5, 0.2), last_minute=_some(chance, 0.5, 0.8), sly=_some(chance, 0.2, 0.5),
     )  # fmt: skip
 
 

@@ -1,0 +1,136 @@
+"""Answers that come late: they resolve a doubt, contradict a ruling, or are kept and nothing more."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast.core.calls import MAX_LOOKS
+from holdfast.events import PersonAsked
+from holdfast.models.scripted import call, done
+from tests.core.story import order, refund
+from tests.core.unknown import DOUBT, unknown
+
+
+def test_an_answer_that_comes_while_in_doubt_resolves_it_and_withdraws_the_question():
+    """SEMANTICS rule 23."""
+    run = unknown(ended=False)
+    run.then(*DOUBT)
+    run.returns_late({"id": "re"})
+    run.then("QuestionWithdrawn resolved", "ModelAsked")
+    assert run.told()[-1] == '{"id":"re"}'
+    assert not run.state.questions
+
+
+def test_a_look_up_that_finds_it_while_in_doubt_resolves_it_too():
+    run = unknown(lookup=True, ended=False)
+    for _ in range(MAX_LOOKS):
+        run.after("1m").looked("cannot_tell")
+    run.then(*DOUBT)
+    run.looked("found", {"id": "re"})
+    run.then("QuestionWithdrawn resolved", "ModelAsked")
+
+
+def test_a_late_answer_that_contradicts_a_ruling_stops_the_run_before_its_next_write():
+    """SEMANTICS rule 23, history 11."""
+    run = unknown(ended=False, tools=[refund("send"), order()])
+    run.then(*DOUBT)
+    run.settles("did_not")
+    run.asks_for(call("send", order="A-1"))
+    run.returns_late({"id": "re"}, 4)
+    contradiction = run.then("Contradiction", "RunClosed stopped")
+    assert contradiction.unresolved == (4,)
+    assert "call 4" in contradiction.reason
+
+
+def test_a_late_answer_that_says_it_was_not_done_contradicts_that_it_happened():
+    run = unknown(ended=False)
+    run.then(*DOUBT)
+    run.settles("happened")
+    run.late(None, 4, error="not_done", fate="not_done")
+    run.then("Contradiction", "RunClosed stopped")
+
+
+def test_a_late_answer_that_agrees_is_kept_and_nothing_more():
+    run = unknown(ended=False)
+    run.then(*DOUBT)
+    run.settles("happened")
+    run.returns_late({"id": "re"}, 4)
+    run.then("ModelAsked")
+    assert run.state.contradiction == ""
+
+
+def test_a_look_up_that_comes_after_the_ruling_it_contradicts_is_a_contradiction():
+    run = unknown(lookup=True, ended=False)
+    for _ in range(MAX_LOOKS):
+        run.after("1m").looked("cannot_tell")
+    run.then(*DOUBT)
+    run.settles("did_not")
+    run.looked("found", {"id": "re"})
+    run.then("Contradiction", "RunClosed stopped")
+
+
+def test_a_closed_run_is_put_on_the_list_when_what_was_settled_is_contradicted():
+    run = unknown(ended=False)
+    run.then(*DOUBT)
+    run.settles("did_not")
+    run.asks_for(done(status="nothing was paid"))
+    run.then("CallAsked done", "CallJudged allow", "RunClosed done")
+    assert run.state.unresolved == ()
+    run.returns_late({"id": "re"}, 4)
+    run.then("Contradiction")
+    assert run.state.unresolved == (4,)
+    run.settles("happened", 4)
+    assert run.state.unresolved == ()
+
+
+@pytest.mark.parametrize("running", ["model", "read"])
+def test_a_contradiction_is_recorded_in_a_closed_run_whatever_it_left_unfinished(running):
+    run = unknown(ended=False, tools=[order()])
+    run.then(*DOUBT)
+    run.settles("did_not")
+    run.then("ModelAsked")
+    if running == "read":
+        run.answers(call("get_order", order="A-1"))
+        run.then("CallAsked get_order", "CallJudged allow", "CallStarted 1")
+    run.cancels()
+    run.then("RunClosed cancelled")
+    run.taken_over().after("1h").epoch = 2
+    run.returns_late({"id": "re"}, 4)
+    run.then("Contradiction")
+
+
+def test_three_unknown_attempts_and_a_model_that_asks_again():
+    """SEMANTICS history 5: the model does not get a second key for the same thing while the first is unresolved."""
+    run = unknown(keyed=True)
+    for attempt in (2, 3):
+        run.after("1m").then(f"CallStarted {attempt}")
+        run.breaks("timeout", "unknown")
+    run.after("1m").then(*DOUBT)
+    assert run.state.asking.step == 1
+    assert [entry.event.about for entry in run.entries if isinstance(entry.event, PersonAsked)] == ["doubt"]
+
+
+def test_a_result_of_a_superseded_attempt_is_remembered_when_a_person_has_to_rule():
+    """It came before there was a doubt. The question says so, and a ruling against it is a contradiction."""
+    run = unknown(keyed=True, ended=False)
+    run.after("1m").then("CallStarted 2")
+    run.returns_late({"id": "re"}, attempt=1)
+    seq = run.state.seq
+    run.breaks("timeout", "unknown")
+    run.after("1m").then("CallStarted 3")
+    run.breaks("timeout", "unknown")
+    asked = run.after("1m").then(*DOUBT)
+    assert f"An earlier attempt said that it was done (entry {seq})" in asked.text
+    other = run.copy()
+    run.settles("happened")
+    run.then("ModelAsked")
+    other.settles("did_not")
+    other.then("Contradiction", "CallJudged refuse closing", "RunClosed stopped")
+
+
+def test_a_late_answer_that_says_nothing_leaves_everything_as_it_is():
+    run = unknown(ended=False)
+    run.then(*DOUBT)
+    run.late(None, run.call().seq, fate=None)
+    assert run.call().status == "doubt"
+    run.then()
