@@ -66,6 +66,13 @@ class TypeShape:
             raise _no_type(self.hint, error) from error
 
     @cached_property
+    def _refused(self) -> type[ValueError]:
+        """What pydantic raises; asked for once, since it is imported as late as can be."""
+        from pydantic import ValidationError
+
+        return ValidationError
+
+    @cached_property
     def schema(self) -> dict[str, Json]:
         """As JSON Schema."""
         from pydantic.errors import PydanticUserError
@@ -81,26 +88,22 @@ class TypeShape:
 
     def python(self, value: Json) -> Any:
         """The value as Python code wants it. Raises Misfit."""
-        from pydantic import ValidationError
-
         try:
-            return self._adapter.validate_json(codec.canonical(value))
-        except ValidationError as error:
+            return self._adapter.validator.validate_json(codec.canonical(value))
+        except self._refused as error:
             raise Misfit(_explain(error)) from None
 
     def json(self, value: Any) -> Json:
         """A Python value as JSON. Raises Misfit when it does not have the shape."""
-        from pydantic import ValidationError
-
         try:
-            return codec.plain(self._dump(self._adapter.validate_python(value)))
-        except ValidationError as error:
+            return codec.plain(self._dump(self._adapter.validator.validate_python(value)))
+        except self._refused as error:
             raise Misfit(_explain(error)) from None
         except (ValueError, TypeError, RecursionError) as error:
             raise Misfit(f"it cannot be written as JSON: {error}") from None
 
     def _dump(self, value: Any) -> Json:
-        return self._adapter.dump_python(value, mode="json")
+        return self._adapter.serializer.to_python(value, mode="json")
 
 
 def _no_type(hint: Any, error: Exception) -> ContractError:

@@ -207,6 +207,11 @@ class Tool(Generic[P, R]):
         return TypeShape(create_model(self.name, __config__=ConfigDict(extra="forbid"), **fields))
 
     @cached_property
+    def given(self) -> tuple[str, ...]:
+        """Names of the arguments that the model gives."""
+        return tuple(p.name for p in self._parameters if p.kind is not p.KEYWORD_ONLY)
+
+    @cached_property
     def injects(self) -> dict[str, Any]:
         """Arguments that come from us: name → type."""
         if self.options.schema is not None and not any(p.kind is p.KEYWORD_ONLY for p in self._parameters):

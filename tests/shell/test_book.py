@@ -25,7 +25,7 @@ from holdfast.journal.memory import MemoryJournal
 from holdfast.journal.port import Committed, Moved
 from holdfast.models.scripted import call
 from holdfast.shell import book as module
-from holdfast.shell.book import Book, Draft
+from holdfast.shell.book import Book, Page
 from holdfast.shell.redact import Redactor
 from tests.core import strategies
 from tests.core.story import SECRET, START, Story, desk, order, refund
@@ -44,9 +44,17 @@ def booked(journal, run, redactor=None) -> Book:
 async def copied(book, run, upto=None) -> None:
     """Append the entries of a story, one by one."""
     for entry in run.entries[:upto]:
-        written = book.write([Draft(entry.event, entry.cause, entry.actor)], entry.at)
+        page = book.page(entry.at)
+        page.add(entry.event, entry.cause, entry.actor)
         secret = (run.state.run, SECRET) if entry.seq == 1 else None
-        assert isinstance(await book.append(written, outlook(written.state), secret=secret), Committed)
+        assert isinstance(await book.append(page, outlook(page.known), secret=secret), Committed)
+
+
+def written(book, *events, at=START) -> Page:
+    page = book.page(at)
+    for event in events:
+        page.add(event, 0, "a")
+    return page
 
 
 def proposed(**options) -> Story:
@@ -84,28 +92,27 @@ def test_a_book_that_lags_behind_is_told_and_follows():
         one = booked(journal, run)
         await copied(one, run)
         other = one.copy()
-        note = [Draft(Noted("a", "b"), 0, "a")]
-        assert isinstance(await one.append(one.write(note, START), outlook(one.known)), Committed)
-        late = other.write(note, START)
+        note = Noted("a", "b")
+        assert isinstance(await one.append(written(one, note), outlook(one.known)), Committed)
+        late = written(other, note)
         assert await other.append(late, outlook(other.known)) == Moved(one.known.seq)
         assert other.known.seq == one.known.seq - 1
         await other.refresh()
         assert other.known == one.known
-        assert isinstance(await other.append(other.write(note, START), outlook(other.known)), Committed)
+        assert isinstance(await other.append(written(other, note), outlook(other.known)), Committed)
 
     asyncio.run(work())
 
 
-def test_a_batch_may_go_on_from_one_that_was_made_ready():
+def test_a_page_holds_several_entries_and_is_not_in_before_it_is_appended():
     async def work():
         run, journal = proposed(), MemoryJournal()
         book = booked(journal, run)
         await copied(book, run)
-        facts = book.write([Draft(Said(Inline("hello"), "ann"), 0, "ann")], START)
-        both = book.write([Draft(Noted("a", "b"), 0, "a")], START, facts)
-        assert (len(both.lines), both.state.seq, both.durable) == (2, book.known.seq + 2, True)
-        assert both.lines[:1] == facts.lines
-        await book.append(both, outlook(both.state))
+        both = written(book, Said(Inline("hello"), "ann"), Noted("a", "b"))
+        assert (len(both.lines), both.known.seq, both.durable) == (2, book.known.seq + 2, True)
+        assert len(await journal.read("r_1")) == book.known.seq == both.start
+        await book.append(both, outlook(both.known))
         assert len(await journal.read("r_1")) == book.known.seq
 
     asyncio.run(work())
@@ -122,8 +129,7 @@ def test_what_was_foreseen_is_taken_only_if_the_stored_bytes_say_the_same():
             foreseen = fold_all(
                 [msgspec.structs.replace(run.entries[-1], seq=book.known.seq + 1, event=event)], book.known
             )
-            written = book.write([Draft(event, 0, "ann", foreseen)], START)
-            assert written.state.unsent[-1].text == seen
+            assert book.page(START).add(event, 0, "ann", foreseen).unsent[-1].text == seen
 
     asyncio.run(work())
 
@@ -147,8 +153,7 @@ def test_time_never_runs_backwards_in_what_is_written():
         run, journal = proposed(), MemoryJournal()
         book = booked(journal, run)
         await copied(book, run)
-        written = book.write([Draft(Noted("a", "b"), 0, "a")], START - 10**9)
-        assert written.state.at == START
+        assert written(book, Noted("a", "b"), at=START - 10**9).known.at == START
 
     asyncio.run(work())
 
@@ -158,7 +163,7 @@ def test_a_run_has_a_bounded_length(monkeypatch):
     run = proposed()
     book = booked(MemoryJournal(), run)
     with pytest.raises(UsageError, match="a run may have 4 entries"):
-        book.write([Draft(run.entries[0].event, 0, "a"), *[Draft(Noted("a", "b"), 0, "a")] * 4], START)
+        written(book, run.entries[0].event, *[Noted("a", "b")] * 4)
 
 
 def test_a_book_of_no_run_says_so():

@@ -11,6 +11,7 @@ from holdfast import Cancelled, Done, Runner, call, fail, script, tool
 from holdfast.dialogue import Answer as ModelAnswer
 from holdfast.events import CallFailed, CallReturnedLate, CallStarted, ModelAsked, ModelFailed, Noted
 from holdfast.journal.memory import MemoryJournal
+from holdfast.shell import deadline
 from holdfast.shell.driver import LINGER
 from tests.shell.bench import (
     LOOK,
@@ -159,7 +160,7 @@ def test_a_run_that_waits_holds_no_task_no_timer_and_writes_nothing():
             run = await runner.start(clerk(Bank(), terms=terms), Request(), by="ann")
             await run.result()
             mark, before = journal.watermark(), len(await journal.read(run.name))
-            await until(lambda: not runner._drivers)
+            await until(lambda: not runner._fleet._drivers)
             assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
             for _ in range(3):
                 assert (await run.result()).on == "person"
@@ -177,7 +178,7 @@ def test_a_short_wait_is_waited_out_where_the_run_is():
         async with opened(journal, fail("overloaded", retry_after=0.01), OK) as runner:
             run = await runner.start(clerk(Bank()), Request())
             await until(lambda: any(b'"ModelFailed"' in data for data, _ in journal._lines[run.name]))
-            assert run.name in runner._drivers, f"it is nearer than {LINGER} µs"
+            assert run.name in runner._fleet._drivers, f"it is nearer than {LINGER} µs"
             clock.pass_time(1)
             assert isinstance(await run.result(), Done)
 
@@ -276,7 +277,7 @@ def test_a_write_outlives_the_driver_and_what_became_of_it_is_recorded():
         async with opened(journal, PAY, OK) as runner:
             run = await runner.start(clerk(bank), Request())
             await bank.inside.wait()
-            _, task = runner._drivers[run.name]
+            _, task = runner._fleet._drivers[run.name]
             task.cancel()
             await asyncio.wait({task})
             bank.open.set()
@@ -356,5 +357,58 @@ def test_a_restored_journal_sends_its_writes_before_a_person():
             (question,) = (await restored.state()).questions.values()
             assert (question.asked.about, question.asked.text.startswith("pay(")) == ("review", True)
         assert len(bank.paid) == 1
+
+    story(work)
+
+
+@pytest.mark.parametrize("effect", ["read", "write"])
+def test_an_attempt_that_cancels_the_task_it_runs_in_has_failed(effect):
+    """The run goes on: a read is told to the model, a bare write is in doubt."""
+
+    async def act() -> int:
+        """Cancel whatever runs this."""
+        asyncio.current_task().cancel()
+        await asyncio.sleep(0)
+        return 1
+
+    async def work():
+        made = (tool.read if effect == "read" else tool.write)(timeout=5)(act)
+        async with opened(MemoryJournal(), call("act"), OK) as runner:
+            run = await runner.start(clerk(Bank(), made), Request())
+            outcome = await run.result()
+            failed = [entry.event for entry in await run.entries() if isinstance(entry.event, CallFailed)]
+        assert [(event.fate, event.ended) for event in failed] == [
+            ("not_done" if effect == "read" else "unknown", True)
+        ]
+        assert isinstance(outcome, Done) if effect == "read" else outcome.on == "person"
+
+    story(work)
+
+
+def test_what_a_tool_that_was_given_up_does_after_all_is_kept(monkeypatch):
+    """SEMANTICS rules 16 and 23: it ignored that its time was up, and came to an end while a person was asked."""
+    monkeypatch.setattr(deadline, "GRACE", 0.01)
+
+    async def work():
+        release = asyncio.Event()
+
+        @tool.write(timeout=0.02)
+        async def send(x: str) -> int:
+            """Send, whatever comes."""
+            while not release.is_set():
+                try:
+                    await release.wait()
+                except asyncio.CancelledError:
+                    continue
+            return 7
+
+        async with opened(MemoryJournal(), call("send", x="1"), OK) as runner:
+            run = await runner.start(clerk(Bank(), send), Request())
+            assert (await run.result()).on == "person"
+            release.set()
+            kinds = [type(entry.event).__name__ async for entry in run.follow()]
+            assert isinstance(await run.result(), Done)
+        assert "CallReturnedLate" in kinds
+        assert "QuestionWithdrawn" in kinds
 
     story(work)

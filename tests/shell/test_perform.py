@@ -15,10 +15,11 @@ from holdfast.core.pending import RunCall
 from holdfast.core.prompt import WINDOW
 from holdfast.events import CallFailed, CallReturned, Inline
 from holdfast.models.scripted import call
-from holdfast.shell import perform as module
+from holdfast.shell import deadline
 from holdfast.shell.perform import MAX_RESULT, Attempt, Performer
 from holdfast.tool import Call, CallKey, NotDone, Partial, Refused, Started, Unknown, from_schema
 from tests.core.story import SECRET, START, Story, desk, order
+from tests.shell.told import perform
 
 SOON = 0.02
 """Seconds a test waits for a time-out to come."""
@@ -48,7 +49,7 @@ class Hand:
 
     async def perform(self):
         try:
-            return await self.performer.perform(RunCall(self.call.seq, self.call.start), self.attempt)
+            return await perform(self.performer, RunCall(self.call.seq, self.call.start), self.attempt)
         finally:
             self.performer.close()
 
@@ -238,7 +239,7 @@ def test_an_async_tool_that_answers_when_it_is_cancelled_has_answered():
 
 def test_an_async_tool_that_ignores_its_cancellation_is_not_over_and_is_listened_to(monkeypatch):
     """SEMANTICS rule 25: an attempt whose task still lives has not ended."""
-    monkeypatch.setattr(module, "GRACE", SOON)
+    monkeypatch.setattr(deadline, "GRACE", SOON)
     release = asyncio.Event()
 
     async def stubborn() -> int:
@@ -397,7 +398,7 @@ def test_two_plain_functions_run_side_by_side():
     async def story():
         performer = Performer(lambda name: None, clock=lambda: 0.0)
         attempt = Attempt(run.bound, run.state, SECRET, lambda: START, 5.0, [].append)
-        wanted = [performer.perform(RunCall(seq, run.call(seq).start), attempt) for seq in run.state.turn]
+        wanted = [perform(performer, RunCall(seq, run.call(seq).start), attempt) for seq in run.state.turn]
         facts = await asyncio.gather(*wanted)
         performer.close()
         return [fact.result.value for fact in facts]
@@ -429,5 +430,5 @@ def test_more_of_a_long_result_is_shown_from_the_journal(result, start, shown):
     run.settle_down()
     attempt = Attempt(run.bound, run.state, SECRET, lambda: START, 5.0, [].append)
     more = run.call("more")
-    fact = asyncio.run(Performer(lambda name: None, clock=lambda: 0.0).perform(RunCall(more.seq, more.start), attempt))
+    fact = asyncio.run(perform(Performer(lambda name: None, clock=lambda: 0.0), RunCall(more.seq, more.start), attempt))
     assert fact.result == Inline(shown)

@@ -15,9 +15,11 @@ from holdfast.errors import SettingsError
 from holdfast.events import CallLookedUp, Inline, ModelAnswered, Price, Usage, Wanted
 from holdfast.models.port import ModelError
 from holdfast.models.scripted import call
+from holdfast.shell import deadline
 from holdfast.shell.perform import Attempt, Performer
 from holdfast.tool import Absent, Call, CallKey, CannotTell, Found, Pending, Started
 from tests.core.story import DEAR, SECRET, START, Story, desk, order
+from tests.shell.told import perform
 
 SOON = 0.02
 
@@ -41,7 +43,7 @@ def ask(does: Any, *, prices: Any = None, clock: Any = lambda: 100.0, ends: floa
     model = Asked(does)
     performer = Performer({"first": model}.__getitem__, clock=clock, watch=iter(range(10**9, 10**12, 7_000)).__next__)
     attempt = Attempt(run.bound, run.state, SECRET, lambda: START, ends, [].append)
-    return asyncio.run(performer.perform(AskModel(2), attempt)), model, run
+    return asyncio.run(perform(performer, AskModel(2), attempt)), model, run
 
 
 def test_an_answer_is_recorded_as_it_was_given():
@@ -127,7 +129,7 @@ def look(answer: Any, *, asynchronous: bool = True, started: str = "", timeout: 
 
     async def story() -> Any:
         try:
-            return await performer.perform(LookUp(run.call().seq, 1), attempt)
+            return await perform(performer, LookUp(run.call().seq, 1), attempt)
         finally:
             performer.close()
 
@@ -171,3 +173,34 @@ def test_a_look_up_gets_what_its_tool_got_and_the_handle_of_started_work():
 def test_it_is_recorded_whether_the_attempt_was_over_when_it_was_asked_about():
     assert look(Absent())[0].ended is False
     assert look(Absent(), started="job_7")[0].ended is True
+
+
+def test_a_model_that_ignores_that_its_time_is_up_is_given_up_and_its_answer_comes_late(monkeypatch):
+    monkeypatch.setattr(deadline, "GRACE", SOON)
+    run = Story(desk(order()), prices={"first": DEAR})
+    run.then("ModelAsked")
+    late: list[Any] = []
+
+    async def story() -> Any:
+        release = asyncio.Event()
+
+        async def stubborn() -> Answer:
+            while not release.is_set():
+                try:
+                    await release.wait()
+                except asyncio.CancelledError:
+                    continue
+            return Answer("after all", usage=Usage(7, 3))
+
+        performer = Performer(lambda name: Asked(stubborn), clock=lambda: 100.0)
+        attempt = Attempt(run.bound, run.state, SECRET, lambda: START, 100.0 + SOON, late.append)
+        first = await perform(performer, AskModel(2), attempt)
+        assert late == []
+        release.set()
+        while not late:
+            await asyncio.sleep(0)
+        return first
+
+    first = asyncio.run(story())
+    assert (first.error, first.fate, first.unsettled) == ("timeout", "unknown", run.state.asking.reserved)
+    assert [fact.text for fact in late] == [Inline("after all")]

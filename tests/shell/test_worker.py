@@ -37,16 +37,9 @@ def _deaf_to_time(monkeypatch):
     monkeypatch.setattr(module, "ORPHANS", 1e6)
 
 
-class Inbox(Runner):
-    """Opens runs and leaves them to others."""
-
-    def _drive(self, run: str) -> Any:
-        return None
-
-
 async def asked_for(journal: MemoryJournal, agent: Any, count: int = 1) -> list[str]:
     """Runs that nobody drives yet."""
-    async with Inbox.open(journal, model=script()) as inbox:
+    async with Runner.open(journal, model=script(), drives=False) as inbox:
         return [(await inbox.start(agent, Request(), by="ann")).name for _ in range(count)]
 
 

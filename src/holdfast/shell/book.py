@@ -5,11 +5,9 @@ State is advanced only by what was decoded from stored bytes, in the process tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from holdfast import codec
 from holdfast.codec import GENESIS, chain
@@ -37,27 +35,63 @@ MAX_ENTRIES: Final = 10_000
 """Entries a run may have; a longer one wants splitting into child runs."""
 
 
-class Draft(Struct, frozen=True):
-    """One event on its way into the journal."""
+class Page:
+    """Entries made ready to be appended together, after the last one its book knows, with the state after them."""
 
-    event: AnyEvent
-    cause: int
-    actor: str
-    foreseen: State | None = None
-    """The state after it, where it was drawn up already; taken only if what is stored reads as the very same event."""
+    __slots__ = ("at", "blobs", "book", "claims", "durable", "head", "lines", "needs", "start", "state")
 
+    def __init__(self, book: Book, at: int) -> None:
+        self.book = book
+        self.at = at
+        self.state = book.state
+        self.head = book.head
+        self.start = book.state.seq if book.state is not None else 0
+        """Seq of the entry it goes on from."""
+        self.lines: list[tuple[bytes, bytes]] = []
+        self.blobs: list[tuple[str, bytes]] = []
+        self.durable = False
+        self.claims: list[str] = []
+        self.needs: list[str] = []
+        """Names of effects: see `effect_name`."""
 
-class Written(Struct, frozen=True):
-    """A batch made ready: its lines, its blobs, and the state after it."""
+    @property
+    def known(self) -> State:
+        """The state after its entries. Raises Bug where there is none yet."""
+        if self.state is None:
+            raise Bug("nothing was written", run=self.book.run)
+        return self.state
 
-    lines: tuple[tuple[bytes, bytes], ...]
-    blobs: tuple[tuple[str, bytes], ...]
-    state: State
-    head: bytes
-    durable: bool
-    claims: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-    """Names of effects: see `effect_name`."""
+    def add(self, event: AnyEvent, cause: int, actor: str, foreseen: State | None = None) -> State:
+        """One more entry: encode, chain, decode again, fold. Nothing is appended yet.
+
+        foreseen: the state after it, where it was drawn up already; taken only if what is stored reads as the very same event.
+        """
+        book, state = self.book, self.state
+        clean = book.redactor.event(event)
+        seq, at = (1, self.at) if state is None else (state.seq + 1, max(self.at, state.at))
+        if seq > MAX_ENTRIES:
+            raise UsageError(
+                f"a run may have {MAX_ENTRIES} entries",
+                run=book.run,
+                seq=seq,
+                hint="give it less to do, or child runs",
+            )
+        data, stored = book.encode(Entry(book.run, seq, at, cause, book.redactor.text(actor)[0], clean))
+        digest = chain(self.head, data)
+        back = codec.decode(data, self.head, digest)
+        if isinstance(back.event, Unknown):
+            raise Bug(f"a {type(event).__name__} was written that cannot be read", run=book.run, seq=seq)
+        if stored:
+            back = bodies.filled(back, dict(stored))
+            self.blobs += stored
+        same = foreseen is not None and foreseen.seq == seq and back.event == event
+        state = foreseen if foreseen is not None and same else fold(state, back)
+        self.state, self.head = state, digest
+        self.lines.append((data, digest))
+        self.durable = self.durable or _promised(event, state)
+        if name := effect_name(event, state):
+            (self.needs if isinstance(event, CallLookedUp) else self.claims).append(name)
+        return state
 
 
 class Book:
@@ -105,49 +139,11 @@ class Book:
             self.secret = await self.journal.secret(state.opened.tree or self.run) or b""
         return state
 
-    def write(self, drafts: Sequence[Draft], at: int, after: Written | None = None) -> Written:
-        """Make a batch ready: encode, chain, decode again, fold. Nothing is appended yet.
+    def page(self, at: int) -> Page:
+        """An empty page, for entries of one moment."""
+        return Page(self, at)
 
-        after: a batch made ready before, which this one goes on from and then includes.
-        """
-        state, head = (self.state, self.head) if after is None else (after.state, after.head)
-        lines = list(after.lines) if after is not None else []
-        blobs = list(after.blobs) if after is not None else []
-        durable = after is not None and after.durable
-        claims = list(after.claims) if after is not None else []
-        needs = list(after.needs) if after is not None else []
-        for draft in drafts:
-            event = self.redactor.event(draft.event)
-            seq = (state.seq if state is not None else 0) + 1
-            if seq > MAX_ENTRIES:
-                raise UsageError(
-                    f"a run may have {MAX_ENTRIES} entries",
-                    run=self.run,
-                    seq=seq,
-                    hint="give it less to do, or child runs",
-                )
-            actor, _ = self.redactor.text(draft.actor)
-            entry = Entry(self.run, seq, max(at, state.at if state is not None else 0), draft.cause, actor, event)
-            data, stored = self._encode(entry)
-            digest = chain(head, data)
-            back = codec.decode(data, head, digest)
-            if isinstance(back.event, Unknown):
-                raise Bug(f"a {type(event).__name__} was written that cannot be read", run=self.run, seq=seq)
-            if stored:
-                back = bodies.filled(back, dict(stored))
-                blobs += stored
-            same = draft.foreseen is not None and back.event == draft.event and draft.foreseen.seq == seq
-            state = draft.foreseen if draft.foreseen is not None and same else fold(state, back)
-            head = digest
-            lines.append((data, digest))
-            durable = durable or _promised(draft.event, state)
-            if name := effect_name(draft.event, state):
-                (needs if isinstance(draft.event, CallLookedUp) else claims).append(name)
-        if state is None:
-            raise Bug("an empty batch was written", run=self.run)
-        return Written(tuple(lines), tuple(blobs), state, head, durable, tuple(claims), tuple(needs))
-
-    def _encode(self, entry: Entry) -> tuple[bytes, list[tuple[str, bytes]]]:
+    def encode(self, entry: Entry) -> tuple[bytes, list[tuple[str, bytes]]]:
         """The stored bytes of an entry, and the bodies that are kept beside it."""
         event = entry.event
         assert not isinstance(event, Unknown)
@@ -180,14 +176,15 @@ class Book:
             raise NotAllowed("an open run cannot be erased", run=self.run, hint="cancel it first")
         refs = tuple(sorted(await self._refs()))
         event = BodiesErased(by, basis, refs)
-        written = self.write([Draft(event, 0, by)], self.journal.now())
+        page = self.page(self.journal.now())
+        after = page.add(event, 0, by)
         answer = await self.journal.append(Append(
-            run=self.run, expected=state.seq, lines=written.lines, row=row_of(written.state, outlook(written.state)), durable=True,
+            run=self.run, expected=state.seq, lines=page.lines, row=row_of(after, outlook(after)), durable=True,
             erase=refs, forget=state.opened.tree or self.run,
         ))  # fmt: skip
         if not isinstance(answer, Committed):
             return await self.erase(by, basis)
-        self.state, self.head = written.state, written.head
+        self.state, self.head = after, page.head
         return event
 
     async def _refs(self) -> set[str]:
@@ -197,16 +194,16 @@ class Book:
             found |= bodies.refs(codec.decode(data, b"", digest))
         return {ref for ref in found if not ref.startswith("contract_")}
 
-    async def append(self, written: Written, outlook: Outlook, *, secret: tuple[str, bytes] | None = None) -> Appended:
-        """Append a batch that goes on from this book's head; the book follows if it got in."""
-        expected = self.state.seq if self.state is not None else 0
-        self.expecting = written.state.seq
+    async def append(self, page: Page, outlook: Outlook, *, secret: tuple[str, bytes] | None = None) -> Appended:
+        """Append a page that goes on from this book's head; the book follows if it got in."""
+        after = page.known
+        self.expecting = after.seq
         answer = await self.journal.append(Append(
-            run=self.run, expected=expected, lines=written.lines, row=row_of(written.state, outlook), durable=written.durable,
-            blobs=written.blobs, secret=secret, claims=written.claims, needs=written.needs,
+            run=self.run, expected=page.start, lines=page.lines, row=row_of(after, outlook), durable=page.durable, blobs=page.blobs,
+            secret=secret, claims=page.claims, needs=page.needs,
         ))  # fmt: skip
         if isinstance(answer, Committed):
-            self.state, self.head = written.state, written.head
+            self.state, self.head = after, page.head
         return answer
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -24,7 +25,7 @@ from holdfast.errors import Bug
 from holdfast.events import AnyEvent, CallLookedUp
 from holdfast.journal.port import Appended, Claimed, Committed, Journal
 from holdfast.models.port import Model
-from holdfast.shell.book import Book, Draft, effect_name
+from holdfast.shell.book import Book, effect_name
 from holdfast.shell.perform import Attempt, Performer
 
 LINGER: Final = 2_000_000
@@ -33,6 +34,9 @@ LINGER: Final = 2_000_000
 MAX_CONFLICTS: Final = 1_000
 """Times in a row one append may be overtaken by others."""
 
+
+NOTHING: Final = Committed(0)
+"""The answer to an append of nothing."""
 
 Place: TypeAlias = tuple[str, int]
 """What is performed: `ask` or `call` with the seq of its start entry, `look` with that of its call."""
@@ -50,6 +54,8 @@ class World(Struct, frozen=True):
     """Where a fact goes whose driver is gone: (run, fact, cause)."""
     flying: dict[str, dict[Place, asyncio.Task[None]]]
     """The attempts in flight here, by run: a write may outlive the driver that began it."""
+    lingering: set[asyncio.Task[None]]
+    """Attempts that were given up and go on in spite of it."""
 
 
 class Driver:
@@ -67,6 +73,10 @@ class Driver:
         self.draining = False
         self._ended = False
         self._epoch = 0
+        self._at = 0
+        """The journal's time of the last decision."""
+        self._stands = Outlook("working", 0)
+        """How the run stood after it."""
         self._silent = False
         """None of the run's models says what its answers cost: none will later."""
         self._broken: BaseException | None = None
@@ -87,16 +97,14 @@ class Driver:
             while True:
                 if self._broken is not None:
                     raise self._broken
-                moment = await self._advance()
-                state = self.book.known
-                stands = outlook(state) if self._strange(state) else outlook_of(self._agreement(state), state, moment)
-                if state.closed is not None and not self._facts:
+                stands = await self._advance()
+                if self.book.known.closed is not None and not self._facts:
                     return stands
                 if not self._flying and not self._facts and not self._stale:
-                    near = stands.status == "waiting" and stands.due is not None and stands.due <= moment.at + LINGER
+                    near = stands.status == "waiting" and stands.due is not None and stands.due <= self._at + LINGER
                     if not near or self.draining:
                         return stands
-                await self._wait(stands, moment)
+                await self._wait(stands)
         finally:
             self._ended = True
             self._let_go()
@@ -114,8 +122,8 @@ class Driver:
     def _strange(self, state: State) -> bool:
         return bool(state.strange) or state.closed is not None
 
-    async def _advance(self) -> Moment:
-        """Append the facts that came in and everything that follows from them; start what was won."""
+    async def _advance(self) -> Outlook:
+        """Append the facts that came in and everything that follows from them; start what was won; say how the run stands."""
         for _ in range(MAX_CONFLICTS):
             if self._stale:
                 self._stale = False
@@ -124,42 +132,41 @@ class Driver:
             state = self.book.known
             boot = self.world.performer.clock()
             moment = self._moment(state)
+            self._at = moment.at
             facts, self._facts = self._facts, []
             answer: Appended | None = None
             try:
                 answer = await self._step(state, moment, facts)
             finally:
-                if not isinstance(
-                    answer, Committed
-                ):  # somebody was faster, or the journal failed: a fact is never dropped
-                    own = [(_disowned(fact, state, answer), cause) for fact, cause in facts]
+                if not isinstance(answer, Committed):  # somebody was faster, or the journal failed
+                    own = [(_disowned(fact, state, answer), cause) for fact, cause in facts]  # a fact is never dropped
                     self._facts = [*own, *self._facts]
                     self._stale = True
             if isinstance(answer, Committed):
                 self._launch(moment, boot)
                 if not self._facts and not self._stale:
-                    return moment
+                    return self._stands
         raise Bug("an append was overtaken too often", run=self.book.run)
 
     async def _step(self, state: State, moment: Moment, facts: Sequence[tuple[AnyEvent, int]]) -> Appended:
         """One append: facts, then what is decided upon them. It is not in if somebody else appended first."""
-        written, known = None, state
+        page, worker = self.book.page(moment.at), self.world.worker
         for fact, cause in facts:
-            fitted = fit(known, fact)
+            fitted = fit(state, fact)
             if fitted is not None:
-                written = self.book.write([Draft(fitted, cause, self.world.worker)], moment.at, written)
-                known = written.state
-        decided = foresee(self._agreement(known), known, moment) if not self.draining and not known.strange else []
-        if decided:
-            drafts = [Draft(event, known.seq, self.world.worker, after) for event, after in decided]
-            written = self.book.write(drafts, moment.at, written)
-        if written is None:
-            return Committed(0)
-        known = written.state
-        stands = outlook(known) if self._strange(known) else outlook_of(self._agreement(known), known, moment)
-        if self.draining and stands.status != "closed" and not self._flying:
-            stands = Outlook(stands.status, 0, stands.waits_for)
-        return await self.book.append(written, stands)
+                state = page.add(fitted, cause, worker)
+        if not (self.draining or state.strange):
+            cause = state.seq
+            for event, after in foresee(self._agreement(state), state, moment):
+                state = page.add(event, cause, worker, after)
+        strange = self._strange(state)
+        self._stands = outlook(state) if strange else outlook_of(self._agreement(state), state, moment)
+        return await self.book.append(page, self._row(self._stands)) if page.lines else NOTHING
+
+    def _row(self, stands: Outlook) -> Outlook:
+        """How a run stands for others: one that is let go here is due for them at once."""
+        left = self.draining and stands.status != "closed" and not self._flying
+        return Outlook(stands.status, 0, stands.waits_for) if left else stands
 
     def _agreement(self, state: State) -> Bound:
         """The run's contract with today's code."""
@@ -172,14 +179,15 @@ class Driver:
         return self._bound
 
     def _moment(self, state: State) -> Moment:
-        journal = self.world.journal
+        journal, worker = self.world.journal, self.world.worker
         others = {call.worker for call in state.calls.values() if call.status == "running"}
         if state.asking is not None and state.asking.status == "running":
             others.add(state.asking.worker)
-        gone = frozenset(worker for worker in others - {self.world.worker} if journal.alive(worker) is False)
+        others.discard(worker)
         return Moment(
-            at=max(journal.now(), state.at), worker=self.world.worker, secret=self.book.secret, gone=gone,
-            flying=frozenset(start for _, start in self._flying), epoch=self._epoch, quotes=self._quotes(state),
+            at=max(journal.now(), state.at), worker=worker, secret=self.book.secret,
+            gone=frozenset([other for other in others if journal.alive(other) is False]),
+            flying=frozenset([start for _, start in self._flying]), epoch=self._epoch, quotes=self._quotes(state),
         )  # fmt: skip
 
     def _quotes(self, state: State) -> dict[str, int | None]:
@@ -200,44 +208,42 @@ class Driver:
         if self._strange(state):
             return
         bound = self._agreement(state)
-        answered = {cause for _, cause in self._facts}  # it came while the last append was under way
+        answered = [cause for _, cause in self._facts]  # it came while the last append was under way
         for request in pending(bound, state, moment):
             place = _place(request)
-            if place in self._flying or place[1] in answered:
+            if place in self._flying or place[1] in answered or (self.draining and isinstance(request, LookUp)):
                 continue
             if isinstance(request, RunCall) and state.calls[request.call].effect == "write":
                 self._writing.add(place)
-            if not (self.draining and isinstance(request, LookUp)):
-                ends = boot + max(_until(state, request) - moment.at, 0) / 1e6
-                attempt = Attempt(bound, state, self.book.secret, self.world.journal.now, ends, self._late(place[1]))
-                self._flying[place] = asyncio.create_task(
-                    self._fly(request, place, attempt), name=f"{state.run} {place}"
-                )
+            ends = boot + max(_until(state, request) - moment.at, 0) / 1e6
+            attempt = Attempt(bound, state, self.book.secret, self.world.journal.now, ends, partial(self._tell, place))
+            self._flying[place] = asyncio.create_task(self._fly(request, attempt), name=state.run)
 
-    async def _fly(self, request: Pending, place: Place, attempt: Attempt) -> None:
+    async def _fly(self, request: Pending, attempt: Attempt) -> None:
         try:
-            fact = await self.world.performer.perform(request, attempt)
-            if self._ended:
-                await self.world.late(self.book.run, fact, place[1])
-            self._facts.append((fact, place[1]))  # only now: the list is another one after each append
+            await self.world.performer.perform(request, attempt)
         except asyncio.CancelledError:
-            raise
+            if self._ended:
+                self._flying.pop(_place(request), None)
+                raise
+            attempt.tell(self.world.performer.cancelled(request, attempt))
         except BaseException as error:
             self._broken = error
+            self._flying.pop(_place(request), None)
+            self._wake()
             raise
-        finally:
-            del self._flying[place]
-            self._wake()
 
-    def _late(self, cause: int) -> Callable[[AnyEvent], None]:
-        def take(fact: AnyEvent) -> None:
-            if self._ended:
-                self.world.late(self.book.run, fact, cause)
-                return
-            self._facts.append((fact, cause))
-            self._wake()
-
-        return take
+    def _tell(self, place: Place, fact: AnyEvent) -> None:
+        """Take what became of an attempt; the second time, of one that was given up before it ended."""
+        task = self._flying.pop(place, None)
+        if task is not None and task is not asyncio.current_task():
+            self.world.lingering.add(task)
+            task.add_done_callback(self.world.lingering.discard)
+        if self._ended:
+            self.world.late(self.book.run, fact, place[1])
+            return
+        self._facts.append((fact, place[1]))
+        self._wake()
 
     def _will_hear(self) -> bool:
         """Whether the next thing to happen is surely a fact from an attempt in flight here, so that no timer is needed."""
@@ -248,7 +254,7 @@ class Driver:
             and all(c.status in ("running", "answered") for c in state.calls.values())
         )
 
-    async def _wait(self, stands: Outlook, moment: Moment) -> None:
+    async def _wait(self, stands: Outlook) -> None:
         """Until a fact comes in, somebody appends, or it is time."""
         if self._facts or self._stale or self._broken is not None:
             return
@@ -256,7 +262,7 @@ class Driver:
         self._waiter = loop.create_future()
         timer = None
         if stands.due is not None and not self._will_hear():
-            left = stands.due - moment.at  # what is due and was not decided waits for an attempt in flight here
+            left = stands.due - self._at  # what is due and was not decided waits for an attempt in flight here
             timer = loop.call_later((left if left > 0 else LINGER) / 1e6, self._wake)
         try:
             await self._waiter

@@ -39,14 +39,12 @@ from holdfast.events import (
 from holdfast.models.port import Model, ModelError
 from holdfast.shape import Misfit
 from holdfast.shell.classify import classify
+from holdfast.shell.deadline import Deadline, TimeUp
 from holdfast.tool import Absent, Call, CallKey, CannotTell, Found, NotDone, Options, Partial, Started, Tool
 from holdfast.tool import Pending as StillGoing
 
 MAX_RESULT: Final = 5_000_000
 """Bytes of a result that is kept."""
-
-GRACE: Final = 0.5
-"""Seconds a cancelled attempt has to end before it counts as still alive."""
 
 
 def boot_seconds() -> float:
@@ -65,8 +63,8 @@ class Attempt(Struct, frozen=True):
     """The journal's clock."""
     ends: float
     """`boot_seconds` after which nothing may be begun."""
-    late: Callable[[AnyEvent], None]
-    """Where a fact goes that comes after its attempt was given up waiting for."""
+    tell: Callable[[AnyEvent], None]
+    """Takes the fact about the attempt; and a second one, where it was given up and came to an end after all."""
 
 
 class Performer:
@@ -102,20 +100,38 @@ class Performer:
         """µs since a moment of the watch."""
         return (self._watch() - began) // 1000
 
-    async def perform(self, request: Pending, attempt: Attempt) -> AnyEvent:
-        """Do what was asked, once, and say what became of it."""
+    async def perform(self, request: Pending, attempt: Attempt) -> None:
+        """Do what was asked, once, and tell what became of it. Raises CancelledError where it was cancelled from outside."""
         match request:
             case AskModel(ask):
-                return await self._ask(ask, attempt)
+                fact = await self._ask(ask, attempt)
             case RunCall(call):
-                return await self._run(attempt.state.calls[call], attempt)
+                fact = await self._run(attempt.state.calls[call], attempt)
             case LookUp(call):
-                return await self._look_up(attempt.state.calls[call], attempt)
+                fact = await self._look_up(attempt.state.calls[call], attempt)
+            case _:
+                assert_never(request)
+        if fact is not None:
+            attempt.tell(fact)
+
+    def cancelled(self, request: Pending, attempt: Attempt) -> AnyEvent:
+        """The fact about an attempt that cancelled the task it ran in."""
+        what = "it cancelled itself"
+        match request:
+            case AskModel(ask):
+                reserved = attempt.state.asking.reserved if attempt.state.asking is not None else 0
+                return ModelFailed(ask, "garbage", "unknown", what, unsettled=reserved)
+            case RunCall(call):
+                effect = attempt.state.calls[call].effect
+                fate: Fate = "unknown" if effect == "write" else "not_done"
+                return CallFailed(call, attempt.state.calls[call].attempt, "raised", fate, what)
+            case LookUp(call, number):
+                return CallLookedUp(call, number, "cannot_tell", message=what, ended=attempt.state.calls[call].ended)
         assert_never(request)
 
     # ---- models
 
-    async def _ask(self, ask: int, attempt: Attempt) -> AnyEvent:
+    async def _ask(self, ask: int, attempt: Attempt) -> AnyEvent | None:
         asking = attempt.state.asking
         assert asking is not None
         request = prompt.request(attempt.bound, attempt.state)
@@ -128,15 +144,18 @@ class Performer:
                 ask, error, fate, message[:2000], retry_at, asking.reserved if fate == "unknown" else 0, took=self.since(began)
             )  # fmt: skip
 
+        def silent() -> ModelFailed:
+            return failed("timeout", "unknown", "no answer in time")
+
         if left <= 0:
             return failed("timeout", "not_done", "its time was up before it began")
         try:
-            async with asyncio.timeout(left):
+            with Deadline(left, lambda: attempt.tell(silent())):
                 answer = await self._models(asking.model).answer(request)
         except ModelError as error:
             return failed(error.error, error.fate, str(error), error.retry_after)
-        except TimeoutError:
-            return failed("timeout", "unknown", "no answer in time")
+        except TimeUp as up:
+            return None if up.told else silent()
         except SettingsError as error:
             return failed("auth", "not_done", str(error))
         except Exception as error:  # noqa: BLE001 - the boundary: a model adapter may raise anything, and all of it is recorded
@@ -155,27 +174,47 @@ class Performer:
 
     # ---- tools
 
-    async def _run(self, call: CallState, attempt: Attempt) -> AnyEvent:
+    async def _run(self, call: CallState, attempt: Attempt) -> AnyEvent | None:
         if call.effect == "builtin":
             return self._more(call, attempt)
         tool = attempt.bound.tools[call.tool]
         if attempt.state.opened.mode == "simulate" and tool.effect == "write":
             return CallReturned(call.seq, call.attempt, Inline(None), complete="simulated", label=tool.label)
         began = self._watch()
-        if self._clock() >= attempt.ends:
+        left = attempt.ends - self._clock()
+        if left <= 0:
             return CallFailed(call.seq, call.attempt, "ended", "not_done", "its time was up before it began")
         try:
-            task = self._begin(tool, tool.function, call, attempt)
+            work = self._work(tool, tool.function, call, attempt)
         except (Misfit, SettingsError) as error:
             return CallFailed(call.seq, call.attempt, "raised", "not_done", str(error), took=self.since(began))
+
+        def silent(*, ended: bool = False) -> CallFailed:
+            fate: Fate = "unknown" if tool.effect == "write" else "not_done"
+            what = f"no answer within {tool.timeout / 1e6:g} s"
+            return CallFailed(call.seq, call.attempt, "timeout", fate, what, took=self.since(began), ended=ended)
+
+        def late(work: asyncio.Future[Any]) -> None:
+            if not work.cancelled():
+                error = work.exception()
+                took = self.since(began)
+                attempt.tell(
+                    self._returned(work.result(), call, tool, attempt, took)
+                    if error is None
+                    else self._raised(error, call, tool, attempt, took)
+                )
+
         try:
-            done, _ = await asyncio.wait({task}, timeout=max(attempt.ends - self._clock(), 0))
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-        if not done:
-            return await self._timed_out(task, call, tool, attempt, began)
-        return self.outcome(task, call, tool, attempt, self.since(began))
+            if tool.is_async:
+                with Deadline(left, lambda: attempt.tell(silent())):
+                    value = await work()
+            else:
+                value = await self._in_thread(work, left, attempt.ends, late)
+        except TimeUp as up:
+            return None if up.told else silent(ended=up.ended)
+        except Exception as error:  # noqa: BLE001 - the boundary: a tool may raise anything, and all of it is recorded
+            return self._raised(error, call, tool, attempt, self.since(began))
+        return self._returned(value, call, tool, attempt, self.since(began))
 
     def _more(self, call: CallState, attempt: Attempt) -> AnyEvent:
         wanted, start = str(call.args.get("result", "")), int(call.args.get("start", 0))
@@ -186,23 +225,34 @@ class Performer:
         shown = "there is no such result" if text is None else prompt.window(text, start, int(wanted))
         return CallReturned(call.seq, call.attempt, Inline(shown), keyed(attempt.secret, "result", shown))
 
-    def _begin(
+    def _work(
         self, tool: Tool[..., Any], function: Callable[..., Any], call: CallState, attempt: Attempt
-    ) -> asyncio.Future[Any]:
+    ) -> Callable[[], Any]:
+        """The call of a tool, or of its look-up, ready to be made. Raises Misfit and SettingsError."""
         args = tool.takes.python(call.args)
-        given = args if tool.options.by_mapping else {name: getattr(args, name) for name in type(args).model_fields}
         injected = self.injected(tool.injects if function is tool.function else _injects(function), call, attempt)
-        work = (
-            partial(function, given, **injected) if tool.options.by_mapping else partial(function, **given, **injected)
-        )
-        if inspect.iscoroutinefunction(function):
-            task: asyncio.Future[Any] = asyncio.ensure_future(work())
-            return task
+        if tool.options.by_mapping:
+            return partial(function, args, **injected)
+        given = {name: getattr(args, name) for name in tool.given}
+        return partial(function, **given, **injected)
+
+    async def _in_thread(
+        self, work: Callable[[], Any], seconds: float, ends: float, late: Callable[[asyncio.Future[Any]], None]
+    ) -> Any:
+        """Run plain code. A thread cannot be stopped: when its time is up it is left alone, and `late` takes what it did."""
         context = contextvars.copy_context()
         future: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(
-            self._threads, partial(context.run, self._in_time, attempt.ends, work)
+            self._threads, partial(context.run, self._in_time, ends, work)
         )
-        return future
+        try:
+            done, _ = await asyncio.wait({future}, timeout=seconds)
+        except asyncio.CancelledError:
+            future.cancel()  # where it has not begun, it never will
+            raise
+        if not done:
+            future.add_done_callback(late)
+            raise TimeUp(ended=False)
+        return future.result()
 
     def _in_time(self, ends: float, work: Callable[[], object]) -> object:
         """Begin work in a thread, unless it waited so long for one that its time is up."""
@@ -234,33 +284,9 @@ class Performer:
             hint=f"yield it from the resources function; resources there are: {have}",
         )
 
-    async def _timed_out(
-        self, task: asyncio.Future[Any], call: CallState, tool: Tool[..., Any], attempt: Attempt, began: int
+    def _raised(
+        self, error: BaseException, call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int
     ) -> AnyEvent:
-        """The time is up: cancel, wait a moment for the attempt to end, and listen for what comes late."""
-        if tool.is_async:  # a thread cannot be cancelled: to try would only lose what it returns
-            task.cancel()
-            await asyncio.wait({task}, timeout=GRACE)
-        fate: Fate = "unknown" if tool.effect == "write" else "not_done"
-        if task.done() and not task.cancelled():
-            return self.outcome(task, call, tool, attempt, self.since(began))
-        ended = task.done() and tool.is_async
-        if not ended:
-            task.add_done_callback(lambda late: _tell_late(self, late, call, tool, attempt, began))
-        return CallFailed(
-            call.seq, call.attempt, "timeout", fate, f"no answer within {tool.timeout / 1e6:g} s", took=self.since(began), ended=ended
-        )  # fmt: skip
-
-    def outcome(
-        self, task: asyncio.Future[Any], call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int
-    ) -> AnyEvent:
-        """What a finished attempt says."""
-        if task.cancelled():
-            fate: Fate = "unknown" if tool.effect == "write" else "not_done"
-            return CallFailed(call.seq, call.attempt, "raised", fate, "it cancelled itself", took=took)
-        error = task.exception()
-        if error is None:
-            return self._returned(task.result(), call, tool, attempt, took)
         if not isinstance(error, Exception):
             raise error
         found = classify(error, tool.effect)
@@ -291,23 +317,26 @@ class Performer:
 
     # ---- looking up
 
-    async def _look_up(self, call: CallState, attempt: Attempt) -> AnyEvent:
+    async def _look_up(self, call: CallState, attempt: Attempt) -> AnyEvent | None:
         tool = attempt.bound.tools[call.tool]
         lookup = tool.options.lookup
         assert lookup is not None
-        began = self._watch()
-        task: asyncio.Future[Any] | None = None
+        began, left = self._watch(), tool.timeout / 1e6
+
+        def seen(answer: object) -> CallLookedUp:
+            return self._looked_up(answer, call, tool, attempt, self.since(began))
+
+        silent = CannotTell("it gave no answer in time")
         try:
-            task = self._begin(tool, lookup, call, attempt)
-            done, _ = await asyncio.wait({task}, timeout=tool.timeout / 1e6)
-            answer = task.result() if done else CannotTell("it gave no answer in time")
+            work = self._work(tool, lookup, call, attempt)
+            if inspect.iscoroutinefunction(lookup):
+                with Deadline(left, lambda: attempt.tell(seen(silent))):
+                    return seen(await work())
+            return seen(await self._in_thread(work, left, self._clock() + left, _forget))
+        except TimeUp as up:
+            return None if up.told else seen(silent)
         except Exception as error:  # noqa: BLE001 - the boundary: a look-up that breaks cannot tell, and says why
-            answer = CannotTell(f"{type(error).__name__}: {error}")
-        finally:
-            if task is not None and not task.done():  # it is not waited for: it may ignore that it is cancelled
-                task.cancel()
-                task.add_done_callback(_forget)
-        return self._looked_up(answer, call, tool, attempt, self.since(began))
+            return seen(CannotTell(f"{type(error).__name__}: {error}"))
 
     def _looked_up(
         self, answer: object, call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int
@@ -330,13 +359,6 @@ class Performer:
         return seen(
             "cannot_tell", message=f"it returned {type(answer).__name__}, which is none of Found, Absent, CannotTell"
         )
-
-
-def _tell_late(
-    performer: Performer, task: asyncio.Future[Any], call: CallState, tool: Tool[..., Any], attempt: Attempt, began: int
-) -> None:
-    if not task.cancelled():
-        attempt.late(performer.outcome(task, call, tool, attempt, performer.since(began)))
 
 
 def _forget(task: asyncio.Future[Any]) -> None:

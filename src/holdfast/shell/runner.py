@@ -12,15 +12,14 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from holdfast import codec, units
+from holdfast import codec
 from holdfast.agent import Agent
 from holdfast.contract import Contract
 from holdfast.core import desk, prompt
-from holdfast.core.late import fit
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
 from holdfast.dialogue import Attached
-from holdfast.errors import Bug, Conflict, ContractError, InputError, JournalFull, JournalLocked, UsageError
+from holdfast.errors import Bug, Conflict, ContractError, InputError, UsageError
 from holdfast.events import (
     FOLD,
     AnyEvent,
@@ -41,8 +40,7 @@ from holdfast.models import open_model
 from holdfast.models.port import Model
 from holdfast.shape import Misfit
 from holdfast.shell import bodies
-from holdfast.shell.book import Book, Draft
-from holdfast.shell.driver import MAX_CONFLICTS, Driver, World
+from holdfast.shell.fleet import Fleet
 from holdfast.shell.perform import Performer, boot_seconds
 from holdfast.shell.redact import Redactor
 from holdfast.shell.run import Run
@@ -52,9 +50,6 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 Resources = Callable[[Mapping[str, str]], AbstractAsyncContextManager[object]]
-
-LATE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Seconds between tries to record a fact for which the journal had no room."""
 
 DEFAULT_JOURNAL: Final = "sqlite:///.holdfast/journal.db"
 
@@ -70,10 +65,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     model: Model | Mapping[str, Model] | None
     prices: dict[str, Price]
     secrets: dict[str, str]
-
-
-RECENT: Final = 64
-"""Runs whose state is kept at hand after they were parked."""
+    drives: bool = True
 
 
 class Runner:
@@ -91,15 +83,9 @@ class Runner:
         self._models: dict[str, Model] = {}
         self._only: Model | None = None
         self._prices: dict[str, Price] = {}
-        self._redactor = Redactor()
         self._stack = AsyncExitStack()
-        self._drivers: dict[str, tuple[Driver, asyncio.Task[tuple[State, Outlook]]]] = {}
-        self._chores: set[asyncio.Task[None]] = set()
-        self._draining = False
         self._performer = Performer(self.model, clock=clock, watch=watch)
-        self._world = World(journal, self.worker, self._performer, self.agents, self.model, self._record_late, {})
-        self._recent: dict[str, Book] = {}
-        """Open runs last seen here, oldest first; at most RECENT of them, and none of them is the truth."""
+        self._fleet = Fleet(journal, self.worker, self._performer, self.agents, self.model)
         self._followers: dict[str, list[asyncio.Event]] = {}
 
     @classmethod
@@ -114,6 +100,7 @@ class Runner:
         model: Model | Mapping[str, Model] | None = None,
         prices: Mapping[str, Price] | None = None,
         secrets: Mapping[str, str] | None = None,
+        drives: bool = True,
     ) -> AbstractAsyncContextManager[Runner]:
         """A runner, opened for the length of an `async with`.
 
@@ -121,6 +108,7 @@ class Runner:
         resources: an async context manager that gets `settings` and yields what tools want by type, one object or a tuple.
         mode: `simulate`, `supervise` or `live`. model: answers instead of the models the contracts name; a mapping by name.
         prices: of models that no price list knows. secrets: name → value, removed from whatever is written.
+        drives: False leaves runs to other workers, unless one is asked for by `attend` or `drive`.
 
         Raises the JournalError that fits.
         """
@@ -128,12 +116,13 @@ class Runner:
 
         return Opening(cls, Parts(
             journal=journal, agents=tuple(agents), resources=resources, settings=dict(settings or {}), mode=mode, model=model,
-            prices=dict(prices or {}), secrets=dict(secrets or {}),
+            prices=dict(prices or {}), secrets=dict(secrets or {}), drives=drives,
         ))  # fmt: skip
 
     async def equip(self, parts: Parts) -> None:
         """Take what this runner was opened with: agents, models, resources; then be heard of, and hear of appends."""
-        self._prices, self._redactor = parts.prices, Redactor(parts.secrets)
+        self._prices, self._fleet.redactor = parts.prices, Redactor(parts.secrets)
+        self._fleet.drives = parts.drives
         if isinstance(parts.model, Mapping):
             self._models.update(parts.model)
         else:
@@ -186,7 +175,7 @@ class Runner:
             value = agent.takes.json(given)
         except Misfit as error:
             raise InputError(f"the input does not fit what {agent.name} takes: {error}") from None
-        value, _ = self._redactor.value(value)
+        value, _ = self._fleet.redactor.value(value)
         opened = self._opened(agent, value, key=key, by=by or _whoami(), mode=mode or self.mode)
         run = f"r_{self._entropy(8).hex()}"
         secret = self._entropy(32)
@@ -200,7 +189,8 @@ class Runner:
             attachments=tuple(Inline(codec.plain(one)) for one in attachments),
         )
         name = await self._open(run, opened, secret)
-        self._drive(name)
+        if self._fleet.drives:
+            self._fleet.drive(name)
         return Run(self, agent, name)
 
     def _opened(self, agent: Agent[Any, Any], value: Json, *, key: str, by: str, mode: Mode) -> RunOpened:
@@ -231,10 +221,10 @@ class Runner:
 
     async def _open(self, run: str, opened: RunOpened, secret: bytes) -> str:
         """Append the first entry; give the run that has the request key."""
-        book = Book(self.journal, run, self._redactor)
+        book = self._fleet.book(run)
         book.secret = secret
-        written = book.write([Draft(opened, 0, opened.by)], self.journal.now())
-        match await book.append(written, outlook(written.state), secret=(run, secret)):
+        page = book.page(self.journal.now())
+        match await book.append(page, outlook(page.add(opened, 0, opened.by)), secret=(run, secret)):
             case Committed():
                 return run
             case KeyTaken(other):
@@ -269,24 +259,7 @@ class Runner:
 
     async def state(self, run: str) -> State:
         """What is known of a run now. Raises UsageError for one that does not exist."""
-        book = self._book(run)
-        await book.refresh()
-        self._remember(book)
-        return book.known
-
-    def _book(self, run: str) -> Book:
-        """The book of a run, opened where this process last closed it: a conversation is not read again at each word."""
-        known = self._recent.get(run)
-        return known.copy() if known is not None else Book(self.journal, run, self._redactor)
-
-    def _remember(self, book: Book) -> None:
-        if book.state is None:
-            return
-        self._recent.pop(book.run, None)
-        if book.state.closed is None:
-            self._recent[book.run] = book.copy()
-        while len(self._recent) > RECENT:
-            del self._recent[next(iter(self._recent))]
+        return await self._fleet.state(run)
 
     async def entries(self, run: str) -> list[Entry]:
         """The journal of a run, bodies loaded. Raises JournalDamaged where its chain does not hold."""
@@ -321,72 +294,21 @@ class Runner:
 
     async def attend(self, run: str) -> tuple[State, Outlook]:
         """Drive a run here until it is closed or waits for somebody; a wait for time alone is waited out."""
-        while True:
-            state, stands = await asyncio.shield(self._drive(run))
-            if stands.status == "closed" or stands.waits_for != "time" or stands.due is None:
-                return state, stands
-            await asyncio.sleep(max(stands.due - self.journal.now(), 0) / units.SECOND)
+        return await self._fleet.attend(run)
 
     async def drive(self, run: str) -> Outlook:
         """Drive a run here until it is closed or has to wait, and say how it stands."""
-        return (await asyncio.shield(self._drive(run)))[1]
-
-    def _drive(self, run: str) -> asyncio.Task[tuple[State, Outlook]]:
-        held = self._drivers.get(run)
-        if held is not None:
-            return held[1]
-        driver = Driver(self._world, self._book(run))
-        task = asyncio.create_task(self._drives(run, driver), name=f"drive {run}")
-        self._drivers[run] = (driver, task)
-        return task
-
-    async def _drives(self, run: str, driver: Driver) -> tuple[State, Outlook]:
-        try:
-            stands = await driver.drive()
-            return driver.book.known, stands
-        finally:
-            del self._drivers[run]
-            self._remember(driver.book)
-
-    def _heard(self, run: str, seq: int) -> None:
-        """Somebody appended to a run: tell whoever drives or follows it here."""
-        held = self._drivers.get(run)
-        if held is not None:
-            held[0].notify(seq)
-        for woken in self._followers.get(run, ()):
-            woken.set()
-
-    def _record_late(self, run: str, fact: AnyEvent, cause: int) -> asyncio.Task[None]:
-        """Record a fact whose driver is gone; where the journal has no room or is held, as soon as it takes it."""
-
-        async def record() -> None:
-            for pause in LATE_PAUSES:
-                try:
-                    await self.put(run, lambda state: fit(state, fact), actor=self.worker, cause=cause)
-                except (JournalFull, JournalLocked):
-                    await asyncio.sleep(pause)
-                else:
-                    return
-            await self.put(run, lambda state: fit(state, fact), actor=self.worker, cause=cause)
-
-        chore = asyncio.get_running_loop().create_task(record(), name=f"late {run} {cause}")
-        self._chores.add(chore)
-        chore.add_done_callback(self._chores.discard)
-        return chore
+        return (await asyncio.shield(self._fleet.drive(run)))[1]
 
     async def drain(self) -> None:
         """Let what is being performed finish and be recorded, and start nothing more."""
-        self._draining = True
-        try:
-            for driver, _ in list(self._drivers.values()):
-                driver.draining = True
-                driver.notify(1 << 60)
-            await asyncio.gather(*(task for _, task in self._drivers.values()), return_exceptions=True)
-            flights = [flight for flights in self._world.flying.values() for flight in flights.values()]
-            await asyncio.gather(*flights, return_exceptions=True)
-            await asyncio.gather(*self._chores, return_exceptions=True)
-        finally:
-            self._draining = False
+        await self._fleet.drain()
+
+    def _heard(self, run: str, seq: int) -> None:
+        """Somebody appended to a run: tell whoever drives or follows it here."""
+        self._fleet.heard(run, seq)
+        for woken in self._followers.get(run, ()):
+            woken.set()
 
     # ---- what people do
 
@@ -395,24 +317,7 @@ class Runner:
 
         Raises what `make` raises, and UsageError for a run that does not exist.
         """
-        book = self._book(run)
-        for _ in range(MAX_CONFLICTS):
-            await book.refresh()
-            event = make(book.known)
-            if event is None:
-                return book.known
-            written = book.write([Draft(event, cause, actor)], self.journal.now())
-            stands = outlook(written.state)
-            if isinstance(await book.append(written, stands), Committed):
-                self._remember(book)
-                self._take_up(run, written.state)
-                return written.state
-        raise Bug("an append was overtaken too often", run=run)
-
-    def _take_up(self, run: str, state: State) -> None:
-        open_end = (state.closed is None or bool(state.conflict)) and not self._draining
-        if open_end and state.opened.agent in self.agents and run not in self._drivers:
-            self._drive(run)
+        return await self._fleet.put(run, make, actor=actor, cause=cause)
 
     async def say(self, run: str, text: Json, *attached: Attached, by: str = "", ends: bool = False) -> None:
         """Speak to the agent as the requester; ends: that was all. Raises NotAllowed once the run is closed."""
@@ -493,29 +398,30 @@ class Runner:
     async def resume(self, run: str, *, by: str) -> None:
         """Let a paused run go on, and drive it here if its agent is known."""
         state = await self.put(run, lambda state: Resumed(by) if state.paused and not state.closed else None, actor=by)
-        self._take_up(run, state)
+        self._fleet.take_up(run, state)
 
     async def erase(self, run: str, *, by: str, basis: str) -> int:
         """Destroy what a closed run was about, for good, and give how many bodies; the chain still verifies.
 
         Raises NotAllowed for an open run: cancel it first. Backups made before are not reached.
         """
-        book = Book(self.journal, run, self._redactor)
-        self._recent.pop(run, None)
-        return len((await book.erase(by, basis)).refs)
+        self._fleet.forget(run)
+        return len((await self._fleet.book(run).erase(by, basis)).refs)
 
     async def cancel_unopened(self, run: str, agent: Agent[Any, Any], *, by: str, because: str = "") -> None:
         """Cancel a run that may not have been opened yet: then it is created closed, so that nobody can open it after."""
         secret = self._entropy(32)
-        book = Book(self.journal, run, self._redactor)
+        book = self._fleet.book(run)
         if await book.refresh() is not None:
             await self.cancel(run, by=by, because=because)
             return
         book.secret = secret
         opened = self._opened(agent, None, key="", by=by, mode=self.mode)
         closed = RunClosed("cancelled", f"{by} cancelled it before it began{': ' + because if because else ''}")
-        written = book.write([Draft(opened, 0, by), Draft(closed, 0, by)], self.journal.now())
-        if not isinstance(await book.append(written, outlook(written.state), secret=(run, secret)), Committed):
+        page = book.page(self.journal.now())
+        page.add(opened, 0, by)
+        state = page.add(closed, 0, by)
+        if not isinstance(await book.append(page, outlook(state), secret=(run, secret)), Committed):
             await self.cancel(run, by=by, because=because)
 
     # ---- models

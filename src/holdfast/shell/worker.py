@@ -25,11 +25,15 @@ ORPHANS: Final = 5.0
 
 
 class Worker:
-    """Drives the due runs of a runner's agents until it is told to stop. slots: how many at once."""
+    """Drives the due runs of a runner's agents until it is told to stop.
 
-    def __init__(self, runner: Runner, *, slots: int = 200) -> None:
+    slots: how many at once. poll: seconds between looks for due runs.
+    """
+
+    def __init__(self, runner: Runner, *, slots: int = 200, poll: float = POLL) -> None:
         self.runner = runner
         self.slots = slots
+        self.poll = poll
         self._stop = asyncio.Event()
         self._heard = asyncio.Event()
         self._under_way: dict[str, tuple[Row, asyncio.Task[Outlook]]] = {}
@@ -89,7 +93,7 @@ class Worker:
         """Until something is heard of, a run ends, or it is time to look again."""
         hearing = asyncio.ensure_future(self._heard.wait())
         working = [task for _, task in self._under_way.values()]
-        await asyncio.wait({hearing, *working}, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({hearing, *working}, timeout=self.poll, return_when=asyncio.FIRST_COMPLETED)
         hearing.cancel()
         for run, (row, task) in list(self._under_way.items()):
             if task.done():

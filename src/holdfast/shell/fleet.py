@@ -1,0 +1,170 @@
+"""The fleet: the drivers of this process, and the way into a run's journal for everything that does not come from one of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from holdfast import units
+from holdfast.agent import Agent
+from holdfast.core.late import fit
+from holdfast.core.pending import Outlook, outlook
+from holdfast.core.state import State
+from holdfast.errors import Bug, JournalFull, JournalLocked
+from holdfast.events import AnyEvent
+from holdfast.journal.port import Committed, Journal
+from holdfast.models.port import Model
+from holdfast.shell.book import Book
+from holdfast.shell.driver import MAX_CONFLICTS, Driver, World
+from holdfast.shell.perform import Performer
+from holdfast.shell.redact import Redactor
+
+LATE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds between tries to record a fact for which the journal had no room."""
+
+RECENT: Final = 64
+"""Runs whose state is kept at hand after they were parked."""
+
+
+class Fleet:
+    """The drivers of one worker, at most one to a run."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        worker: str,
+        performer: Performer,
+        agents: dict[str, Agent[Any, Any]],
+        model: Callable[[str], Model],
+    ) -> None:
+        self.redactor = Redactor()
+        self.drives = True
+        """Whether runs that have something to do are driven here without being asked for."""
+        self._journal = journal
+        self._worker = worker
+        self._agents = agents
+        self._world = World(journal, worker, performer, agents, model, self._record_late, {}, set())
+        self._drivers: dict[str, tuple[Driver, asyncio.Task[tuple[State, Outlook]]]] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._recent: dict[str, Book] = {}
+        """Open runs last seen here, oldest first; at most RECENT of them, and none of them is the truth."""
+
+    # ---- books
+
+    def book(self, run: str) -> Book:
+        """The book of a run, opened where this process last closed it: a conversation is not read again at each word."""
+        known = self._recent.get(run)
+        return known.copy() if known is not None else Book(self._journal, run, self.redactor)
+
+    def forget(self, run: str) -> None:
+        """Keep nothing of a run at hand."""
+        self._recent.pop(run, None)
+
+    def _remember(self, book: Book) -> None:
+        if book.state is None:
+            return
+        self.forget(book.run)
+        if book.state.closed is None:
+            self._recent[book.run] = book.copy()
+        while len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
+
+    async def state(self, run: str) -> State:
+        """What is known of a run now. Raises UsageError for one that does not exist."""
+        book = self.book(run)
+        await book.refresh()
+        self._remember(book)
+        return book.known
+
+    async def put(self, run: str, make: Callable[[State], AnyEvent | None], *, actor: str, cause: int = 0) -> State:
+        """Append one fact, made from the state it meets; again from the newer state where somebody was faster.
+
+        Raises what `make` raises, and UsageError for a run that does not exist.
+        """
+        book = self.book(run)
+        for _ in range(MAX_CONFLICTS):
+            await book.refresh()
+            event = make(book.known)
+            if event is None:
+                return book.known
+            page = book.page(self._journal.now())
+            state = page.add(event, cause, actor)
+            if isinstance(await book.append(page, outlook(state)), Committed):
+                self._remember(book)
+                self.take_up(run, state)
+                return state
+        raise Bug("an append was overtaken too often", run=run)
+
+    # ---- drivers
+
+    def take_up(self, run: str, state: State) -> None:
+        """Drive a run on from here, if there is something to do and its agent is known."""
+        open_end = (state.closed is None or bool(state.conflict)) and self.drives and not self._draining
+        if open_end and state.opened.agent in self._agents and run not in self._drivers:
+            self.drive(run)
+
+    def drive(self, run: str) -> asyncio.Task[tuple[State, Outlook]]:
+        """The task that drives a run here, begun if there is none; it ends when the run is closed or has to wait."""
+        held = self._drivers.get(run)
+        if held is not None:
+            return held[1]
+        driver = Driver(self._world, self.book(run))
+        task = asyncio.create_task(self._drives(run, driver), name=f"drive {run}")
+        self._drivers[run] = (driver, task)
+        return task
+
+    async def _drives(self, run: str, driver: Driver) -> tuple[State, Outlook]:
+        try:
+            stands = await driver.drive()
+            return driver.book.known, stands
+        finally:
+            del self._drivers[run]
+            self._remember(driver.book)
+
+    async def attend(self, run: str) -> tuple[State, Outlook]:
+        """Drive a run here until it is closed or waits for somebody; a wait for time alone is waited out."""
+        while True:
+            state, stands = await asyncio.shield(self.drive(run))
+            if stands.status == "closed" or stands.waits_for != "time" or stands.due is None:
+                return state, stands
+            await asyncio.sleep(max(stands.due - self._journal.now(), 0) / units.SECOND)
+
+    def heard(self, run: str, seq: int) -> None:
+        """Somebody appended to a run: tell whoever drives it here."""
+        held = self._drivers.get(run)
+        if held is not None:
+            held[0].notify(seq)
+
+    def _record_late(self, run: str, fact: AnyEvent, cause: int) -> asyncio.Task[None]:
+        """Record a fact whose driver is gone; where the journal has no room or is held, as soon as it takes it."""
+
+        async def record() -> None:
+            for pause in LATE_PAUSES:
+                try:
+                    await self.put(run, lambda state: fit(state, fact), actor=self._worker, cause=cause)
+                except (JournalFull, JournalLocked):
+                    await asyncio.sleep(pause)
+                else:
+                    return
+            await self.put(run, lambda state: fit(state, fact), actor=self._worker, cause=cause)
+
+        chore = asyncio.get_running_loop().create_task(record(), name=f"late {run} {cause}")
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+        return chore
+
+    async def drain(self) -> None:
+        """Let what is being performed finish and be recorded, and start nothing more."""
+        self._draining = True
+        try:
+            for driver, _ in list(self._drivers.values()):
+                driver.draining = True
+                driver.notify(1 << 60)
+            await asyncio.gather(*(task for _, task in self._drivers.values()), return_exceptions=True)
+            flights = [flight for flights in self._world.flying.values() for flight in flights.values()]
+            await asyncio.gather(*flights, return_exceptions=True)
+            await asyncio.gather(*self._chores, return_exceptions=True)
+        finally:
+            self._draining = False
