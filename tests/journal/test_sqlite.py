@@ -117,7 +117,7 @@ def test_a_listener_hears_of_lines_that_others_wrote_between_ones_own(tmp_path: 
         await one.append(a_batch("one", 1))
         await until(lambda: heads == {"one": 2})
         monkeypatch.setattr("holdfast.journal.sqlite_news.POLL_EVERY", 0.01)
-        await one.append(a_batch("one", 2))
+        await one.append(a_batch("one", 2, durable=True))
         await until(lambda: heads == {"one": 3, "other": 1})
         await one.close()
         await other.close()

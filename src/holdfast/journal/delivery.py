@@ -14,8 +14,16 @@ Answer: TypeAlias = object
 """What somebody waits for, or the HoldfastError to raise there instead."""
 
 
-def deliver(answered: Sequence[tuple[Future, Answer]], listeners: Listeners, heads: Mapping[str, int]) -> None:
-    """Hand over answers, and tell listeners of heads. Each call into a loop wakes it, so each loop gets one."""
+def deliver(
+    answered: Sequence[tuple[Future, Answer]],
+    listeners: Listeners,
+    heads: Mapping[str, int],
+    here: asyncio.AbstractEventLoop | None = None,
+) -> None:
+    """Hand over answers, and tell listeners of heads. Each call into a loop wakes it, so each loop gets one.
+
+    here: the loop that this is called from, if it is; it need not be woken.
+    """
     loops: dict[asyncio.AbstractEventLoop, list[tuple[Future, Answer]]] = {}
     for future, answer in answered:
         loops.setdefault(future.get_loop(), []).append((future, answer))
@@ -23,6 +31,9 @@ def deliver(answered: Sequence[tuple[Future, Answer]], listeners: Listeners, hea
         for loop in listeners.loops():
             loops.setdefault(loop, [])
     for loop, mine in loops.items():
+        if loop is here:
+            _arrive(loop, mine, listeners, heads)
+            continue
         try:
             loop.call_soon_threadsafe(_arrive, loop, mine, listeners, heads)
         except RuntimeError:  # the loop is closed: nobody waits there any more

@@ -24,7 +24,7 @@ from holdfast.events import Outcome
 Status: TypeAlias = Literal["working", "waiting", "closed"]
 
 
-class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Row(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One line of the index: what a list of runs shows, as of entry `seq`. Never the truth, always recomputable."""
 
     run: str
@@ -53,23 +53,23 @@ class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: dict[str, str] = field(default_factory=dict)
 
 
-class Append(Struct, frozen=True, kw_only=True):
+class Append(Struct, frozen=True, gc=False, kw_only=True):
     """A batch of lines for one run: all of them or none."""
 
     run: str
     expected: int
     """Head seq the batch was made at; 0: the run must not exist."""
-    lines: tuple[tuple[bytes, bytes], ...]
+    lines: Sequence[tuple[bytes, bytes]]
     """Stored bytes and chain digest, from seq `expected` + 1."""
     row: Row
     durable: bool = False
-    blobs: tuple[tuple[str, bytes], ...] = ()
+    blobs: Sequence[tuple[str, bytes]] = ()
     """Bodies named by these lines, in the same transaction. A ref already there keeps its bytes."""
     secret: tuple[str, bytes] | None = None
     """(tree, secret) of a new run tree."""
-    claims: tuple[str, ...] = ()
+    claims: Sequence[str] = ()
     """Names this run takes if nobody has them: of effects that it made."""
-    needs: tuple[str, ...] = ()
+    needs: Sequence[str] = ()
     """Names this run must have, and takes: of effects that it says it made. Another run's are refused with `Claimed`."""
     erase: tuple[str, ...] = ()
     """Blobs to delete for good."""
@@ -77,25 +77,25 @@ class Append(Struct, frozen=True, kw_only=True):
     """The run tree whose secret is to be destroyed."""
 
 
-class Committed(Struct, frozen=True):
+class Committed(Struct, frozen=True, gc=False):
     """The batch is in; `position` is that of its last line in the feed."""
 
     position: int
 
 
-class Moved(Struct, frozen=True):
+class Moved(Struct, frozen=True, gc=False):
     """The run's head is not where the batch expected it; nothing of the batch was written."""
 
     head: int
 
 
-class KeyTaken(Struct, frozen=True):
+class KeyTaken(Struct, frozen=True, gc=False):
     """The request key of a new run belongs to run `run`; nothing was written."""
 
     run: str
 
 
-class Claimed(Struct, frozen=True):
+class Claimed(Struct, frozen=True, gc=False):
     """A name that the batch needs belongs to run `run`; nothing was written."""
 
     name: str
@@ -105,7 +105,7 @@ class Claimed(Struct, frozen=True):
 Appended: TypeAlias = Committed | Moved | KeyTaken | Claimed
 
 
-class FeedLine(Struct, frozen=True):
+class FeedLine(Struct, frozen=True, gc=False):
     """One durable line in the order of all runs together."""
 
     position: int
@@ -115,7 +115,7 @@ class FeedLine(Struct, frozen=True):
     digest: bytes
 
 
-class Where(Struct, frozen=True, kw_only=True):
+class Where(Struct, frozen=True, gc=False, kw_only=True):
     """Which rows to find; empty fields ask nothing. Newest first."""
 
     status: Status | None = None

@@ -84,12 +84,12 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------- transactions
 
-    def begin(self, *, full: bool) -> None:
-        """Begin a transaction that will be synced at its commit, or will not."""
+    def begin(self, *, full: bool, wait: bool = True) -> None:
+        """Begin a transaction that will be synced at its commit, or will not. wait: for another process that writes."""
         if full is not self._full:  # SQLite listens to this outside transactions only
             self._db.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._full = full
-        self._lock()
+        self._lock(self._lock_wait if wait else 0)
         version = self._number("changes")
         if version != self._version:
             check_version(self._db, self._path)
@@ -98,13 +98,13 @@ class Ledger:
             self._version = version
         self.base = self.last
 
-    def _lock(self) -> None:
-        """Begin, as soon as no other process writes.
+    def _lock(self, seconds: float) -> None:
+        """Begin, as soon as no other process writes; for so long it is waited for.
 
         SQLite's own waiting doubles its pauses up to a tenth of a second; beside several busy writers one of them then
         starves. Transactions last a few milliseconds, and so do these pauses.
         """
-        until = time.monotonic() + self._lock_wait
+        until = time.monotonic() + seconds
         while True:
             try:
                 self._db.execute(self._sql["begin"])

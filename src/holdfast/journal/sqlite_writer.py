@@ -4,6 +4,8 @@ Theory of operation. Everybody who appends puts a batch into one queue and waits
 answers each batch inside one transaction, commits, and wakes the waiting with a single call into their event loop.
 While it waits for the disk the next group gathers; so the more runs there are, the cheaper each commit is.
 
+* A run that is alone is not sent through the queue: its soft batches, which need no disk, are committed where they are
+  appended, if nothing else is being written. Two changes of thread would take longer than the commit.
 * A group is synced if one of its batches must be. `durable` in the file says how far the last sync reaches, for every
   process that reads it.
 * Committed lines that wait `flush_after` for a sync get one by a transaction of their own.
@@ -95,7 +97,8 @@ class Writer:
         self._starting = threading.Lock()
         self._closed = False
         self._broken: HoldfastError | None = None
-        # What follows is the thread's own.
+        self._writing = threading.Lock()
+        # What follows belongs to whoever holds that lock: the thread, or a lone run's loop for the length of a commit.
         self._ledger = Ledger(db, path, lock_wait=lock_wait)
         self._news = News(self._ledger, self.listeners)
         self._hand: list[_Queued | None] = []
@@ -103,14 +106,37 @@ class Writer:
         self._flush_at: float | None = None
         self._scrub_at: float | None = None
         self._pages = 0
+        self._alone = ""
+        """The run whose batch was the last group by itself."""
 
     # ------------------------------------------------------------------------------- called from event loops
 
     def append(self, batch: Append) -> Awaitable[Appended]:
         """Queue a batch. Raises UsageError when the journal is closed; the awaitable raises why it was not written."""
         future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
-        self._ask(_Batch(batch, cast("Future", future)), batch.run)
+        item = _Batch(batch, cast("Future", future))
+        lone = batch.run == self._alone and not batch.durable and self._pages < CHECKPOINT_PAGES
+        if not (lone and self._append_here(item)):
+            self._alone = ""
+            self._ask(item, batch.run)
         return future
+
+    def _append_here(self, item: _Batch) -> bool:
+        """Commit the soft batch of a lone run at once; False where somebody else is writing, here or elsewhere."""
+        if self._closed or self._broken is not None or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            due, news = self._flush_at, dict[str, int]()
+            answer = self._guard(lambda: self._commit([item.batch], news, wait=False))
+            if isinstance(answer, JournalLocked):
+                return False
+            told = again(answer, item.batch.run) if isinstance(answer, HoldfastError) else answer[0]
+            deliver([(item.future, told)], self.listeners, news, item.future.get_loop())
+            if due is None and self._flush_at is not None:
+                self._put(_Call(lambda: None))  # the thread has to know until when it may wait
+            return True
+        finally:
+            self._writing.release()
 
     def do(self, work: Callable[[Ledger], T]) -> Awaitable[T]:
         """Queue something that is to be done in a synced transaction of its own."""
@@ -181,17 +207,19 @@ class Writer:
             self._hand = [*batches, other]
             if batches:
                 self._serve(batches)
-            if isinstance(other, _Task):
-                self._serve_task(other)
-            elif isinstance(other, _Call):
-                other.call()
-            self._hand = []
-            self._tend()
-        if self._flush_at is not None:
-            self._broken = self._flush() or self._broken
-        if self._scrub_at is not None:
-            self._scrub()
-        self._checkpoint(at=1)
+            with self._writing:
+                if isinstance(other, _Task):
+                    self._serve_task(other)
+                elif isinstance(other, _Call):
+                    other.call()
+                self._hand = []
+                self._tend()
+        with self._writing:
+            if self._flush_at is not None:
+                self._broken = self._flush() or self._broken
+            if self._scrub_at is not None:
+                self._scrub()
+            self._checkpoint(at=1)
 
     def _take(self) -> tuple[list[_Batch], _Queued | None]:
         """Wait for batches and take all that are there, up to the first thing that is something else."""
@@ -216,6 +244,7 @@ class Writer:
 
     def _tend(self) -> None:
         """Do what falls due between two groups."""
+        self._checkpoint(at=CHECKPOINT_PAGES)
         if self._is_due(self._flush_at):
             self._flush()
         if self._is_due(self._scrub_at):
@@ -232,9 +261,10 @@ class Writer:
 
     def _serve(self, asked: Sequence[_Batch]) -> None:
         news: dict[str, int] = {}
-        answers = self._attempt([one.batch for one in asked], news)
+        with self._writing:
+            answers = self._attempt([one.batch for one in asked], news)
+        self._alone = asked[0].batch.run if len(asked) == 1 else ""
         self._post([(one.future, answer) for one, answer in zip(asked, answers, strict=True)], news)
-        self._checkpoint(at=CHECKPOINT_PAGES)
 
     def _attempt(self, batches: Sequence[Append], news: dict[str, int]) -> list[Answer]:
         """Answer every batch: in one transaction or, where one of them spoils it for all, in one each."""
@@ -254,10 +284,10 @@ class Writer:
         except Exception as error:  # noqa: BLE001  the one boundary: only from here can those who wait be told
             return self._failed(error)
 
-    def _commit(self, batches: Sequence[Append], news: dict[str, int]) -> list[Answer]:
+    def _commit(self, batches: Sequence[Append], news: dict[str, int], *, wait: bool = True) -> list[Answer]:
         ledger = self._ledger
         full = any(batch.durable for batch in batches)
-        ledger.begin(full=full)
+        ledger.begin(full=full, wait=wait)
         answers: list[Answer] = [*ledger.place(batches)]
         heads = ledger.heads()
         if full and heads:
