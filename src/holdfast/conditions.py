@@ -44,7 +44,8 @@ def total(items: Json, field: str) -> Json:
 
 def normal(text: str) -> str:
     """Text as a reader compares it: compatibility forms, case and white space folded."""
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(folded.split())
 
 
 def quotes(text: Json, source: Json) -> bool:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from holdfast.events import Finish, Json, Price, Usage, Wanted
 
 
-class Attached(Struct, frozen=True):
+class Attached(Struct, frozen=True, gc=False):
     """A file beside a text. Never trusted: whoever made it may have written anything into it."""
 
     name: str
@@ -30,7 +30,7 @@ class Attached(Struct, frozen=True):
         return base64.b64decode(self.data).decode(errors="replace") if self.media.startswith("text/") else ""
 
 
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, gc=False):
     """Something the model is told: by the requester, or by the machine."""
 
     ref: tuple[int, int]
@@ -39,7 +39,7 @@ class Told(Struct, frozen=True):
     attached: tuple[Attached, ...] = ()
 
 
-class Answered(Struct, frozen=True):
+class Answered(Struct, frozen=True, gc=False):
     """What a model answered earlier."""
 
     ref: tuple[int, int]
@@ -50,7 +50,7 @@ class Answered(Struct, frozen=True):
     """The provider's own form, if it was kept."""
 
 
-class Result(Struct, frozen=True):
+class Result(Struct, frozen=True, gc=False):
     """What became of a call the model asked for."""
 
     ref: tuple[int, int]
@@ -63,7 +63,7 @@ class Result(Struct, frozen=True):
 Segment: TypeAlias = Told | Answered | Result
 
 
-class Offer(Struct, frozen=True):
+class Offer(Struct, frozen=True, gc=False):
     """A tool as a model is told of it."""
 
     name: str
@@ -71,7 +71,7 @@ class Offer(Struct, frozen=True):
     schema: Json
 
 
-class Request(Struct, frozen=True):
+class Request(Struct, frozen=True, gc=False):
     """One request to a model."""
 
     run: str
@@ -89,7 +89,7 @@ class Request(Struct, frozen=True):
     """Whether text without a call is an answer (a conversation)."""
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """What a model answered."""
 
     text: str = ""

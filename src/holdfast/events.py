@@ -32,13 +32,13 @@ Json: TypeAlias = Any
 # --------------------------------------------------------------------------------------------------------- bodies
 
 
-class Inline(Struct, frozen=True, tag="inline", tag_field="body"):
+class Inline(Struct, frozen=True, gc=False, tag="inline", tag_field="body"):
     """A body small and plain enough to stand in the entry."""
 
     value: Json
 
 
-class Stored(Struct, frozen=True, tag="stored", tag_field="body"):
+class Stored(Struct, frozen=True, gc=False, tag="stored", tag_field="body"):
     """A body kept beside the chain, named `ref` in the journal's blobs; the shell loads it before anything is folded."""
 
     ref: str
@@ -46,7 +46,7 @@ class Stored(Struct, frozen=True, tag="stored", tag_field="body"):
     """Bytes of its JSON."""
 
 
-class Loaded(Struct, frozen=True, tag="loaded", tag_field="body"):
+class Loaded(Struct, frozen=True, gc=False, tag="loaded", tag_field="body"):
     """A `Stored` body together with its value. Lives in memory only."""
 
     ref: str
@@ -54,7 +54,7 @@ class Loaded(Struct, frozen=True, tag="loaded", tag_field="body"):
     value: Json
 
 
-class Erased(Struct, frozen=True, tag="erased", tag_field="body"):
+class Erased(Struct, frozen=True, gc=False, tag="erased", tag_field="body"):
     """A `Stored` body that is gone for good. Lives in memory only."""
 
     ref: str
@@ -77,7 +77,7 @@ Verdict: TypeAlias = Literal["allow", "review", "refuse"]
 LimitName: TypeAlias = Literal["steps", "usd", "work", "wall", "retries", "repeats", "context", "output"]
 
 
-class Price(Struct, frozen=True):
+class Price(Struct, frozen=True, gc=False):
     """What one token costs, in 10⁻¹² US dollars."""
 
     input: int
@@ -86,7 +86,7 @@ class Price(Struct, frozen=True):
     """A token read from the provider's cache; as `input` where the provider tells none."""
 
 
-class Usage(Struct, frozen=True, omit_defaults=True):
+class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
     """Tokens of one model answer. `input` includes the cached ones."""
 
     input: int = 0
@@ -94,7 +94,7 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     cached: int = 0
 
 
-class Fired(Struct, frozen=True, omit_defaults=True):
+class Fired(Struct, frozen=True, gc=False, omit_defaults=True):
     """One rule of the contract that had something to say about a call."""
 
     rule: str
@@ -105,7 +105,7 @@ class Fired(Struct, frozen=True, omit_defaults=True):
     """True keeps `because` from the model and the requester."""
 
 
-class Label(Struct, frozen=True, omit_defaults=True):
+class Label(Struct, frozen=True, gc=False, omit_defaults=True):
     """What may be said of where data came from. Joined by `labels.join`, never lowered."""
 
     trusted: bool = False
@@ -113,7 +113,7 @@ class Label(Struct, frozen=True, omit_defaults=True):
     """Data classes beyond `plain`, sorted."""
 
 
-class Wanted(Struct, frozen=True, omit_defaults=True):
+class Wanted(Struct, frozen=True, gc=False, omit_defaults=True):
     """One tool call as the model wrote it, before anybody looked at it."""
 
     id: str
@@ -123,7 +123,7 @@ class Wanted(Struct, frozen=True, omit_defaults=True):
     """The raw argument text: JSON, or whatever came instead."""
 
 
-class Parent(Struct, frozen=True):
+class Parent(Struct, frozen=True, gc=False):
     """The call of another run that this run answers."""
 
     run: str
@@ -133,7 +133,7 @@ class Parent(Struct, frozen=True):
 # -------------------------------------------------------------------------------------------------------- events
 
 
-class Event(Struct, frozen=True, omit_defaults=True, tag=True, tag_field="kind"):
+class Event(Struct, frozen=True, gc=False, omit_defaults=True, tag=True, tag_field="kind"):
     """Something that happened in a run, or was decided about it."""
 
 
@@ -158,6 +158,11 @@ class RunOpened(Event, frozen=True):
     """Root of the run tree, whose secret keys the digests; empty: this run itself."""
     parent: Parent | None = None
     forked_from: Parent | None = None
+    """The run, and the entry of it (in `call`), as which this one began; the entries up to there are that run's."""
+    forked_by: tuple[str, ...] = ()
+    """Who forked that run, after who forked what that was forked from."""
+    live: tuple[str, ...] = ()
+    """Of a fork: the tools whose writes are carried out although its mode is `simulate`."""
     undoes: str = ""
     epoch: int = 1
     """The journal's epoch when the run was opened or, after `Resumed`, taken over."""
@@ -569,7 +574,7 @@ class Noted(Event, frozen=True):
     evidence: tuple[int, ...] = ()
 
 
-class Unknown(Struct, frozen=True):
+class Unknown(Struct, frozen=True, gc=False):
     """An entry of a kind this version does not know. It may be shown; a run that holds one is never driven."""
 
     kind: str
@@ -589,7 +594,7 @@ AnyEvent: TypeAlias = (
 # ------------------------------------------------------------------------------------------------------ envelope
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One line of a run's journal."""
 
     run: str
@@ -609,7 +614,7 @@ class Entry(Struct, frozen=True):
     """The blob that holds the texts of this entry, where they are about somebody and may have to be erased."""
 
 
-class Line(Struct, frozen=True, omit_defaults=True):
+class Line(Struct, frozen=True, gc=False, omit_defaults=True):
     """The stored form of an entry, before its chain digest. Field order is part of the format."""
 
     v: int

@@ -62,6 +62,11 @@ def test_a_price_may_be_nothing(price):
     assert (asked.reserved == 0) == (price == Price(0, 0))
 
 
+def test_a_prompt_may_cost_too_much_before_a_word_is_answered():
+    run = Story(desk(order(), limits={"usd": "0.0005"}), prices={"first": Price(10**6, 0)})
+    run.then("LimitReached usd", "PersonAsked limit usd")
+
+
 def test_without_a_ceiling_or_a_price_nothing_is_reserved():
     for prices, limits in (({}, {"usd": "1"}), ({"first": DEAR}, {"usd": None})):
         run = Story(desk(order(), limits=limits), prices=prices)

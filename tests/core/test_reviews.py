@@ -6,7 +6,7 @@ import pytest
 
 from holdfast import units
 from holdfast.errors import NotAllowed
-from holdfast.events import CallStarted, PersonAsked
+from holdfast.events import CallStarted, Label, PersonAsked
 from holdfast.models.scripted import call
 from tests.core.story import START, Story, desk, order, refund
 
@@ -30,7 +30,9 @@ def held(*rules, wanted=PAY, tools=(), **terms) -> Story:
 
 def test_a_review_shows_what_is_proposed_and_what_it_rests_on():
     """SEMANTICS rule 32: run, call, version, digest, label, contract, heard and evidence are bound."""
-    run = Story(desk(order(), (refund(), {"review": [RULE], "needs": {"get_order": {}}})))
+    run = Story(
+        desk(order(trust="trusted", classes=("contact",)), (refund(), {"review": [RULE], "needs": {"get_order": {}}}))
+    )
     run.asks_for(LOOK)
     run.then("CallAsked get_order", "CallJudged allow", "CallStarted 1")
     run.returns({"paid": 5})
@@ -39,6 +41,7 @@ def test_a_review_shows_what_is_proposed_and_what_it_rests_on():
     asked = run.then(*REVIEWED, "PersonAsked review")
     assert asked.text == "refund(cents=400, order='A-1'): people decide."
     assert (asked.role, asked.people, asked.until, asked.version) == ("", 1, 0, 1)
+    assert asked.label == Label(True, ("contact",))
     assert (asked.heard, asked.contract, asked.label) == (run.state.said, run.agent.contract.digest, run.state.label)
     assert asked.evidence == (7,)
     assert len(asked.digest) == 32
@@ -246,6 +249,7 @@ def test_an_approval_given_on_a_page_from_before_the_message_is_refused():
     run.says("leave it")
     with pytest.raises(NotAllowed, match="the requester has written since this was shown"):
         run.person("approve")
+    run.person("deny")
 
 
 def test_an_approval_is_used_up_by_one_start():
@@ -330,3 +334,15 @@ def test_a_review_waits_for_ever_where_the_contract_sets_no_time():
         run.after("7d").then()
     run.person("approve")
     run.then("QuestionWithdrawn decided", "CallJudged allow", "CallStarted 1")
+
+
+def test_whoever_is_asked_in_place_of_a_role_speaks_for_it():
+    for amend in (False, True):
+        run = held(RULE | {"within": "4h", "then": "ask: legal", "by": "finance"})
+        run.after("4h").settle_down()
+        if amend:
+            run.amends(by="lea", cents=40)
+        else:
+            run.person("approve", by="lea", roles=["legal"])
+        run.settle_down()
+        assert run.world() == ["run refund"]

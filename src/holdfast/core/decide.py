@@ -97,6 +97,10 @@ def _first(rules: Sequence[Rule], bound: Bound, state: State, moment: Moment) ->
     return ()
 
 
+UNCLEAR: Final = frozenset({"unsure", "doubt"})
+"""What a call is while nobody knows whether it happened."""
+
+
 def _calm(bound: Bound, state: State) -> bool:
     """Whether nothing can be ending, halting, overtaken or in doubt."""
     if (
@@ -112,11 +116,9 @@ def _calm(bound: Bound, state: State) -> bool:
     if state.asking is not None and state.asking.status == "failed":
         return False
     surprises = bound.contract.surprises
-    return (
-        surprises.partial != "stop"
-        and surprises.exhausted != "stop"
-        and not any(call.status in ("unsure", "doubt") for call in state.calls.values())
-    )
+    if surprises.partial == "stop" or surprises.exhausted == "stop":
+        return False
+    return UNCLEAR.isdisjoint([call.status for call in state.calls.values()])
 
 
 # ----------------------------------------------------------------------------------------------- the run as a whole
@@ -287,10 +289,11 @@ def again_at(state: State) -> int:
 
 
 def _asked(bound: Bound, state: State, moment: Moment, model: str, step: int, attempt: int) -> AnyEvent:
-    quoted = limits.quote(bound, state, model, moment)
+    shown = prompt.to_show(state)
+    quoted = limits.quote(bound, state, model, moment, shown)
     if isinstance(quoted, LimitReached):
         return quoted
-    add = tuple(segment.ref for segment in prompt.to_show(state))
+    add = tuple([segment.ref for segment in shown])
     before = state.asking
     rolling = keyed(
         moment.secret, "manifest", before.rolling if before else "", *(f"{seq}.{part}" for seq, part in add)

@@ -86,7 +86,7 @@ def _opened(entry: Entry, event: RunOpened) -> State:
     return State(
         run=entry.run, seq=1, at=entry.at, opened=event, opened_at=entry.at, contract=contract,
         contract_digest=event.contract_digest, input=given, epoch=event.epoch, sources=Log(sources), label=label,
-        repeats=Tally(), transcript=Log(), unsent=(text,), speakers=fold_people.named(event.by, event.on_behalf_of),
+        repeats=Tally(), transcript=Log(), unsent=(text,), speakers=fold_people.named(event.by, event.on_behalf_of, *event.forked_by),
         strange=_newer(event.versions.get("fold", "")),
     )  # fmt: skip
 
@@ -122,10 +122,18 @@ def _paused(state: State, entry: Entry, event: Paused) -> Changes:
 
 
 def _resumed(state: State, entry: Entry, event: Resumed) -> Changes:
+    origin = state.opened.forked_from
+    if origin is not None and state.seq == origin.call:
+        return _forked(state, entry, event)
     if event.epoch > state.epoch:
         calls = {seq: fold_calls.maybe_begun(state, entry, call) for seq, call in state.calls.items()}
         return {"epoch": event.epoch, "recovered": entry.seq, "calls": calls}
     return {"paused": False}
+
+
+def _forked(state: State, entry: Entry, event: Resumed) -> Changes:
+    """The first entry of a fork's own: from here on the time and the cost are its own."""
+    return {"paused": False, "opened_at": entry.at, "inherited": replace(state.spent, reserved=0)}
 
 
 def _cancel(state: State, entry: Entry, event: CancelAsked) -> Changes:

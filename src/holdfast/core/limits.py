@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -9,13 +10,14 @@ from msgspec import Struct
 from holdfast.agent import Bound
 from holdfast.core import prompt
 from holdfast.core.state import Moment, State
+from holdfast.dialogue import Segment
 from holdfast.events import LimitName, LimitReached
 
 LEAST_OUTPUT: Final = 64
 """Tokens below which asking a model makes no sense."""
 
 
-class Quote(Struct, frozen=True):
+class Quote(Struct, frozen=True, gc=False):
     """What the next request may cost at most, and how long its answer may be."""
 
     nusd: int
@@ -24,13 +26,8 @@ class Quote(Struct, frozen=True):
 
 def ceiling(bound: Bound, state: State, limit: LimitName) -> int | None:
     """A ceiling with what was granted on top; None where the contract sets none."""
-    limits = bound.contract.limits
-    granted = state.grants.get(limit, 0)
-    match limit:
-        case "usd":
-            return None if limits.usd is None else limits.usd + granted
-        case "steps" | "work" | "wall" | "retries" | "repeats" | "output" | "context":
-            return int(getattr(limits, limit)) + granted
+    top: int | None = getattr(bound.contract.limits, limit)
+    return None if top is None else top + state.grants.get(limit, 0)
 
 
 def reached(bound: Bound, state: State, limit: LimitName, used: int, why: str = "") -> LimitReached | None:
@@ -49,18 +46,14 @@ def wall_ends(bound: Bound, state: State) -> int:
     return state.opened_at + (ceiling(bound, state, "wall") or 0)
 
 
-def quote(bound: Bound, state: State, model: str, moment: Moment) -> Quote | LimitReached:
-    """What the next request to `model` has to reserve, or the limit it would pass.
+def quote(bound: Bound, state: State, model: str, moment: Moment, shown: Sequence[Segment]) -> Quote | LimitReached:
+    """What the next request to `model`, with `shown` added to what it was shown before, has to reserve; or the limit it would pass.
 
     The worst case of a request is a token for each of its bytes and the longest answer allowed; where less than that is
     left, the answer is bounded by what is left. A request that may cost nothing is never stopped by money.
     """
     limits = bound.contract.limits
-    size = (
-        prompt.base_weight(bound, state)
-        + state.weight
-        + sum(prompt.weight(segment) for segment in prompt.to_show(state))
-    )
+    size = prompt.base_weight(bound, state) + state.weight + sum(map(prompt.weight, shown))
     if (full := reached(bound, state, "context", size, "the prompt is longer than the contract allows")) is not None:
         return full
     top, charged = ceiling(bound, state, "usd"), state.spent.charged

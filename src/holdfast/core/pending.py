@@ -15,20 +15,20 @@ from holdfast.core import calls, decide, limits
 from holdfast.core.state import Moment, State
 
 
-class AskModel(Struct, frozen=True):
+class AskModel(Struct, frozen=True, gc=False):
     """Get an answer for the `ModelAsked` at `ask`."""
 
     ask: int
 
 
-class RunCall(Struct, frozen=True):
+class RunCall(Struct, frozen=True, gc=False):
     """Perform the attempt that `CallStarted` at `start` began."""
 
     call: int
     start: int
 
 
-class LookUp(Struct, frozen=True):
+class LookUp(Struct, frozen=True, gc=False):
     """Ask the other system what became of an attempt."""
 
     call: int
@@ -54,7 +54,7 @@ def pending(bound: Bound, state: State, moment: Moment) -> tuple[Pending, ...]:
     return tuple(out)
 
 
-class Outlook(Struct, frozen=True):
+class Outlook(Struct, frozen=True, gc=False):
     """How a run stands."""
 
     status: Literal["working", "waiting", "closed"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Final
 
 from msgspec import Struct
 
@@ -26,10 +27,13 @@ _BARE = Grant()
 REDACTED = "[redacted:"
 """How a redacted text begins; an argument that holds one was never meant to leave."""
 
+REMEMBERED: Final = 20
+"""Readings of a tool among which the same call is looked for, the newest first."""
+
 _RANK: dict[Verdict, int] = {"allow": 0, "review": 1, "refuse": 2}
 
 
-class Judgement(Struct, frozen=True):
+class Judgement(Struct, frozen=True, gc=False):
     """What the contract says of one call, and what that rests on."""
 
     verdict: Verdict
@@ -119,15 +123,12 @@ class _Judge:
             yield self._refuse("limits.repeats", f"the same call gave the same result {_times(top)} already")
 
     def _repeated(self) -> int:
-        last = next(
-            (
-                item
-                for item in reversed(self.state.evidence.get(self.call.tool, Log())[-20:])
-                if item.args == self.call.args
-            ),
-            None,
-        )
-        return self.state.repeats[f"{self.call.digest}:{last.digest}"] if last else 0
+        """How often the newest result of the same call came already."""
+        known, args = self.state.evidence.get(self.call.tool, ()), self.call.args
+        for back in range(1, min(len(known), REMEMBERED) + 1):
+            if known[-back].args == args:
+                return self.state.repeats[f"{self.call.digest}:{known[-back].digest}"]
+        return 0
 
     # ---- evidence
 

@@ -20,29 +20,36 @@ from holdfast.core.state import Source
 from holdfast.events import Json
 
 SHORTEST = 4
-_TOKEN = re.compile(r"[\w@.+:/%#-]{4,}")
+LONG = 12
+"""Characters above which a text proves something even inside a longer word, in scripts that do not part words."""
+
+_WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"(?<![\w.-])-?\d[\d,]*(?:\.\d+)?(?![\w])")
 
 
 class _Seen:
-    """An index over the sources of one log, extended as the log grows; positions say what an older version may see."""
+    """The texts and numbers of one log's sources, taken down as they are asked for; positions say what an older version may see."""
 
     def __init__(self) -> None:
-        self.covered = 0
-        self.tokens: dict[str, list[int]] = {}
-        self.numbers: dict[Decimal, list[int]] = {}
         self.texts: list[str] = []
+        self.words: list[frozenset[str]] = []
+        self.by_trust: dict[bool, list[int]] = {True: [], False: []}
+        self.numbers: dict[Decimal, list[int]] = {}
+        self.counted = 0
+        """Sources whose numbers are in `numbers`."""
 
     def extend(self, sources: Log[Source]) -> None:
-        for at in range(self.covered, len(sources)):
+        for at in range(len(self.texts), len(sources)):
             text = "\n".join(_strings(sources[at].value))
             self.texts.append(text)
-            for token in {token.strip(".,:") for token in _TOKEN.findall(text)} | {*_TOKEN.findall(text)}:
-                self.tokens.setdefault(token, []).append(at)
-            for number in {_number(found) for found in _NUMBER.findall(text)}:
-                if number is not None:
-                    self.numbers.setdefault(number, []).append(at)
-        self.covered = max(self.covered, len(sources))
+            self.words.append(frozenset(_WORD.findall(text)))
+            self.by_trust[sources[at].trusted].append(at)
+
+    def count(self) -> None:
+        for at in range(self.counted, len(self.texts)):
+            for number in {_number(found) for found in _NUMBER.findall(self.texts[at])} - {None}:
+                self.numbers.setdefault(number, []).append(at)  # type: ignore[arg-type]  # None was taken out
+        self.counted = len(self.texts)
 
 
 def _strings(value: Json) -> Iterator[str]:
@@ -78,26 +85,32 @@ def origin(value: Json, sources: Log[Source]) -> str:
     number = _number(text) if not isinstance(value, str) or _NUMBER.fullmatch(text) else None
     if len(text) < SHORTEST and number is None:
         return "model"
-    places = list(_places(text, number, sources))
-    trusted = next((sources[at].name for at in places if sources[at].trusted), "")
-    return trusted or next((sources[at].name for at in places), "model")
+    return next((sources[at].name for at in _places(text, number, sources)), "model")
 
 
 def _places(text: str, number: Decimal | None, sources: Log[Source]) -> Iterator[int]:
+    """Where it stands: the trusted places first, each kind in the order in which it was seen."""
     seen: _Seen = sources.memo.setdefault("seen", _Seen())
     seen.extend(sources)
     known = len(sources)
-    hits = seen.numbers.get(number, []) if number is not None else seen.tokens.get(text, [])
-    yield from (at for at in hits if at < known)
-    if number is None:
-        for at in range(known):
-            if text in seen.texts[at] and (len(text) > 12 or _stands_alone(text, seen.texts[at])):
+    if number is not None:
+        seen.count()
+        hits = [at for at in seen.numbers.get(number, ()) if at < known]
+        yield from sorted(hits, key=lambda at: not sources[at].trusted)
+        return
+    rare = max(_WORD.findall(text), key=len, default="") if text.isascii() else ""
+    for trusted in (True, False):
+        for at in seen.by_trust[trusted]:
+            if at < known and (not rare or rare in seen.words[at]) and _stands(text, seen.texts[at]):
                 yield at
 
 
-def _stands_alone(text: str, within: str) -> bool:
-    """Whether a short text is not merely a part of longer words."""
-    return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", within) is not None
+def _stands(text: str, within: str) -> bool:
+    """Whether a text stands there, and is not merely a part of longer words."""
+    if text not in within:
+        return False
+    long = len(text) > LONG and not text.isascii()
+    return long or re.search(rf"(?<!\w){re.escape(text)}(?!\w)", within) is not None
 
 
 def origins(args: Json, sources: Log[Source]) -> dict[str, str]:

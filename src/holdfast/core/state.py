@@ -119,7 +119,7 @@ def move(run: str, seq: int, status: Status, entry: str) -> Status:
     raise Bug(f"a call that is {status} cannot take a {entry}", run=run, seq=seq)
 
 
-class Vote(Struct, frozen=True):
+class Vote(Struct, frozen=True, gc=False):
     """One approval, bound to what was shown."""
 
     by: str
@@ -131,7 +131,7 @@ class Vote(Struct, frozen=True):
     """For whom the voice was asked."""
 
 
-class CallState(Struct, frozen=True, kw_only=True):
+class CallState(Struct, frozen=True, gc=False, kw_only=True):
     """What is known of one call."""
 
     seq: int
@@ -208,7 +208,7 @@ class CallState(Struct, frozen=True, kw_only=True):
     """The entry in which an attempt that had been superseded said that it was done."""
 
 
-class Evidence(Struct, frozen=True):
+class Evidence(Struct, frozen=True, gc=False):
     """One complete reading, as rules can rest on it."""
 
     seq: int
@@ -220,7 +220,7 @@ class Evidence(Struct, frozen=True):
     call: int
 
 
-class Asking(Struct, frozen=True):
+class Asking(Struct, frozen=True, gc=False):
     """The last attempt to get an answer from a model."""
 
     seq: int
@@ -242,7 +242,7 @@ class Asking(Struct, frozen=True):
     """Models that failed at this step for good."""
 
 
-class Spent(Struct, frozen=True):
+class Spent(Struct, frozen=True, gc=False):
     """What a run used up."""
 
     nusd: int = 0
@@ -264,7 +264,7 @@ class Spent(Struct, frozen=True):
         return self.nusd + self.unsettled + self.reserved
 
 
-class Source(Struct, frozen=True):
+class Source(Struct, frozen=True, gc=False):
     """Something the run has seen, for finding where an argument came from."""
 
     name: str
@@ -273,7 +273,7 @@ class Source(Struct, frozen=True):
     tool: str = ""
 
 
-class Question(Struct, frozen=True):
+class Question(Struct, frozen=True, gc=False):
     """An open question to a person."""
 
     seq: int
@@ -281,7 +281,7 @@ class Question(Struct, frozen=True):
     asked: PersonAsked
 
 
-class State(Struct, frozen=True, kw_only=True):
+class State(Struct, frozen=True, gc=False, kw_only=True):
     """What is known of a run after entry `seq`."""
 
     run: str
@@ -324,6 +324,8 @@ class State(Struct, frozen=True, kw_only=True):
     sources: Log[Source]
     label: Label
     spent: Spent = Spent()
+    inherited: Spent = Spent()
+    """Of a fork: the part of it that the run it was forked from had used up."""
 
     owed: dict[int, int] = {}
     """Failed attempts at the model → what they stay charged with."""
@@ -372,7 +374,7 @@ class State(Struct, frozen=True, kw_only=True):
         return [calls[seq] for seq in self.turn]
 
 
-class Moment(Struct, frozen=True, kw_only=True):
+class Moment(Struct, frozen=True, gc=False, kw_only=True):
     """When, by whom and with what knowledge of the outside a decision is made."""
 
     at: int
