@@ -8,10 +8,23 @@ import threading
 
 import pytest
 
+from holdfast import Agent, Runner
 from holdfast.cli import follow, reading
 from holdfast.cli.agents import load_agent, opened
 from holdfast.cli.entry_text import line
-from holdfast.events import CallLookedUp, CallSettled, DoubtRaised, Entry, LimitReached, ModelFailed, Unknown
+from holdfast.dialogue import Answer
+from holdfast.events import (
+    CallLookedUp,
+    CallSettled,
+    DoubtRaised,
+    Entry,
+    LimitReached,
+    ModelFailed,
+    Price,
+    Unknown,
+    Wanted,
+)
+from holdfast.journal.sqlite import SqliteJournal
 from tests.cli.bills import STANDIN, write_agent
 from tests.cli.damage import flip
 
@@ -211,3 +224,43 @@ def test_runner_of_a_test_can_be_opened_like_that_of_a_verb(payer):
 
     assert asyncio.run(look()) == ["payer"]
     assert callable(reading.entries)
+
+
+def test_what_is_not_on_the_disk_for_good_is_not_shown_yet(holdfast, place):
+    """SEMANTICS rule 1: nobody is shown what a loss of power may take back."""
+
+    class Thinks:
+        """A model that takes its time."""
+
+        def __init__(self) -> None:
+            self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+        async def answer(self, request):
+            self.asked.set()
+            await self.may_answer.wait()
+            return Answer(calls=(Wanted("end", "done", '{"value": "so"}'),), finish="calls")
+
+        def price(self):
+            return Price(0, 0)
+
+        def quote(self, run, step):
+            return None
+
+    async def story():
+        agent = Agent(name="slow", task="Think.", takes=str, gives=str, tools=[], models=["own:slow"])
+        journal, model = SqliteJournal(place / "journal.db", flush_after=3600), Thinks()
+        async with Runner.open(journal, model=model) as runner:
+            run = await runner.start(agent, "go")
+            await model.asked.wait()
+            before = await asyncio.to_thread(holdfast, "show", run.name, "--journal", f"sqlite:///{place}/journal.db")
+            model.may_answer.set()
+            await run.result()
+            after = await asyncio.to_thread(holdfast, "show", run.name, "--journal", f"sqlite:///{place}/journal.db")
+        await journal.close()
+        return before, after
+
+    before, after = asyncio.run(story())
+    assert (before.code, after.code) == (0, 0)
+    assert "and 1 more, not on the disk for good yet" in before.err
+    assert after.err == ""
+    assert "so" in after.out

@@ -42,7 +42,7 @@ async def _follow(url: str, name: str, as_json: bool) -> int:
 
 async def _news(journal: Journal, run: str, seq: int, head: bytes) -> list[Entry]:
     found: list[Entry] = []
-    for data, digest in await journal.read(run, seq):
+    for data, digest in await journal.read(run, seq, durable=True):
         seq += 1
         if codec.chain(head, data) != digest:
             raise JournalDamaged("the stored bytes are not what the chain says was written", run=run, seq=seq)

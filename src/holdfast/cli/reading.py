@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from holdfast import codec
+from holdfast.cli import out
 from holdfast.core.fold import fold_all
 from holdfast.core.state import State
 from holdfast.errors import JournalDamaged, JournalError, UsageError
@@ -69,17 +70,20 @@ async def find_row(journal: Journal, name: str) -> Row:
 
 
 async def entries(journal: Journal, run: str) -> list[Entry]:
-    """The entries of a run, bodies loaded. Raises JournalDamaged where what is stored is not what was written."""
-    out: list[Entry] = []
+    """The durable entries of a run, bodies loaded: what is shown must not be gone after a loss of power.
+
+    Raises JournalDamaged where what is stored is not what was written.
+    """
+    found: list[Entry] = []
     prev = codec.GENESIS
-    for seq, (data, digest) in enumerate(await journal.read(run), 1):
+    for seq, (data, digest) in enumerate(await journal.read(run, durable=True), 1):
         if codec.chain(prev, data) != digest:
             raise JournalDamaged(
                 "the stored bytes are not what the chain says was written", run=run, seq=seq, hint="holdfast verify"
             )
-        out.append(await bodies.load(codec.decode(data, prev, digest), journal.blob))
+        found.append(await bodies.load(codec.decode(data, prev, digest), journal.blob))
         prev = digest
-    return out
+    return found
 
 
 async def state_of(journal: Journal, run: str) -> State:
@@ -90,4 +94,9 @@ async def state_of(journal: Journal, run: str) -> State:
 async def entries_of(url: str, name: str) -> list[Entry]:
     """The entries of the run that a person means."""
     async with looking(url) as journal:
-        return await entries(journal, (await find_row(journal, name)).run)
+        row = await find_row(journal, name)
+        found = await entries(journal, row.run)
+    if found[-1].seq < row.seq:
+        more = row.seq - found[-1].seq
+        out.note(f"and {more} more, not on the disk for good yet: whoever writes to the journal next makes them so")
+    return found

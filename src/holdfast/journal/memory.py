@@ -144,9 +144,13 @@ class MemoryJournal:
         left._epoch = self._epoch
         return left
 
-    async def read(self, run: str, after: int = 0) -> list[tuple[bytes, bytes]]:
-        """Committed lines of a run after seq `after`."""
-        return self._lines.get(run, [])[max(after, 0) :]
+    async def read(self, run: str, after: int = 0, *, durable: bool = False) -> list[tuple[bytes, bytes]]:
+        """Committed, or durable, lines of a run after seq `after`."""
+        lines = self._lines.get(run, [])
+        if durable:
+            self._settle()
+            lines = lines[: sum(line.run == run for line in self._feed[: self._durable])]
+        return lines[max(after, 0) :]
 
     async def feed(self, after: int = 0, limit: int = 1000) -> list[FeedLine]:
         """Durable lines of all runs after a position."""

@@ -149,8 +149,11 @@ class Journal(Protocol):
         """
         ...
 
-    async def read(self, run: str, after: int = 0) -> list[tuple[bytes, bytes]]:
-        """Committed (bytes, digest) lines of a run after seq `after`, in order; empty for an unknown run."""
+    async def read(self, run: str, after: int = 0, *, durable: bool = False) -> list[tuple[bytes, bytes]]:
+        """Committed (bytes, digest) lines of a run after seq `after`, in order; empty for an unknown run.
+
+        durable: only those that are on the disk for good. Whoever does not drive the run is shown no others.
+        """
         ...
 
     async def feed(self, after: int = 0, limit: int = 1000) -> list[FeedLine]:

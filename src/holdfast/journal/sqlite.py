@@ -79,9 +79,9 @@ class SqliteJournal:
         self._must_write()
         return self._writer.append(batch)
 
-    async def read(self, run: str, after: int = 0) -> list[tuple[bytes, bytes]]:
-        """Committed lines of a run after seq `after`."""
-        return await self._reader.lines(run, after)
+    async def read(self, run: str, after: int = 0, *, durable: bool = False) -> list[tuple[bytes, bytes]]:
+        """Committed, or durable, lines of a run after seq `after`."""
+        return await self._reader.lines(run, after, durable=durable)
 
     async def feed(self, after: int = 0, limit: int = 1000) -> list[FeedLine]:
         """Durable lines of all runs after a position."""

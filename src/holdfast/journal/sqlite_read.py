@@ -48,11 +48,12 @@ class Reader:
         self._slow_lock = threading.Lock()
         self._closed = False
 
-    async def lines(self, run: str, after: int) -> list[tuple[bytes, bytes]]:
-        """Committed lines of a run after seq `after`."""
-        found = await self._ask("lines", {"run": run, "after": after, "limit": PAGE})
+    async def lines(self, run: str, after: int, *, durable: bool) -> list[tuple[bytes, bytes]]:
+        """Committed, or durable, lines of a run after seq `after`."""
+        asked = "durable_lines" if durable else "lines"
+        found = await self._ask(asked, {"run": run, "after": after, "limit": PAGE})
         if len(found) == PAGE:
-            found += await self._ask_slowly("lines", {"run": run, "after": found[-1][0], "limit": -1})
+            found += await self._ask_slowly(asked, {"run": run, "after": found[-1][0], "limit": -1})
         return [(data, digest) for _, data, digest in found]
 
     async def feed(self, after: int, limit: int) -> list[FeedLine]:

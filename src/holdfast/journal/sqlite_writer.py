@@ -95,6 +95,8 @@ class Writer:
         self._queue: queue.SimpleQueue[_Queued] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._asked = 0
+        """Batches that were queued."""
         self._closed = False
         self._broken: HoldfastError | None = None
         self._writing = threading.Lock()
@@ -106,6 +108,8 @@ class Writer:
         self._flush_at: float | None = None
         self._scrub_at: float | None = None
         self._pages = 0
+        self._served = 0
+        """Batches of these that were answered."""
         self._alone = ""
         """The run whose batch was the last group by itself."""
 
@@ -117,7 +121,6 @@ class Writer:
         item = _Batch(batch, cast("Future", future))
         lone = batch.run == self._alone and not batch.durable and self._pages < CHECKPOINT_PAGES
         if not (lone and self._append_here(item)):
-            self._alone = ""
             self._ask(item, batch.run)
         return future
 
@@ -126,6 +129,8 @@ class Writer:
         if self._closed or self._broken is not None or not self._writing.acquire(blocking=False):
             return False
         try:
+            if self._asked != self._served:
+                return False  # what was queued before comes first
             due, news = self._flush_at, dict[str, int]()
             answer = self._guard(lambda: self._commit([item.batch], news, wait=False))
             if isinstance(answer, JournalLocked):
@@ -148,6 +153,9 @@ class Writer:
         if self._closed:
             raise UsageError("the journal is closed", run=run)
         if self._broken is None:
+            if isinstance(item, _Batch):
+                with self._starting:
+                    self._asked += 1
             self._put(item)
         else:
             # By the same way as from the thread: whoever appends several at once is to hear of each.
@@ -263,6 +271,7 @@ class Writer:
         news: dict[str, int] = {}
         with self._writing:
             answers = self._attempt([one.batch for one in asked], news)
+            self._served += len(asked)
         self._alone = asked[0].batch.run if len(asked) == 1 else ""
         self._post([(one.future, answer) for one, answer in zip(asked, answers, strict=True)], news)
 

@@ -263,22 +263,26 @@ class Runner:
 
     async def entries(self, run: str) -> list[Entry]:
         """The journal of a run, bodies loaded. Raises JournalDamaged where its chain does not hold."""
-        lines = await self.journal.read(run)
-        codec.check_chain(run, lines)
-        prevs = [codec.GENESIS, *(digest for _, digest in lines)]
-        decoded = [codec.decode(data, prev, digest) for (data, digest), prev in zip(lines, prevs, strict=False)]
+        return await self._entries(run, 0, codec.GENESIS)
+
+    async def _entries(self, run: str, seq: int, prev: bytes, *, durable: bool = False) -> list[Entry]:
+        """The entries after `seq`, whose digest is `prev`."""
+        lines = await self.journal.read(run, seq, durable=durable)
+        codec.check_chain(run, lines, prev, seq)
+        prevs = [prev, *(digest for _, digest in lines)]
+        decoded = [codec.decode(data, before, digest) for (data, digest), before in zip(lines, prevs, strict=False)]
         return [await bodies.load(entry, self.journal.blob) for entry in decoded]
 
     async def follow(self, run: str) -> AsyncIterator[Entry]:
-        """The entries of a run as they come, until it is closed."""
+        """The entries of a run as they become durable, until it is closed."""
         woken = asyncio.Event()
         self._followers.setdefault(run, []).append(woken)
-        seen, closed = 0, False
+        seq, head, closed = 0, codec.GENESIS, False
         try:
             while not closed:
                 woken.clear()
-                for entry in (await self.entries(run))[seen:]:
-                    seen = entry.seq
+                for entry in await self._entries(run, seq, head, durable=True):
+                    seq, head = entry.seq, entry.digest
                     closed = closed or isinstance(entry.event, RunClosed)
                     yield entry
                 if not closed:

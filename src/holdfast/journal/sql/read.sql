@@ -5,6 +5,12 @@ SELECT seq, data, digest FROM entries
 WHERE run = (SELECT id FROM runs WHERE name = :run) AND seq > :after
 ORDER BY seq LIMIT :limit;
 
+-- name: durable_lines
+SELECT seq, data, digest FROM entries
+WHERE run = (SELECT id FROM runs WHERE name = :run) AND seq > :after
+  AND pos <= (SELECT value FROM meta WHERE name = 'durable')
+ORDER BY seq LIMIT :limit;
+
 -- name: feed
 -- CROSS JOIN keeps SQLite to this order: lines first, then the name of each one's run.
 SELECT e.pos, r.name, e.seq, e.data, e.digest

@@ -29,6 +29,25 @@ class Durability(Stories):
         assert journal.watermark() == 3
 
     @tells
+    async def test_a_run_can_be_read_as_far_as_it_is_durable(self, journal: Journal) -> None:
+        """Whoever drives it reads all that is committed; whoever is shown it, what a loss of power leaves."""
+        await journal.append(a_batch("r", durable=True))
+        await journal.append(a_batch("other"))
+        await journal.append(a_batch("r", 1, count=2))
+        committed = await journal.read("r")
+        shown = await journal.read("r", durable=True)
+        assert len(committed) == 3
+        assert shown == committed[: len(shown)]
+        assert len(shown) >= 1
+
+        async def all_shown() -> bool:
+            return await journal.read("r", durable=True) == committed
+
+        await until(all_shown)
+        assert await journal.read("r", 1, durable=True) == committed[1:]
+        assert await journal.read("nobody", durable=True) == []
+
+    @tells
     async def test_a_durable_batch_takes_all_before_it_along(self, journal: Journal) -> None:
         """The durable prefix has no holes."""
         await journal.append(a_batch("soft", count=3))
