@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from holdfast import units
 from holdfast.agent import Agent
+from holdfast.core.decide import contradicted
 from holdfast.core.late import fit
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
@@ -91,6 +92,10 @@ class Fleet:
                 return book.known
             page = book.page(self._journal.now())
             state = page.add(event, cause, actor)
+            if state.closed is not None:  # maybe nobody drives it again: what this contradicts is said with it
+                head = state.seq
+                for found in contradicted(state):
+                    state = page.add(found, head, self._worker)
             if isinstance(await book.append(page, outlook(state)), Committed):
                 self._remember(book)
                 self.take_up(run, state)

@@ -19,7 +19,7 @@ from holdfast.core import desk, prompt
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
 from holdfast.dialogue import Attached
-from holdfast.errors import Bug, Conflict, ContractError, InputError, UsageError
+from holdfast.errors import Bug, Conflict, InputError, UsageError
 from holdfast.events import (
     FOLD,
     AnyEvent,
@@ -36,8 +36,8 @@ from holdfast.events import (
     RunOpened,
 )
 from holdfast.journal.port import Committed, Journal, KeyTaken, Row, Where
-from holdfast.models import open_model
 from holdfast.models.port import Model
+from holdfast.models.shelf import Shelf
 from holdfast.shape import Misfit
 from holdfast.shell import bodies
 from holdfast.shell.fleet import Fleet
@@ -80,12 +80,10 @@ class Runner:
         self.worker = worker or f"w_{os.getpid()}_{entropy(4).hex()}"
         self.agents: dict[str, Agent[Any, Any]] = {}
         self._entropy = entropy
-        self._models: dict[str, Model] = {}
-        self._only: Model | None = None
-        self._prices: dict[str, Price] = {}
+        self._models = Shelf()
         self._stack = AsyncExitStack()
-        self._performer = Performer(self.model, clock=clock, watch=watch)
-        self._fleet = Fleet(journal, self.worker, self._performer, self.agents, self.model)
+        self._performer = Performer(self._model, clock=clock, watch=watch)
+        self._fleet = Fleet(journal, self.worker, self._performer, self.agents, self._model)
         self._followers: dict[str, list[asyncio.Event]] = {}
 
     @classmethod
@@ -121,12 +119,8 @@ class Runner:
 
     async def equip(self, parts: Parts) -> None:
         """Take what this runner was opened with: agents, models, resources; then be heard of, and hear of appends."""
-        self._prices, self._fleet.redactor = parts.prices, Redactor(parts.secrets)
-        self._fleet.drives = parts.drives
-        if isinstance(parts.model, Mapping):
-            self._models.update(parts.model)
-        else:
-            self._only = parts.model
+        self._models = Shelf(parts.model, parts.prices)
+        self._fleet.redactor, self._fleet.drives = Redactor(parts.secrets), parts.drives
         for agent in parts.agents:
             self.know(agent)
         if parts.resources is not None:
@@ -141,9 +135,7 @@ class Runner:
             await self.drain()
         finally:
             self._performer.close()
-            for model in self._models.values():
-                if (end := getattr(model, "close", None)) is not None:
-                    await end()
+            await self._models.close()
             await self._stack.aclose()
             if journal is not None:
                 await journal.close()
@@ -195,16 +187,8 @@ class Runner:
 
     def _opened(self, agent: Agent[Any, Any], value: Json, *, key: str, by: str, mode: Mode) -> RunOpened:
         contract = agent.contract
-        for name in contract.models:
-            if (check := getattr(self.model(name), "check", None)) is not None:
-                check()
-        prices = {name: price for name in contract.models if (price := self._price(name)) is not None}
-        unpriced = [name for name in contract.models if name not in prices and self.model(name).quote("", 1) is None]
-        if unpriced and contract.limits.usd is not None:
-            raise ContractError(
-                f"{agent.name} has a limit in USD, and nobody knows the price of {unpriced[0]}",
-                hint="give Runner.open(prices=...), or set limits: {usd: null} to run it without a ceiling on money",
-            )
+        self._models.checked(contract.models)
+        prices = self._models.prices(contract.models, needed=agent.name if contract.limits.usd is not None else "")
         versions = {"holdfast": VERSION, "fold": str(FOLD), "wording": prompt.wording_digest(), **agent.bound.versions}
         return RunOpened(
             agent=agent.name,
@@ -428,18 +412,8 @@ class Runner:
         if not isinstance(await book.append(page, outlook(state), secret=(run, secret)), Committed):
             await self.cancel(run, by=by, because=because)
 
-    # ---- models
-
-    def model(self, name: str) -> Model:
-        """The model of that name, opened at first use."""
-        if self._only is not None:
-            return self._only
-        if name not in self._models:
-            self._models[name] = open_model(name)
-        return self._models[name]
-
-    def _price(self, name: str) -> Price | None:
-        return self._prices.get(name) or self.model(name).price()
+    def _model(self, name: str) -> Model:
+        return self._models(name)
 
 
 def _whoami() -> str:

@@ -98,7 +98,7 @@ class Worker:
         for run, (row, task) in list(self._under_way.items()):
             if task.done():
                 del self._under_way[run]
-                self._rests[run] = row.seq, task.result().due
+                self._rests[run] = row.seq, task.result().due or None  # 0: somebody else has to see to it
 
 
 @contextlib.contextmanager
