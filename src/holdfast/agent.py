@@ -142,6 +142,12 @@ class Agent(Generic[In, Out]):
             return Bound(contract, self.tools, self.takes, self.gives, self.predicates)
         return Bound(contract, self.tools, shape_of(contract.takes), shape_of(contract.gives), self.predicates)
 
+    def under(self, digest: str, contract: Json, run: str) -> Bound:
+        """Today's code under the contract that a run carries, of which the digest is known."""
+        if digest == self.contract.digest:
+            return self.bound
+        return self.bind(Contract.parse(contract, f"the contract of run {run}"))
+
 
 @lru_cache(maxsize=256)
 def source_digest(check: Predicate) -> str:

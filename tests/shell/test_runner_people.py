@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast import Agent, Cancelled, Done, Waiting, ask, call, say, tool
+from holdfast import Agent, Cancelled, Done, Runner, Waiting, ask, call, say, tool
 from holdfast.errors import InputError, NotAllowed
-from holdfast.events import RunClosed, RunOpened
+from holdfast.events import CallReturnedLate, Inline, RunClosed, RunOpened
 from holdfast.journal.memory import MemoryJournal
 from holdfast.tool import Unknown
 from tests.shell.bench import (
@@ -116,6 +116,33 @@ def test_a_doubt_is_settled_with_a_result_that_the_tool_could_have_given():
                 await runner.settle(run.name, seq, "happened", by="rita", result={"id": "x"})
             await runner.settle(run.name, seq, "happened", by="rita", result={"id": 7})
             assert isinstance(await run.result(), Done)
+
+    story(work)
+
+
+def test_what_contradicts_a_ruling_in_a_closed_run_is_said_in_the_same_append():
+    """SEMANTICS rule 23: whoever records it may die right after, and nobody drives a closed run again."""
+
+    @tool.write(timeout=5)
+    async def send(x: str) -> dict[str, int]:
+        """Send something, and say how often it was sent."""
+        raise Unknown("the line went dead")
+
+    async def work():
+        journal = MemoryJournal()
+        async with opened(journal, call("send", x="1"), OK) as runner:
+            run = await runner.start(clerk(Bank(), send), Request(), by="ann")
+            assert (await run.result()).on == "person"
+            (seq,) = [call.seq for call in (await run.state()).calls.values()]
+            await runner.cancel(run.name, by="rita")
+            assert isinstance(await run.result(), Cancelled)
+        async with Runner.open(journal) as console:
+            await console.settle(run.name, seq, "did_not", by="rita")
+            late = CallReturnedLate(seq, 1, Inline({"id": 7}))
+            state = await console.put(run.name, lambda state: late, actor="w_1")
+            *_, told, found = await console.entries(run.name)
+        assert (told.event, found.event.seqs, found.cause) == (late, (told.seq,), told.seq)
+        assert state.unresolved == (seq,)
 
     story(work)
 

@@ -264,3 +264,25 @@ def test_a_result_may_be_awaited_while_a_worker_drives_the_run():
         assert len(bank.paid) == 1
 
     story(work)
+
+
+def test_after_the_first_of_two_voices_a_run_waits_still():
+    """What a person said is in the journal, and nothing follows from it yet: the row says so too."""
+
+    async def work():
+        journal = MemoryJournal()
+        agent = clerk(Bank(), terms={"pay": {"review": [{"because": "two decide", "people": 2}]}})
+        async with opened(journal, PAY, OK) as runner:
+            run = await runner.start(agent, Request(), by="ann")
+            assert (await run.result()).on == "person"
+            (question,) = (await run.state()).questions
+            before = await journal.row(run.name)
+            await runner.answer(run.name, question, "approve", by="rita")
+            after = await journal.row(run.name)
+            assert (before.status, after.status) == ("waiting", "waiting")
+            assert (before.waits_for, after.waits_for) == ("person", "person")
+            assert after.due == before.due
+            await runner.answer(run.name, question, "approve", by="paul")
+            assert isinstance(await run.result(), Done)
+
+    story(work)

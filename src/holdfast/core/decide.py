@@ -153,6 +153,11 @@ def _is_lost(start: int, worker: str, until: int, moment: Moment) -> bool:
 
 
 def _contradicted(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    return contradicted(state)
+
+
+def contradicted(state: State) -> Sequence[AnyEvent]:
+    """What contradicts what was settled and is not recorded as such yet. It takes no contract to say so."""
     if not state.conflict:
         return []
     told = ", ".join(f"call {state.late[seq]}" for seq in state.conflict if seq in state.late)

@@ -102,6 +102,13 @@ def outlook_of(bound: Bound, state: State, moment: Moment) -> Outlook:
     return Outlook("waiting", due, waits_for(state))
 
 
+def outlook_after(bound: Bound, state: State, moment: Moment) -> Outlook:
+    """How a run stands after a fact that came from elsewhere: due at once where something follows from it."""
+    if state.closed is not None or state.strange or decide.foresee(bound, state, moment):
+        return outlook(state)
+    return outlook_of(bound, state, moment)
+
+
 def waits_for(state: State) -> str:
     """On whom a run waits, in a word."""
     roles = {question.asked.role or "person" for question in state.questions.values()}

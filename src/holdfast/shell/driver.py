@@ -16,7 +16,6 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from holdfast.agent import Agent, Bound
-from holdfast.contract import Contract
 from holdfast.core.decide import foresee
 from holdfast.core.late import fit
 from holdfast.core.pending import AskModel, LookUp, Outlook, Pending, RunCall, outlook, outlook_of, pending
@@ -172,10 +171,7 @@ class Driver:
         """The run's contract with today's code."""
         if self._bound is None or self._bound.contract.digest != state.contract_digest:
             agent = self.world.agents[state.opened.agent]
-            same = agent.contract.digest == state.contract_digest
-            self._bound = (
-                agent.bound if same else agent.bind(Contract.parse(state.contract, f"the contract of run {state.run}"))
-            )
+            self._bound = agent.under(state.contract_digest, state.contract, state.run)
         return self._bound
 
     def _moment(self, state: State) -> Moment:

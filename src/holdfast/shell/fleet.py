@@ -10,8 +10,8 @@ from holdfast import units
 from holdfast.agent import Agent
 from holdfast.core.decide import contradicted
 from holdfast.core.late import fit
-from holdfast.core.pending import Outlook, outlook
-from holdfast.core.state import State
+from holdfast.core.pending import Outlook, outlook, outlook_after
+from holdfast.core.state import Moment, State
 from holdfast.errors import Bug, JournalFull, JournalLocked
 from holdfast.events import AnyEvent
 from holdfast.journal.port import Committed, Journal
@@ -48,6 +48,7 @@ class Fleet:
         self._world = World(journal, worker, performer, agents, model, self._record_late, {}, set())
         self._drivers: dict[str, tuple[Driver, asyncio.Task[tuple[State, Outlook]]]] = {}
         self._chores: set[asyncio.Task[None]] = set()
+        self._wrong: BaseException | None = None
         self._draining = False
         self._recent: dict[str, Book] = {}
         """Open runs last seen here, oldest first; at most RECENT of them, and none of them is the truth."""
@@ -96,11 +97,20 @@ class Fleet:
                 head = state.seq
                 for found in contradicted(state):
                     state = page.add(found, head, self._worker)
-            if isinstance(await book.append(page, outlook(state)), Committed):
+            if isinstance(await book.append(page, self._stands(book, state)), Committed):
                 self._remember(book)
                 self.take_up(run, state)
                 return state
         raise Bug("an append was overtaken too often", run=run)
+
+    def _stands(self, book: Book, state: State) -> Outlook:
+        """How a run stands with a fact that is about to get in; without its agent's code that cannot be told exactly."""
+        agent = self._agents.get(state.opened.agent)
+        if agent is None:
+            return outlook(state)
+        at = max(self._journal.now(), state.at)
+        moment = Moment(at=at, worker=self._worker, secret=book.secret, epoch=self._journal.epoch())
+        return outlook_after(agent.under(state.contract_digest, state.contract, state.run), state, moment)
 
     # ---- drivers
 
@@ -157,11 +167,21 @@ class Fleet:
 
         chore = asyncio.get_running_loop().create_task(record(), name=f"late {run} {cause}")
         self._chores.add(chore)
-        chore.add_done_callback(self._chores.discard)
+        chore.add_done_callback(self._recorded)
         return chore
 
+    def _recorded(self, chore: asyncio.Task[None]) -> None:
+        """One error that kept a fact from being recorded is kept, to be raised by `drain`."""
+        self._chores.discard(chore)
+        if not chore.cancelled():
+            error = chore.exception()  # looked at, each of them: asyncio would tell of one that nobody looked at
+            self._wrong = self._wrong or error
+
     async def drain(self) -> None:
-        """Let what is being performed finish and be recorded, and start nothing more."""
+        """Let what is being performed finish and be recorded, and start nothing more.
+
+        Raises what kept something from being recorded.
+        """
         self._draining = True
         try:
             for driver, _ in list(self._drivers.values()):
@@ -173,3 +193,6 @@ class Fleet:
             await asyncio.gather(*self._chores, return_exceptions=True)
         finally:
             self._draining = False
+        if self._wrong is not None:
+            wrong, self._wrong = self._wrong, None
+            raise wrong

@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from holdfast import codec
 from holdfast.agent import Agent
-from holdfast.contract import Contract
 from holdfast.core import desk, prompt
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
@@ -331,7 +330,7 @@ class Runner:
             asked = state.questions.get(question)
             call = state.calls.get(asked.asked.call) if asked else None
             agent = self.agents.get(state.opened.agent)
-            bound = agent.bind(Contract.parse(state.contract)) if agent is not None else None
+            bound = agent.under(state.contract_digest, state.contract, run) if agent is not None else None
             may = desk.amendable_of(state, call) if call is not None else []
             at = max(self.journal.now(), state.at)
             return desk.amend(bound, state, question, changes, by, at, secret, may, roles=roles)

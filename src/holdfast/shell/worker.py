@@ -65,7 +65,10 @@ class Worker:
                 await self._wait()
         finally:
             deaf()
-            await self.runner.drain()
+            try:
+                await self.runner.drain()
+            finally:  # one error is raised; what else failed with it is looked at, so that asyncio does not tell it too
+                await asyncio.gather(*(task for _, task in self._under_way.values()), return_exceptions=True)
 
     async def _due(self, *, orphans: bool) -> list[Row]:
         journal = self.runner.journal
