@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from holdfast.core import desk
 from holdfast.core.calls import MAX_LOOKS
+from holdfast.errors import NotAllowed
 from holdfast.events import PersonAsked
 from holdfast.models.scripted import call, done
-from tests.core.story import order, refund
+from tests.core import story
+from tests.core.story import Story, order, refund
 from tests.core.unknown import DOUBT, unknown
 
 
@@ -83,6 +86,43 @@ def test_a_closed_run_is_put_on_the_list_when_what_was_settled_is_contradicted()
     assert run.state.unresolved == ()
 
 
+def test_a_reading_that_was_given_up_and_comes_late_contradicts_nothing():
+    run = Story(story.desk(order())).asks_for(call("get_order", order="A-1"))
+    run.then("CallAsked get_order", "CallJudged allow", "CallStarted 1")
+    run.taken_over(proven=False).after("1m").then("CallFailed lost", "CallStarted 2")
+    run.breaks("raised")
+    run.then("CallJudged refuse raised", "ModelAsked")
+    run.late(["A-1"], 4)
+    run.then()
+    assert run.state.contradiction == ""
+
+
+@pytest.mark.parametrize("fate", ["happened", "not_done"])
+def test_an_answer_that_comes_while_a_closed_run_is_in_doubt_resolves_it(fate):
+    """SEMANTICS rule 23: nobody rules against what is known."""
+    run = unknown(ended=False)
+    run.cancels()
+    run.then("DoubtRaised", "PersonAsked doubt", "RunClosed cancelled")
+    assert run.state.unresolved == (4,)
+    if fate == "happened":
+        run.returns_late({"id": "re"}, 4)
+    else:
+        run.late(None, 4, error="not_done", fate="not_done")
+    run.then()
+    assert (run.state.unresolved, run.state.questions) == ((), {})
+    with pytest.raises(NotAllowed, match="not unresolved"):
+        desk.settle(run.state, 4, "did_not", "cho")
+
+
+def test_a_late_answer_that_says_nothing_leaves_a_closed_run_in_doubt():
+    run = unknown(ended=False)
+    run.cancels()
+    run.then("DoubtRaised", "PersonAsked doubt", "RunClosed cancelled")
+    run.late(None, 4, fate="unknown")
+    assert run.state.unresolved == (4,)
+    assert [question.asked.about for question in run.state.questions.values()] == ["doubt"]
+
+
 @pytest.mark.parametrize("running", ["model", "read"])
 def test_a_contradiction_is_recorded_in_a_closed_run_whatever_it_left_unfinished(running):
     run = unknown(ended=False, tools=[order()])
@@ -126,6 +166,19 @@ def test_a_result_of_a_superseded_attempt_is_remembered_when_a_person_has_to_rul
     run.then("ModelAsked")
     other.settles("did_not")
     other.then("Contradiction", "CallJudged refuse closing", "RunClosed stopped")
+
+
+def test_a_ruling_against_a_known_result_is_a_contradiction_in_a_closed_run_too():
+    run = unknown(keyed=True, ended=False)
+    run.after("1m").then("CallStarted 2")
+    run.returns_late({"id": "re"}, attempt=1)
+    seq = run.state.seq
+    run.breaks("timeout", "unknown", ended=False)
+    run.cancels()
+    run.then("DoubtRaised", "PersonAsked doubt", "RunClosed cancelled")
+    run.settles("did_not", 4)
+    assert run.then("Contradiction").seqs == (seq,)
+    assert run.state.unresolved == (4,)
 
 
 def test_a_late_answer_that_says_nothing_leaves_everything_as_it_is():

@@ -8,7 +8,8 @@ from holdfast import units
 from holdfast.core.calls import MAX_LOOKS
 from holdfast.events import CallFailed, CallStarted, DoubtRaised
 from holdfast.models.scripted import call
-from tests.core.story import START, Story, desk, refund
+from holdfast.tool import Retry
+from tests.core.story import START, Story, desk, order, refund
 from tests.core.unknown import DOUBT, PAY, WRITE, started, unknown
 
 # --------------------------------------------------------------------------------------------------------- bare
@@ -238,6 +239,34 @@ def test_what_is_absent_and_surely_over_is_told_or_tried_again_as_its_tool_wants
     again.after("1s").then("CallStarted 2")
 
 
+@pytest.mark.parametrize("exhausted", ["tell", "review"])
+def test_retries_that_are_used_up_while_a_person_decides_are_used_up(exhausted):
+    """SEMANTICS rule 27: limits are looked at again at the start."""
+    terms = {"review": [{"because": "all of them", "by": "finance"}]}
+    run = Story(desk(
+        (refund(lookup=True, times=3), terms), order(retry=Retry(times=3)), limits={"retries": 1},
+        surprises={"exhausted": exhausted},
+    ))  # fmt: skip
+    run.asks_for(PAY, call("get_order", order="A-1")).settle_down()
+    run.person("approve")
+    run.settle_down()
+    run.breaks("timeout", "unknown", of="refund", ended=True)
+    run.settle_down()
+    run.looked("absent", of="refund")
+    run.after("1s").settle_down()
+    assert (run.call("refund").status, run.state.spent.retries) == ("held", 0)
+    run.breaks("connection", of="get_order")
+    run.after("1m").then("CallStarted 2")
+    run.person("approve")
+    decided = ("QuestionWithdrawn decided", "CallJudged allow")
+    if exhausted == "tell":
+        run.then(*decided, "CallJudged refuse surprises.exhausted")
+        return
+    run.then(*decided, "CallJudged review surprises.exhausted", "PersonAsked surprise")
+    run.person("retry")
+    run.then("CallStarted 2")
+
+
 def test_absence_is_not_believed_of_an_attempt_that_may_still_be_alive():
     """SEMANTICS history 6: SIGSTOP after a won start, `lookup` says no, SIGCONT."""
     run = unknown(lookup=True, times=3, ended=False)
@@ -363,3 +392,14 @@ def test_the_effect_of_another_call_answers_for_that_call_alone():
 def test_an_effect_that_may_be_an_earlier_calls_is_no_answer():
     run = paid_before(effect_id="")
     assert "which may be the effect of an earlier refund" in run.looked("found", {"id": "re_2"}).message
+
+
+@pytest.mark.parametrize("held_by", ["limit", "pause"])
+def test_what_is_absent_is_not_tried_again_while_nothing_may_start(held_by):
+    run = unknown(lookup=True, times=3, terms={"limits": {"wall": "10m"}})
+    if held_by == "limit":
+        run.after("10m").then("LimitReached wall", "PersonAsked limit wall")
+    else:
+        run.pauses()
+    run.looked("absent")
+    run.then("CallJudged refuse absent")

@@ -297,6 +297,36 @@ def test_after_a_restore_every_write_goes_before_a_person():
     run.then("QuestionWithdrawn decided", "CallJudged allow", "CallStarted 1")
 
 
+def test_an_amendment_from_before_a_restore_was_known_is_no_approval_after_it():
+    """SEMANTICS rules 7 and 32: whoever amended was not told what was lost."""
+    terms = {"review": [{"because": "all of them", "by": "finance"}], "amendable": ["cents"]}
+    run = Story(desk((refund(), terms)))
+    run.asks_for(PAY)
+    run.then("CallAsked refund", "CallJudged review tools.refund.review[0]", "PersonAsked review finance")
+    run.amends(cents=3)
+    run.epoch = 2
+    run.then(
+        "Resumed", "QuestionWithdrawn void", "CallJudged review tools.refund.review[0] epoch",
+        "PersonAsked review finance",
+    )  # fmt: skip
+
+
+def test_a_question_from_before_a_restore_that_is_put_to_another_role_says_nothing_of_it_either():
+    terms = {
+        "review": [{"because": "all of them", "by": "finance", "within": "1h", "then": "ask: boss"}],
+        "amendable": ["cents"],
+    }
+    run = Story(desk((refund(), terms)))
+    run.asks_for(PAY)
+    run.then("CallAsked refund", "CallJudged review tools.refund.review[0]", "PersonAsked review finance")
+    run.epoch = 2
+    run.after("2h").then("Resumed", "QuestionWithdrawn expired", "PersonAsked review boss")
+    run.amends(cents=3)
+    run.then(
+        "QuestionWithdrawn void", "CallJudged review tools.refund.review[0] epoch", "PersonAsked review finance"
+    )  # fmt: skip
+
+
 def test_a_restore_does_not_end_a_pause():
     run = Story(desk(order()))
     run.pauses()
@@ -308,6 +338,15 @@ def test_a_restore_does_not_end_a_pause():
 
 def test_a_write_that_was_running_when_the_backup_was_made_is_found_out_about():
     run = Story(desk(refund()))
+    run.asks_for(PAY)
+    run.then(*WRITE)
+    run.taken_over().epoch = 2
+    run.then("Resumed", "CallFailed lost", "DoubtRaised", "PersonAsked doubt")
+
+
+def test_a_key_does_not_find_out_about_a_write_that_was_running_when_the_backup_was_made():
+    """SEMANTICS rule 7: in what was lost it may have failed, and been asked for again under another key."""
+    run = Story(desk(refund(keyed=True)))
     run.asks_for(PAY)
     run.then(*WRITE)
     run.taken_over().epoch = 2

@@ -225,6 +225,6 @@ def test_at_a_limit_a_person_may_also_stop_or_take_over(verdict, outcome):
 
 def test_a_quote_says_what_stands_in_the_way():
     run = Story(desk(order(), limits={"usd": "0.000001"}), prices={"first": DEAR})
-    event = quote(run.bound, run.state, "first", run.moment)
+    event = quote(run.bound, run.state, "first", run.moment, [])
     assert isinstance(event, LimitReached)
     assert (event.used, event.ceiling) == (0, 1_000)

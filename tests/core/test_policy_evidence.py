@@ -117,6 +117,22 @@ def test_evidence_that_changed_is_the_models_to_read():
     assert "has changed since you read it" in run.told()[-1]
 
 
+def test_what_the_model_has_not_been_shown_is_no_measure_of_change():
+    """SEMANTICS rules 28 and 34: it asked for a reading beside the write, and that one is otherwise already."""
+    run = Story(desk(order(), (refund(), FRESH)))
+    run.asks_for(LOOK)
+    run.then("CallAsked get_order", "CallJudged allow", "CallStarted 1")
+    run.returns({"paid": 5})
+    run.then("ModelAsked")
+    run.after("11m").answers(LOOK, PAY)
+    run.settle_down()
+    asked, machine = (seq for seq, one in run.state.calls.items() if one.tool == "get_order")
+    run.returns({"paid": 6}, asked)
+    run.then()
+    run.returns({"paid": 6}, machine)
+    run.then("CallJudged refuse fresh", "ModelAsked")
+
+
 def test_evidence_that_changed_is_judged_as_it_is_now():
     run = stale()
     run.then(*READ_AGAIN)

@@ -87,6 +87,8 @@ def _recover(bound: Bound, state: State, moment: Moment, call: CallState) -> lis
     tool = bound.tools.get(call.tool)
     may_start = not ending_soon(state) and state.said <= call.heard
     keyed_still = tool is not None and _is_honoured(call, tool, moment)
+    if call.start < state.recovered:  # what was lost may hold another call for the same, under another key
+        keyed_still = False
     if keyed_still and waits(state):
         return []
     affordable = call.error == "lost" or limits.reached(bound, state, "retries", state.spent.retries) is None
@@ -288,7 +290,15 @@ def _clear(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
     tool = bound.tools.get(call.tool)
     if call.settled and call.key and tool is not None and not _is_honoured(call, tool, moment):
         return [refuse(call.seq, "settled", "a person found that this did not happen", call.version)]
+    if _is_retry(call) and limits.reached(bound, state, "retries", state.spent.retries) is not None:
+        return _exhausted(bound, call)  # used up while a person decided, or evidence was read again
     return _begin_write(bound, state, moment, call)
+
+
+def _is_retry(call: CallState) -> bool:
+    """Whether its next start is a retry: not after an attempt that was lost, and not where a person asked for it."""
+    asked = call.settled or any(fired.rule == "surprises.exhausted" for fired in call.rules)
+    return call.attempt > 0 and call.error not in ("lost", "ended") and not asked
 
 
 def _begin_write(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequence[AnyEvent]:
@@ -397,6 +407,11 @@ def _again(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
         return [refuse(call.seq, call.error, call.message or "it failed", call.version)]
     if call.failures <= retry.times and limits.reached(bound, state, "retries", state.spent.retries) is None:
         return _restart(bound, state, moment, call) if moment.at >= retry_at(bound, call) else []
+    return _exhausted(bound, call)
+
+
+def _exhausted(bound: Bound, call: CallState) -> Sequence[AnyEvent]:
+    """No further attempt, unless a person wants one."""
     tries = f"{call.attempt} attempt{'s' if call.attempt > 1 else ''}"
     if bound.contract.surprises.exhausted == "review" and not call.serves:
         text = f"{call.tool} could not be carried out in {tries}: {call.message}. Try again, tell the agent, take it over, or stop?"

@@ -17,7 +17,7 @@ from holdfast.core.state import Moment, State
 from holdfast.events import AnyEvent, Outcome, QuestionWithdrawn, RunClosed
 
 
-class Ending(Struct, frozen=True):
+class Ending(Struct, frozen=True, gc=False):
     """Why a run has to end, other than by what the agent itself concluded."""
 
     outcome: Outcome

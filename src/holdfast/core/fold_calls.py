@@ -64,10 +64,10 @@ def judged(state: State, entry: Entry, event: CallJudged) -> Changes:
     said = prompt.refusal(event.rules, "failed" if given_up else "refused")
     if given_up and call.message:
         said = f"{said} ({call.message})"
-    settled = {**state.settled, call.seq: "given_up"} if call.unknown else state.settled
+    settled = {**state.settled, call.seq: "given_up"} if call.unknown and call.effect == "write" else state.settled
     done = replace(call, status=status, rules=event.rules, answer=entry.seq, said=said, ok=False)
     counted = state.counted
-    if call.status == "unsure" and call.effect == "write":
+    if call.status == "unsure" and call.effect == "write" and call.looked == "absent":  # in a fork it is unknown still
         counted = {**counted, call.tool: max(counted.get(call.tool, 0) - 1, 0)}
     return with_call(state, done, settled=settled, counted=counted)
 
@@ -187,7 +187,8 @@ def _paged(state: State, entry: Entry, page: CallState) -> Changes:
 def _reread(state: State, entry: Entry, call: CallState) -> Changes:
     """The machine read evidence again for a write: the same is fresh again, something else is noted on the write."""
     known = state.evidence.get(call.tool, Log[Evidence]())
-    before = next((item for item in reversed(known[:]) if item.args == call.args), None)
+    write = open_call(state, entry, call.serves)
+    before = next((item for item in reversed(known[:]) if item.args == call.args and _rests(state, write, item)), None)
     if call.complete == "complete":
         same = before is not None and before.digest == call.result_digest
         kept = Evidence(
@@ -196,7 +197,6 @@ def _reread(state: State, entry: Entry, call: CallState) -> Changes:
         changes: Changes = {"evidence": {**state.evidence, call.tool: known.plus(kept)}}
     else:
         same, changes = False, {}
-    write = open_call(state, entry, call.serves)
     if not same:
         return changes | {
             "calls": {
@@ -206,6 +206,12 @@ def _reread(state: State, entry: Entry, call: CallState) -> Changes:
             }
         }
     return changes
+
+
+def _rests(state: State, write: CallState, item: Evidence) -> bool:
+    """Whether a write may rest on a reading: its model had been shown it, or it was made for the write."""
+    reader = state.calls.get(item.call)
+    return item.seq < write.manifest or (reader is not None and reader.serves == write.seq)
 
 
 def failed(state: State, entry: Entry, event: CallFailed) -> Changes:
@@ -265,15 +271,16 @@ def _without_call(state: State, call: int) -> dict[int, Question]:
 
 def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
     settled = {**state.settled, event.call: event.verdict}
+    changes: Changes = {"settled": settled, "questions": _without_call(state, event.call)}
+    doubted = state.calls.get(event.call)
+    told = doubted.came_late if doubted is not None else 0
+    if event.verdict == "did_not" and told:  # an attempt had said already that it was done
+        changes |= {"conflict": (*state.conflict, told), "late": {**state.late, told: event.call}}
     if state.closed is not None:
-        rest = tuple(seq for seq in state.unresolved if seq != event.call)
-        return {"settled": settled, "unresolved": rest, "questions": _without_call(state, event.call)}
+        return changes | {"unresolved": tuple(seq for seq in state.unresolved if seq != event.call)}
     call = open_call(state, entry, event.call)
     again = event.verdict == "did_not" and bool(call.key) and call.keyed_until > entry.at
     status = move(state.run, entry.seq, call.status, "CallSettled retry" if again else f"CallSettled {event.verdict}")
-    changes: Changes = {"settled": settled, "questions": _without_call(state, event.call)}
-    if event.verdict == "did_not" and call.came_late:  # an attempt had said already that it was done
-        changes |= {"conflict": (*state.conflict, call.came_late), "late": {**state.late, call.came_late: call.seq}}
     if again:
         return with_call(state, replace(call, status=status, settled=event.verdict, error="settled"), **changes)
     if event.verdict == "happened":
@@ -306,7 +313,11 @@ def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
 
 
 def maybe_begun(state: State, entry: Entry, call: CallState) -> CallState:
-    """A call after a restore: of a write that was ever begun, a further attempt may stand in what was lost."""
+    """A call after a restore: of a write that was ever begun, a further attempt may stand in what was lost.
+
+    Approvals are void: nobody who gave one was told what was lost.
+    """
+    call = replace(call, votes=()) if call.votes else call
     if call.effect != "write" or not call.attempt or call.status == "answered":
         return call
     status = move(state.run, entry.seq, call.status, "Resumed") if call.status == "failed" else call.status
@@ -334,7 +345,11 @@ def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
     if ruled_out or (event.fate == "not_done" and verdict == "happened"):
         changes["conflict"] = (*state.conflict, entry.seq)
         changes["late"] = {**state.late, entry.seq: event.call}
-    if call is None or state.closed is not None:
+    if state.closed is not None:
+        if verdict not in ("", "stop") or not (happened or (call is not None and _says_it_all(call, event))):
+            return changes
+        changes |= _known_after_all(state, event.call)
+    if call is None:
         return changes
     suffix = "" if happened else " settled" if _says_it_all(call, event) else f" {event.fate or 'unknown'}"
     status = move(state.run, entry.seq, call.status, f"CallReturnedLate{suffix}")
@@ -347,6 +362,12 @@ def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
         call, status=status, answer=entry.seq, ok=True, result=value_of(event.result), effect_id=event.effect_id, complete="complete",
     )  # fmt: skip
     return _learned(state, entry, found) | changes
+
+
+def _known_after_all(state: State, call: int) -> Changes:
+    """What a closed run left to people is known after all: nobody rules on it any more."""
+    rest = tuple(seq for seq in state.unresolved if seq != call)
+    return {"unresolved": rest, "questions": _without_call(state, call)}
 
 
 def _says_it_all(call: CallState, event: CallReturnedLate) -> bool:

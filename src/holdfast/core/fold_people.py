@@ -120,6 +120,8 @@ def amended(state: State, entry: Entry, event: ProposalAmended) -> Changes:
     call = open_call(state, entry, event.call)
     asked = _question(state, entry, event.question)
     voice = Vote(event.by, "", asked.until, asked.stands_for or asked.role)
+    # A question from before a restore does not say what was lost; nor does one that was put to another role since.
+    told = not state.recovered or (event.question > state.recovered and not asked.stands_for)
     stale = {path for name in event.changed for path in provenance.under(name, call.sources)}
     sources = {path: name for path, name in call.sources.items() if path not in stale}
     after = replace(
@@ -128,7 +130,7 @@ def amended(state: State, entry: Entry, event: ProposalAmended) -> Changes:
         version=event.version,
         args=value_of(event.args),
         digest=event.digest,
-        votes=(voice,) if event.question > state.recovered else (),  # before, nobody was told what was lost
+        votes=(voice,) if told else (),
         amended=tuple(sorted({*call.amended, *event.changed})),
         sources={**sources, **dict.fromkeys(event.changed, f"person:{event.by}")},
     )

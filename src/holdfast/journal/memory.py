@@ -76,7 +76,8 @@ class MemoryJournal:
             answer = self._place(batch)
             if isinstance(answer, Committed):
                 heads[batch.run] = batch.row.seq
-                full = full or batch.durable
+            # Whoever is told that a run has the key is told of that run.
+            full = full or (batch.durable and isinstance(answer, Committed | KeyTaken))
             if not future.done():
                 future.set_result(answer)
         self._soft |= heads

@@ -38,7 +38,7 @@ from holdfast.errors import (
 from holdfast.journal.checks import again
 from holdfast.journal.delivery import Answer, Future, deliver
 from holdfast.journal.listeners import Listeners
-from holdfast.journal.port import Append, Appended, Committed, Listener
+from holdfast.journal.port import Append, Appended, Committed, KeyTaken, Listener
 from holdfast.journal.sqlite_file import explain, is_disk_error
 from holdfast.journal.sqlite_ledger import Ledger
 from holdfast.journal.sqlite_news import News
@@ -299,8 +299,8 @@ class Writer:
         ledger.begin(full=full, wait=wait)
         answers: list[Answer] = [*ledger.place(batches)]
         heads = ledger.heads()
-        if full and heads:
-            ledger.mark_durable()
+        if full and (heads or any(isinstance(answer, KeyTaken) for answer in answers)):
+            ledger.mark_durable()  # whoever is told that a run has the key is told of that run
         try:
             ledger.commit()
         except sqlite3.Error as error:

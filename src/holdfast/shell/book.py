@@ -12,6 +12,7 @@ import msgspec
 from holdfast import codec
 from holdfast.codec import GENESIS, chain
 from holdfast.core.fold import fold
+from holdfast.core.fork import carried_out
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
 from holdfast.errors import Bug, JournalDamaged, NotAllowed, UsageError
@@ -222,7 +223,7 @@ def _promised(event: AnyEvent, state: State) -> bool:
     """Whether somebody outside will act on this entry, so that it has to be on the disk first."""
     if isinstance(event, CallStarted):
         call = state.calls.get(event.call)
-        return call is not None and call.effect == "write" and state.opened.mode != "simulate"
+        return call is not None and call.effect == "write" and carried_out(state.opened, call.tool)
     return type(event) in DURABLE
 
 

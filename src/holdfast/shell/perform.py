@@ -21,6 +21,7 @@ from msgspec import Struct
 from holdfast.agent import Bound
 from holdfast.codec import canonical, keyed
 from holdfast.core import prompt
+from holdfast.core.fork import carried_out
 from holdfast.core.pending import AskModel, LookUp, Pending, RunCall
 from holdfast.core.state import CallState, State
 from holdfast.dialogue import Answer, cost_of
@@ -178,7 +179,7 @@ class Performer:
         if call.effect == "builtin":
             return self._more(call, attempt)
         tool = attempt.bound.tools[call.tool]
-        if attempt.state.opened.mode == "simulate" and tool.effect == "write":
+        if tool.effect == "write" and not carried_out(attempt.state.opened, tool.name):
             return CallReturned(call.seq, call.attempt, Inline(None), complete="simulated", label=tool.label)
         began = self._watch()
         left = attempt.ends - self._clock()

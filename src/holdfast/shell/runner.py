@@ -18,7 +18,7 @@ from holdfast.core import desk, prompt
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
 from holdfast.dialogue import Attached
-from holdfast.errors import Bug, Conflict, InputError, UsageError
+from holdfast.errors import Bug, Conflict, InputError, JournalNewer, UsageError
 from holdfast.events import (
     FOLD,
     AnyEvent,
@@ -302,9 +302,19 @@ class Runner:
     async def put(self, run: str, make: Callable[[State], AnyEvent | None], *, actor: str, cause: int = 0) -> State:
         """Append one fact, made from the state it meets; again from the newer state where somebody was faster.
 
-        Raises what `make` raises, and UsageError for a run that does not exist.
+        Raises what `make` raises, UsageError for a run that does not exist, JournalNewer for one that is not understood here:
+        how it would stand cannot be told (rule 14).
         """
-        return await self._fleet.put(run, make, actor=actor, cause=cause)
+
+        def understood(state: State) -> AnyEvent | None:
+            if state.strange:
+                raise JournalNewer(
+                    f"it holds {state.strange}, which this holdfast does not know", run=run, seq=state.seq,
+                    hint="say it with the holdfast that wrote it, or a newer one",
+                )  # fmt: skip
+            return make(state)
+
+        return await self._fleet.put(run, understood, actor=actor, cause=cause)
 
     async def say(self, run: str, text: Json, *attached: Attached, by: str = "", ends: bool = False) -> None:
         """Speak to the agent as the requester; ends: that was all. Raises NotAllowed once the run is closed."""

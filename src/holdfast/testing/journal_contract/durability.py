@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from holdfast.journal.port import Committed, FeedLine, Journal
-from holdfast.testing.journal_contract.story import Stories, a_batch, tells, until
+from holdfast.journal.port import Committed, FeedLine, Journal, KeyTaken
+from holdfast.testing.journal_contract.story import Stories, a_batch, a_row, tells, until
 
 
 class Durability(Stories):
@@ -27,6 +27,14 @@ class Durability(Stories):
 
         await until(all_shown)
         assert journal.watermark() == 3
+
+    @tells
+    async def test_whoever_is_told_that_a_run_has_the_key_is_told_of_a_durable_one(self, journal: Journal) -> None:
+        """The run that has it may have been opened by a process that died before its sync."""
+        await journal.append(a_batch("a", row=a_row("a", 1, key="k")))
+        told = await journal.append(a_batch("b", row=a_row("b", 1, key="k"), durable=True))
+        assert told == KeyTaken("a")
+        assert journal.watermark() == 1
 
     @tells
     async def test_a_run_can_be_read_as_far_as_it_is_durable(self, journal: Journal) -> None:

@@ -1,5 +1,7 @@
-"""A deterministic simulator over the real core and shell: all time, chance, disks, processes, models, tools and people are drawn
-from one seed, and a history checker apart from the runtime looks at what became of it.
+"""A deterministic simulator over the real core and shell.
+
+All time, chance, disks, processes, models, tools and people are drawn from one seed, and a history checker apart from the
+runtime looks at what became of it.
 
     python -m holdfast.testing.sim --seed 7           one schedule, told in full when something is wrong
     python -m holdfast.testing.sim --schedules 10000  many

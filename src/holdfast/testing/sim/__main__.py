@@ -47,9 +47,10 @@ def _one(seed: int, mutant: str, *, tell: bool) -> int:
             _say(line)
     for violation in outcome.violations:
         _say(f"WRONG  {violation}")
-    _say(
-        f"seed {seed}: {outcome.entries} entries, {outcome.points} dealings with the outside, {len(outcome.violations)} things wrong"
+    counts = (
+        f"{outcome.entries} entries, {outcome.points} dealings with the outside, {len(outcome.violations)} things wrong"
     )
+    _say(f"seed {seed}: {counts}; digest {outcome.digest}")
     return bool(outcome.violations)
 
 

@@ -6,11 +6,12 @@ import gc
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Final
 
 from holdfast.testing.mutants import BY_NAME
 from holdfast.testing.sim.play import play
 
-CHUNK = 50
+CHUNK: Final = 100
 """Schedules a process plays before it cleans up after itself."""
 
 Found = tuple[int, list[str], int]

@@ -14,31 +14,29 @@ import msgspec
 from holdfast.agent import Agent
 from holdfast.contract import Contract
 from holdfast.core.decide import decide
-from holdfast.core.fold import fold
 from holdfast.core.state import Moment, State
 from holdfast.events import AnyEvent, CallFailed, Entry, Inline, Loaded, ModelFailed, Resumed, Unknown
 from holdfast.testing.sim.history import Violation, batches
 
 
 def check_decisions(
-    run: str, entries: list[Entry], agent: Agent[Any, Any], secrets: Mapping[str, bytes | None]
+    run: str,
+    entries: list[Entry],
+    states: list[State],
+    agent: Agent[Any, Any],
+    secrets: Mapping[str, bytes | None],
 ) -> Iterator[Violation]:
-    """Decide every batch again."""
-    decided = {batch[0].seq: (cause, batch) for cause, batch in batches(entries)}
-    state: State | None = None
-    for entry in entries:
-        if state is not None and entry.seq in decided:
-            cause, batch = decided[entry.seq]
-            events = [one.event for one in batch if not isinstance(one.event, Unknown)]
-            same = agent.contract.digest == state.contract_digest
-            bound = agent.bound if same else agent.bind(Contract.parse(state.contract))
-            again = decide(bound, state, _moment(state, batch, secrets.get(state.opened.tree or run) or b""))
-            if [_plain(event) for event in again] != [_plain(event) for event in events]:
-                yield Violation(
-                    "decided otherwise", run, f"entry {entry.seq}, decided at {cause}: {_differ(events, again)}"
-                )
-                return
-        state = fold(state, entry)
+    """Decide every batch again. states: after each entry."""
+    for cause, batch in batches(entries):
+        first = batch[0].seq
+        state = states[first - 2]
+        events = [one.event for one in batch if not isinstance(one.event, Unknown)]
+        same = agent.contract.digest == state.contract_digest
+        bound = agent.bound if same else agent.bind(Contract.parse(state.contract))
+        again = decide(bound, state, _moment(state, batch, secrets.get(state.opened.tree or run) or b""))
+        if [_plain(event) for event in again] != [_plain(event) for event in events]:
+            yield Violation("decided otherwise", run, f"entry {first}, decided at {cause}: {_differ(events, again)}")
+            return
 
 
 def _moment(state: State, batch: list[Entry], secret: bytes) -> Moment:

@@ -27,7 +27,7 @@ from holdfast.events import (
     PersonAsked,
     RunClosed,
 )
-from holdfast.testing.sim.history import History, Violation
+from holdfast.testing.sim.history import History, Violation, opened, request_number
 from holdfast.testing.sim.world import Heard
 
 Plan = Mapping[str, Mapping[tuple[str, str], int]]
@@ -199,8 +199,12 @@ def check_facts(history: History) -> Iterator[Violation]:
         if isinstance(event := entry.event, CallReturned | CallFailed | CallReturnedLate) and getattr(event, "error", "") != "lost"
     }  # fmt: skip
     for heard in history.heard:
-        end = history.ends.get(heard.process)
-        if end is None or end < heard.at + SOON:
+        end = history.ends.get(heard.process, 0)
+        if (
+            heard.process in history.disturbed
+            or end < heard.at + SOON
+            or (heard.effect == "read" and _over(history, heard))
+        ):
             continue
         if (
             history.runs.get(heard.run)
@@ -214,6 +218,12 @@ def check_facts(history: History) -> Iterator[Violation]:
             )
 
 
+def _over(history: History, heard: Heard) -> bool:
+    """Whether its run was closed by then: what only reads is abandoned when a run closes (rule 35)."""
+    entries = history.runs.get(heard.run, [])
+    return any(isinstance(entry.event, RunClosed) and entry.at <= heard.at for entry in entries)
+
+
 def _asked_after(history: History, heard: Heard) -> bool:
     """Whether it was a look-up, which may say nothing new."""
     return any(
@@ -225,6 +235,44 @@ def _asked_after(history: History, heard: Heard) -> bool:
 
 SOON: Final = 20_000_000
 """µs in which a fact gets into the journal."""
+
+
+def check_answers(history: History) -> Iterator[Violation]:
+    """An answer is that of the attempt it names (rule 16)."""
+    heard = {(one.run, one.call, one.attempt) for one in history.heard}
+    for run, entries in history.runs.items():
+        own = {entry.seq for entry in entries if isinstance(entry.event, CallAsked) and entry.event.effect == "builtin"}
+        for entry in entries:
+            event = entry.event
+            if not isinstance(event, CallReturned) or event.call in own or history.restored:
+                continue
+            if (run, event.call, event.attempt) not in heard:
+                what = f"entry {entry.seq}: attempt {event.attempt} of call {event.call} never got that answer"
+                yield Violation("answer of another attempt", run, what)
+
+
+def check_leases(history: History) -> Iterator[Violation]:
+    """An attempt whose worker still lives is not proven over (rules 15, 22)."""
+    for run, entries in history.runs.items():
+        workers = {
+            (entry.event.call, entry.event.attempt): entry.event.worker
+            for entry in entries
+            if isinstance(entry.event, CallStarted)
+        }
+        for entry in entries:
+            event = entry.event
+            if not isinstance(event, CallFailed) or event.error != "lost" or not event.ended:
+                continue
+            worker = workers.get((event.call, event.attempt), "")
+            if worker != event.by and history.ends.get(history.lives.get(worker, ""), 0) > entry.at:
+                yield Violation("buried alive", run, f"entry {entry.seq}: {worker} was at work on call {event.call}")
+
+
+def check_requests(history: History) -> Iterator[Violation]:
+    """One request, one run (rule 20)."""
+    for number, count in Counter(request_number(opened(entries).key) for entries in history.runs.values()).items():
+        if count > 1:
+            yield Violation("request twice", "", f"request {number} opened {count} runs")
 
 
 def check_promises(history: History) -> Iterator[Violation]:
@@ -271,13 +319,18 @@ def _charged(entries: list[Entry]) -> int:
     return told + sum(held.values())
 
 
-def check_legal(history: History) -> Iterator[Violation]:
-    """Every entry is legal: the core folds it. And the index row says how the run stands (rule 8)."""
+def check_legal(history: History, states: dict[str, list[State]]) -> Iterator[Violation]:
+    """Every entry is legal: the core folds it. And the index row says how the run stands (rule 8).
+
+    states: where the state after each entry is put, by run.
+    """
     for run, entries in history.runs.items():
         state: State | None = None
+        states[run] = []
         try:
             for entry in entries:
                 state = fold(state, entry)
+                states[run].append(state)
         except HoldfastError as error:
             yield Violation("illegal", run, str(error))
         seq, status = history.rows.get(run, (0, ""))

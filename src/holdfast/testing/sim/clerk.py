@@ -62,9 +62,9 @@ async def browse(item: str, *, shop: Shop, call: Call) -> list[str] | Partial[li
     return Partial(found, "more pages", cursor=str(page + 1)) if page < 2 else found
 
 
-@tool.write(timeout=8, retry=Retry(1, wait=1), key_life="2m")
+@tool.write(timeout=8, retry=Retry(1, wait=1), key_life="30s")
 async def pay(item: str, cents: int, *, shop: Shop, call: Call, key: CallKey) -> Receipt:
-    """Pay for a thing; the bank honours keys for two minutes."""
+    """Pay for a thing; the bank honours keys for a while."""
     visit = shop.enter("pay", "write", call)
     return await shop.ask(visit, lambda: receipt(shop.world.effect(visit, item, cents, key)))  # type: ignore[no-any-return]
 
@@ -126,7 +126,7 @@ async def order(item: str, *, shop: Shop, call: Call) -> Receipt | Started:
     return Started(handle, poll=3.0) if isinstance(handle, str) else handle
 
 
-@tool.write(timeout=8, retry=Retry(1, wait=1), lookup=find_book, effect_id="id", settle=SETTLE, key_life="2m")
+@tool.write(timeout=8, retry=Retry(1, wait=1), lookup=find_book, effect_id="id", settle=SETTLE, key_life="30s")
 async def book(item: str, cents: int, *, shop: Shop, call: Call, key: CallKey) -> Receipt:
     """Book a thing: has a key and can be looked up."""
     visit = shop.enter("book", "write", call)
@@ -150,6 +150,7 @@ class Terms(Struct, frozen=True):
     then: str = "deny"
     needs: bool = True
     """Shipping wants a fresh reading."""
+    fresh: str = "20s"
     at_most: int = 2
     """Posts in a run."""
     usd: str = "1.00"
@@ -164,7 +165,7 @@ class Terms(Struct, frozen=True):
     """The output is put before a person."""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=8)
 def clerk(terms: Terms) -> Agent[Any, Any]:
     """An agent under these terms."""
     people: dict[str, Json] = {
@@ -175,7 +176,7 @@ def clerk(terms: Terms) -> Agent[Any, Any]:
         look: {}, browse: {}, mail: {}, order: {}, book: {},
         pay: {"review": [people] if terms.reviewed else [], "amendable": ["cents"],
               "must": [{"that": "args.cents <= 1000", "because": "never more than that"}]},
-        ship: {"needs": {"look": {"item": "args.item"}}, "fresh": "20s"} if terms.needs else {},
+        ship: {"needs": {"look": {"item": "args.item"}}, "fresh": terms.fresh} if terms.needs else {},
         post: {"at_most": terms.at_most},
     }  # fmt: skip
     return Agent(

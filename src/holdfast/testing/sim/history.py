@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
@@ -55,7 +56,9 @@ class History(Struct):
     lives: Mapping[str, str] = {}
     """Worker → process."""
     ends: Mapping[str, int] = {}
-    """Process → when it ended, at the latest with everything. A process whose journal failed, or that was stopped, is not in it."""
+    """Process → when it ended, at the latest with everything."""
+    disturbed: frozenset[str] = frozenset()
+    """Processes whose journal failed, or that were stopped."""
     restored: bool = False
     bills: list[tuple[int, str, int]] = []
     powerless: bool = False
@@ -69,29 +72,38 @@ class History(Struct):
 
 
 def history(
-    store: Store, world: World, agent: Agent[object, object], promises: list[Promise], lives: Mapping[str, str]
+    store: Store,
+    world: World,
+    agent: Agent[object, object],
+    promises: list[Promise],
+    known: dict[bytes, Entry],
 ) -> History:
     """Read everything out of the store and the world."""
     tables = store.tables
     return History(
-        runs={run: read(lines, tables.blobs) for run, lines in tables.lines.items()},
+        runs={run: read(lines, tables.blobs, known) for run, lines in tables.lines.items()},
         lines={run: list(lines) for run, lines in tables.lines.items()},
         ledger=list(world.ledger), visits=list(world.visits), heard=list(world.heard), bills=list(world.bills),
-        shown=dict(store.shown), promises=promises, secrets=dict(tables.secrets), agent=agent, lives=lives,
+        shown=dict(store.shown), promises=promises, secrets=dict(tables.secrets), agent=agent,
         restored=store.epoch > 1, powerless=store.outages > 0,
         rows={run: (row.seq, row.status) for run, row in tables.rows.items()},
     )  # fmt: skip
 
 
-def read(lines: list[tuple[bytes, bytes]], blobs: Mapping[str, bytes | None]) -> list[Entry]:
-    """The entries in stored lines, bodies loaded."""
-    out, prev = [], GENESIS
+def read(
+    lines: list[tuple[bytes, bytes]], blobs: Mapping[str, bytes | None], known: dict[bytes, Entry] | None = None
+) -> list[Entry]:
+    """The entries in stored lines, bodies loaded. known: those read before, by digest; what is read is added to them."""
+    out, prev, known = list[Entry](), GENESIS, {} if known is None else known
 
     async def fetch(ref: str) -> bytes | None:
         return blobs.get(ref)
 
     for data, digest in lines:
-        out.append(_at_once(bodies.load(codec.decode(data, prev, digest), fetch)))
+        entry = known.get(digest)
+        if entry is None:
+            entry = known[digest] = _at_once(bodies.load(codec.decode(data, prev, digest), fetch))
+        out.append(entry)
         prev = digest
     return out
 
@@ -104,6 +116,18 @@ def _at_once(coroutine: Coroutine[Any, Any, Entry]) -> Entry:
         entry: Entry = done.value
         return entry
     raise Bug("a body was waited for")
+
+
+def broke(where: str, error: Exception) -> Violation:
+    """An exception that came out of the runtime, or out of the retelling of a journal that makes no sense."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "nowhere"
+    return Violation("broke", where, f"{type(error).__name__}: {error} at {last}")
+
+
+def request_number(key: str) -> int:
+    """Which request a request key is for."""
+    return int(key.split()[1])
 
 
 def opened(entries: list[Entry]) -> RunOpened:

@@ -69,7 +69,7 @@ class Desk:
     async def sit(self, runner: Runner) -> None:
         """Look at every run again and again."""
         while True:
-            await asyncio.sleep(self.chance.uniform(1.0, 5.0))
+            await asyncio.sleep(self.chance.uniform(1.0, 6.0))
             await runner.journal.feed(
                 runner.journal.watermark()
             )  # what somebody who died left behind becomes durable by this
@@ -161,6 +161,8 @@ class Desk:
     async def _review(self, runner: Runner, state: State, question: Question, by: str) -> None:
         run, seq, call = state.run, question.seq, state.calls[question.asked.call]
         if "restored from a backup" in question.asked.text:
+            if self.process.room.now < self.stage.settled_at:
+                return  # what was sent and is forgotten may still be on its way: they wait, and look then
             verdict = "deny" if self._done_already(run, call) else "approve"
             await self._tell(runner, state, lambda token: runner.answer(run, seq, verdict, by=by, text=token))
             return
@@ -189,7 +191,7 @@ class Desk:
         sure = (call.ended and not self.manner.patient) or self.manner is QUIET
         if effect is not None and self.chance.random() < self.manner.rash:
             effect = None  # looked in the wrong place
-        if world.is_being_made(run, call.seq):
+        if world.is_being_made(run, call.seq) or self.process.room.now < self.stage.settled_at:
             return
         if effect is not None:
             result: Json = receipt(effect) if self.chance.random() < 0.6 else None
@@ -212,7 +214,7 @@ class Desk:
     async def _meddle(self, runner: Runner, state: State) -> None:
         run = state.run
         writing = any(call.status == "running" and call.effect == "write" for call in state.calls.values())
-        match 3 if writing and self.chance.random() < 0.4 else self.chance.randrange(7):
+        match self.chance.choice((3, 4, 4)) if writing and self.chance.random() < 0.6 else self.chance.randrange(7):
             case 0 | 1 | 2:
                 item = self.chance.choice(self.stage.items(run))
                 await self._tell(runner, state, lambda token: runner.say(run, f"leave {item} {token}", by="requester"))
@@ -238,5 +240,5 @@ def is_expected(error: BaseException) -> bool:
 def promise(stage: Stage, run: str, token: str) -> Promise:
     """Look whether what somebody was just told is durable by now."""
     tables = stage.store.tables
-    entries = read(tables.lines.get(run, [])[: stage.store.durable_head(run)], tables.blobs)
-    return Promise(stage.room.now, run, token, durable=any(token in str(entry.event) for entry in entries))
+    entries = read(tables.lines.get(run, [])[: stage.store.durable_head(run)], tables.blobs, stage.known)
+    return Promise(stage.room.now, run, token, durable=any(token in str(entry.event) for entry in reversed(entries)))

@@ -1,5 +1,7 @@
-"""Every single and every double death of one run that does everything: reads, writes with a key, with a look-up, with both, in a
-thread, bare, begun long work, several in a turn, and a review that is open meanwhile.
+"""Every single and every double death of one run that does everything.
+
+It reads, writes with a key, with a look-up, with both, in a thread, bare, begins long work, does several things in a turn, and
+waits for a review meanwhile.
 
 A process does all it can at one instant between two dealings with the outside; so a death before each dealing, with what was
 under way in the store lost or kept, and with or without a loss of power, is every death there is.
@@ -36,11 +38,11 @@ def count() -> int:
     return play(EVERYTHING).points
 
 
-def singles(*, also_kept: bool = True) -> Iterator[Outcome]:
-    """One death at each of them, of the process or of the power."""
-    for number in range(1, count() + 1):
+def singles(numbers: range | None = None) -> Iterator[Outcome]:
+    """One death at each of them, or at some, of the process or of the power; what was under way lost or kept."""
+    for number in numbers or range(1, count() + 1):
         for power in (False, True):
-            for keeps in (False, True) if also_kept else (False,):
+            for keeps in (False, True):
                 yield die(Death(number, power, keeps))
 
 

@@ -15,9 +15,10 @@ import random
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeAlias
 
-from holdfast.testing.sim.loop import VirtualLoop
+from holdfast.testing.sim.loop import Handle, VirtualLoop
 
 START: Final = 1_800_000_000_000_000
 """The true time at which every room begins, µs since 1970."""
@@ -49,14 +50,15 @@ class Strand:
         self.result: object = None
         self.error: BaseException | None = None
 
-    def go(self) -> None:
-        """Let it run until it waits or ends."""
+    def go(self) -> bool:
+        """Let it run until it waits or ends, and say whether it ended."""
         if self.begun:
             self._mine.release()
         else:
             self.begun = True
             self._thread.start()
         self._other.acquire()
+        return self.over
 
     def wait(self) -> None:
         """Called in the strand: wait until somebody says `go`."""
@@ -96,7 +98,11 @@ class Process:
         self.skew = 0
         """µs its own wall clock is ahead. Nothing in holdfast may look at that clock."""
         self.said: list[dict[str, Any]] = []
-        self.loop = VirtualLoop(self.clock, self._begin_strand, self.said.append)
+        self.loop = VirtualLoop(  # type: ignore[abstract]  # what it lacks, nothing in a simulation may use
+            self.clock, self._timer, self._begin_strand, self.said.append
+        )
+        self.missed: list[Handle] = []
+        """Timers that were due while it was stopped."""
         self.main: asyncio.Task[object] | None = None
         self._strands: list[Strand] = []
         self.ended_at = 0
@@ -123,6 +129,13 @@ class Process:
         """Its own wall clock, right or wrong."""
         return self.room.now + self.skew
 
+    def _timer(self, when: float, handle: Handle) -> None:
+        self.room.ring_at(START - int(-when * SECOND // 1), partial(self._ring, handle), handle)
+
+    def _ring(self, handle: Handle) -> None:
+        if self.alive:
+            (self.missed if self.frozen else self.loop.ready).append(handle)
+
     def entropy(self, count: int) -> bytes:
         """Chance."""
         return self.chance.randbytes(count)
@@ -138,7 +151,7 @@ class Process:
     def deliver(self, future: asyncio.Future[Any], value: object) -> None:
         """Hand in what came from outside: a value, or an error to raise."""
         if self.alive:
-            self.loop.call_soon(_answer, future, value)
+            self.loop.call_soon(answer, future, value)
 
     def after(self, us: int, act: Callable[[], None]) -> None:
         """Let something happen in this process after a time, unless it is dead by then."""
@@ -161,6 +174,8 @@ class Process:
     def wake(self) -> None:
         """Go on, as SIGCONT does."""
         self.frozen = False
+        self.loop.ready.extend(self.missed)
+        self.missed.clear()
 
     # ---- strands
 
@@ -172,8 +187,7 @@ class Process:
     def _proceed(self, strand: Strand) -> None:
         if not self.alive or strand.over or (strand.future.cancelled() and not strand.begun):
             return
-        strand.go()
-        if strand.over:
+        if strand.go():
             self._strands.remove(strand)
             self.deliver(strand.future, strand.error if strand.error is not None else strand.result)
 
@@ -189,8 +203,8 @@ class Process:
         self.alive = False
         for strand in self._strands:
             strand.killed = True
-            while strand.begun and not strand.over:
-                strand.go()
+            while strand.begun and not strand.go():
+                pass
         self._strands.clear()
         self.loop.halted = False
         for _ in range(20):
@@ -201,15 +215,24 @@ class Process:
                 task.cancel()
             with suppress(Exception):
                 self.loop.burst()
+        self.loop.ready.clear()
+        self.loop.tasks.clear()
+        self.missed.clear()
+        self.main = None
 
 
-def _answer(future: asyncio.Future[Any], value: object) -> None:
+def answer(future: asyncio.Future[Any], value: object) -> None:
+    """Give a future its value, or its error, unless it has one or was cancelled."""
     if future.done():
         return
     if isinstance(value, BaseException):
         future.set_exception(value)
     else:
         future.set_result(value)
+
+
+Due: TypeAlias = tuple[int, int, Callable[[], object], Handle | None]
+"""When; a number that tells equal moments apart; what happens; and the timer it is, if it is one."""
 
 
 class Room:
@@ -226,7 +249,7 @@ class Room:
         """How long a thread of a pool takes to begin."""
         self.everybody: list[Process] = []
         """All there ever were, the dead ones too."""
-        self._agenda: list[tuple[int, int, Callable[[], object]]] = []
+        self._agenda: list[Due] = []
         self._numbers = itertools.count()
         self._lives: dict[str, int] = {}
 
@@ -234,7 +257,11 @@ class Room:
 
     def at(self, when: int, act: Callable[[], object]) -> None:
         """Let something happen at a moment."""
-        heapq.heappush(self._agenda, (max(when, self.now), next(self._numbers), act))
+        heapq.heappush(self._agenda, (max(when, self.now), next(self._numbers), act, None))
+
+    def ring_at(self, when: int, act: Callable[[], object], handle: Handle) -> None:
+        """Let a timer of a process ring at a moment, unless it is cancelled by then."""
+        heapq.heappush(self._agenda, (when, next(self._numbers), act, handle))
 
     def after(self, us: int, act: Callable[[], object]) -> None:
         """Let something happen after a time."""
@@ -256,35 +283,31 @@ class Room:
 
     def run(self, until: Callable[[], bool], horizon: int) -> bool:
         """Let things happen until a condition holds; false if it does not by `horizon`, or if nothing happens any more."""
+        agenda = self._agenda
         self._settle()
         while not until():
-            nxt = self._next()
-            if nxt is None or nxt > horizon:
+            while agenda and agenda[0][3] is not None and agenda[0][3].over:
+                heapq.heappop(agenda)
+            if not agenda or agenda[0][0] > horizon:
                 return False
-            self.now = max(self.now, nxt)
-            if self._agenda and self._agenda[0][0] <= self.now:
-                heapq.heappop(self._agenda)[2]()
-            else:
-                clock = (self.now - START) / SECOND
-                for process in self.processes:
-                    if not process.frozen:
-                        process.loop.ring(clock)
+            self.now = max(self.now, agenda[0][0])
+            _, _, act, timer = heapq.heappop(agenda)
+            act()
+            while timer is not None and agenda and agenda[0][3] is not None and agenda[0][0] <= self.now:
+                heapq.heappop(agenda)[2]()  # all timers of one moment ring before anybody acts
             self._settle()
         return True
 
-    def _next(self) -> int | None:
-        times = [self._agenda[0][0]] if self._agenda else []
-        for process in self.processes:
-            if not process.frozen and (due := process.loop.due()) is not None:
-                times.append(START + -int(-due * SECOND // 1))
-        return min(times, default=None)
-
     def _settle(self) -> None:
-        while ready := [one for one in self.processes if not one.frozen and one.loop.is_ready()]:
+        while ready := [one for one in self.processes if one.loop.ready and not one.frozen]:
             (ready[0] if len(ready) == 1 else self.chance.choice(ready)).loop.burst()
 
     def close(self) -> None:
-        """End everything that is still there."""
+        """End everything that is still there, and let go of it."""
         for process in self.everybody:
             process.dispose()
         self.processes.clear()
+        self.everybody.clear()
+        self._agenda.clear()
+        self.on_death.clear()
+        self.on_point = None

@@ -56,6 +56,8 @@ class Schedule(Struct, frozen=True):
     manner: Manner = Manner()
     faults: tuple[Fault, ...] = ()
     deaths: tuple[Death, ...] = ()
+    poll: float = 3.0
+    """Seconds between a worker's looks for due runs."""
     tells: bool = True
     """Whether the store can tell if a worker lives."""
     slow_threads: bool = False
@@ -76,7 +78,9 @@ def draw(seed: int) -> Schedule:
     calm_at = chance.choice((60, 200, 600)) * SECOND
     workers, runs = chance.choice((1, 1, 2, 2, 3, 4)), chance.choice((1, 1, 1, 2, 3))
     faults = _faults(part("faults"), workers, calm_at)
-    manner, plans = _manner(part("manner")), part("plans")
+    manner, plans, weather = _manner(part("manner")), part("plans"), _weather(part("weather"))
+    if weather.late and part("haste").random() < 0.5:  # the answer comes when somebody has ruled already
+        manner = msgspec.structs.replace(manner, rash=max(manner.rash, 0.5))
     if any(
         fault.kind == "restore" for fault in faults
     ):  # what they got wrong would be lost, and with it why it was done again
@@ -84,8 +88,8 @@ def draw(seed: int) -> Schedule:
     return Schedule(
         seed=seed, plans=tuple(_plan(plans, run) for run in range(runs)), terms=_terms(part("terms")), workers=workers,
         front=chance.random() < 0.5, mode="supervise" if chance.random() < 0.08 else "live", personal=chance.random() < 0.1,
-        weather=_weather(part("weather")), pace=_pace(part("pace")), manner=manner, faults=faults, deaths=_deaths(part("deaths")),
-        tells=chance.random() < 0.7, slow_threads=chance.random() < 0.3, calm_at=calm_at,
+        weather=weather, pace=_pace(part("pace")), manner=manner, faults=faults, deaths=_deaths(part("deaths")),
+        poll=chance.choice((2.0, 5.0, 12.0)), tells=chance.random() < 0.7, slow_threads=chance.random() < 0.3, calm_at=calm_at,
     )  # fmt: skip
 
 
@@ -101,7 +105,9 @@ def _plan(chance: random.Random, run: int) -> Plan:
         steps: list[Step] = []
         for number in range(chance.choice((1, 1, 2, 3))):
             name, item = chance.choice(favourites), f"r{run}t{turn}n{number}"
-            if name == "ship":
+            if name == "ship" and chance.random() < 0.15:
+                steps.append(("look", item, 0))  # asked for in one turn: it is not what the model had seen
+            elif name == "ship":
                 plan.append([("look", item, 0)])
             if chance.random() < 0.15:
                 steps.append((chance.choice(("look", "browse")), item, 0))
@@ -117,19 +123,20 @@ def _plan(chance: random.Random, run: int) -> Plan:
 
 def _terms(chance: random.Random) -> Terms:
     return Terms(
-        reviewed=chance.random() < 0.7, people=chance.choice((1, 1, 2)), within=chance.choice(("20s", "10m")),
-        then=chance.choice(("deny", "ask: boss")), needs=chance.random() < 0.6, at_most=chance.choice((1, 2)),
-        usd=chance.choice(("1.00", "1.00", "0.03")), retries=chance.choice((2, 8, 8)), steps=chance.choice((6, 30, 30)),
-        exhausted=chance.choice(("tell", "review", "stop")), partial=chance.choice(("tell", "tell", "review", "stop")),
-        unknown=chance.choice(("review", "review", "stop")), limit=chance.choice(("review", "stop")),
-        conversation=chance.random() < 0.15, output=chance.random() < 0.15,
+        reviewed=chance.random() < 0.7, people=chance.choice((1, 2)), within=chance.choice(("20s", "10m")),
+        then=chance.choice(("deny", "ask: boss")), needs=chance.random() < 0.6, fresh=chance.choice(("4s", "20s")),
+        at_most=chance.choice((1, 2)), usd=chance.choice(("1.00", "1.00", "0.03")), retries=chance.choice((2, 8, 8)),
+        steps=chance.choice((6, 30, 30)), exhausted=chance.choice(("tell", "review", "stop")),
+        partial=chance.choice(("tell", "tell", "review", "stop")), unknown=chance.choice(("review", "review", "stop")),
+        limit=chance.choice(("review", "stop")), conversation=chance.random() < 0.15, output=chance.random() < 0.15,
     )  # fmt: skip
 
 
 def _weather(chance: random.Random) -> Weather:
     return Weather(
         writes=_some(chance, 0.7, 0.6), reads=_some(chance, 0.5, 0.3), lookups=_some(chance, 0.4, 0.5), models=_some(chance, 0.4, 0.25),
-        stubborn=_some(chance, 0.4, 0.8), late=_some(chance, 0.2, 0.6), changes=_some(chance, 0.3, 0.5), pace=chance.choice((0.2, 1.0, 1.0, 4.0)),
+        stubborn=_some(chance, 0.4, 0.8), late=_some(chance, 0.35, 0.8), changes=_some(chance, 0.5, 0.8),
+        pace=chance.choice((0.2, 1.0, 1.0, 4.0)),
     )  # fmt: skip
 
 
@@ -159,9 +166,9 @@ def _faults(chance: random.Random, workers: int, calm_at: int) -> tuple[Fault, .
             chance.choice(("full", "cut", "cut but written", "failed", "failed but written")) if kind == "disk" else ""
         )
         out.append(Fault(chance.randrange(until), kind, chance.randrange(workers + 1), length, trouble))
-    if chance.random() < 0.06:
-        first = chance.randrange(until)
-        out += [Fault(first, "backup"), Fault(chance.randrange(first, until + SECOND), "restore")]
+    if chance.random() < 0.08:
+        first = chance.randrange(min(until, 20 * SECOND))
+        out += [Fault(first, "backup"), Fault(first + chance.randrange(15 * SECOND), "restore")]
     if chance.random() < 0.15:
         out.append(Fault(0, "skew", chance.randrange(workers + 1), chance.choice((-300, 300)) * SECOND))
     return tuple(sorted(out, key=lambda fault: fault.at))

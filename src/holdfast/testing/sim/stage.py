@@ -5,23 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Final
-
-import msgspec
 
 from holdfast.agent import Agent
 from holdfast.errors import Bug, JournalFull, UserError
-from holdfast.events import Mode
+from holdfast.events import Entry, Mode
 from holdfast.journal.port import Append, Journal
 from holdfast.shell.runner import Runner
 from holdfast.shell.worker import Worker
 from holdfast.testing.sim.clerk import PlanModel, clerk
-from holdfast.testing.sim.history import History, Promise, Violation, history
+from holdfast.testing.sim.history import History, Promise, Violation, broke, history, request_number
 from holdfast.testing.sim.people import QUIET, Desk, Manner, is_expected, promise
 from holdfast.testing.sim.room import SECOND, START, Main, Process, Room
 from holdfast.testing.sim.schedule import WRITES, Fault, Schedule
 from holdfast.testing.sim.store import Connection, JournalCut, Store, Trouble
-from holdfast.testing.sim.world import World
+from holdfast.testing.sim.world import LONGEST, World
 
 HORIZON: Final = 3_600 * SECOND
 """How long after the faults have stopped a run may take: longer than every limit of its contract."""
@@ -29,8 +28,8 @@ HORIZON: Final = 3_600 * SECOND
 AFTERMATH: Final = 70 * SECOND
 """How long answers to closed runs are waited for: longer than any tool takes."""
 
-SHORT: Final = 2 * SECOND
-"""The same, where nothing is on its way."""
+QUIET_FOR: Final = 8 * SECOND
+"""How long nothing may have been appended: longer than the slowest store takes to answer."""
 
 MAX_POINTS: Final = 60_000
 """Dealings with the outside in one schedule: more is a run that goes round in circles."""
@@ -58,13 +57,19 @@ class Stage:
         self.agent: Agent[Any, Any] = clerk(schedule.terms)
         self.manner: Manner = schedule.manner
         self.promises: list[Promise] = []
+        self.known: dict[bytes, Entry] = {}
+        """Entries that were read already, by digest."""
         self.points = 0
         self.log: list[tuple[int, str]] = []
         """What befell whom, in true time."""
         self.errors: list[Violation] = []
         self.calm = False
         self.broken = False
+        self.settled_at = 0
+        """When, after a restore, nothing can come any more of what was lost."""
         self._closed_at = 0
+        self._grown = 0, 0
+        """How many lines there were when one was last seen to be new, and when that was."""
         self._plans: dict[str, int] = {}
         self._backup: tuple[Append, ...] = ()
         self._trouble: dict[str, list[Trouble]] = {}
@@ -88,18 +93,20 @@ class Stage:
             self._enter("front", self._front)
             self._enter("desk", self._desk)
             for fault in schedule.faults:
-                self.room.at(START + fault.at, lambda fault=fault: self._befall(fault))
+                self.room.at(START + fault.at, partial(self._befall, fault))
             self.room.at(START + schedule.calm_at, self._calm_down)
             try:
                 self.room.run(self._over, START + schedule.calm_at + HORIZON)
             except Bug as endless:
                 self.errors.append(Violation("endless", "", str(endless)))
+            except Exception as error:  # noqa: BLE001 - the boundary: whatever comes out of the runtime is its fault
+                self.errors.append(broke("the play", error))
             self._look_at_errors()
+            told = history(self.store, self.world, self.agent, self.promises, self.known)
+            told.lives, told.ends, told.disturbed = self._lives(), self._ends(), self._disturbed()
         finally:
             self.room.close()
-        return msgspec.structs.replace(
-            history(self.store, self.world, self.agent, self.promises, self._lives()), ends=self._ends()
-        )
+        return told
 
     def _enter(self, name: str, main: Main) -> None:
         self._roles[name] = main
@@ -118,9 +125,8 @@ class Stage:
         self._note(f"{process} ends{f': {error!r}' if error else ''}")
         if error is not None and not is_expected(error):
             self.broken = True
-        if not self._over():
-            wait = self.room.chance.choice((100_000, SECOND, 12 * SECOND)) if not self.calm else SECOND
-            self.room.after(wait, lambda: self._enter(process.name, self._roles[process.name]))
+        wait = self.room.chance.choice((100_000, SECOND, 12 * SECOND)) if not self.calm else SECOND
+        self.room.after(wait, lambda: self._enter(process.name, self._roles[process.name]))
 
     def _open(self, process: Process, *, drives: bool = True) -> AbstractAsyncContextManager[Runner]:
         from holdfast.testing.sim.world import Shop
@@ -136,7 +142,7 @@ class Stage:
 
     async def _worker(self, process: Process) -> None:
         async with self._open(process) as runner:
-            await Worker(runner).work()
+            await Worker(runner, poll=self.schedule.poll).work()
 
     async def _desk(self, process: Process) -> None:
         async with self._open(process, drives=False) as runner:
@@ -155,12 +161,11 @@ class Stage:
                             await runner.attend(names[number])
                     except (JournalFull, JournalCut, UserError):
                         continue  # it goes on, as a web server would, where a worker ends
-                await asyncio.sleep(2.0 if len(names) < len(self.schedule.plans) or self.schedule.front else 3600.0)
+                await asyncio.sleep(4.0 if len(names) < len(self.schedule.plans) or self.schedule.front else 3600.0)
 
     async def _request(self, runner: Runner, process: Process, number: int, plan: object) -> str:
-        run = await runner.start(
-            self.agent, {"plan": plan}, key=f"request {number}", by="requester", on_behalf_of=f"c:{number}" if self.schedule.personal else "",
-        )  # fmt: skip
+        whom = f"c:{number}" if self.schedule.personal else ""
+        run = await runner.start(self.agent, {"plan": plan}, key=f"request {number}", by="requester", on_behalf_of=whom)
         if process.alive:
             self.promised(run.name, f"request {number}")
         return run.name
@@ -192,6 +197,7 @@ class Stage:
                 self._backup = self.store.backup()
             case "restore" if self._backup:
                 self.store.restore(self._backup)
+                self.settled_at = self.room.now + LONGEST
                 self.promises.clear()
 
     def _next_trouble(self, process: Process) -> Trouble:
@@ -230,13 +236,16 @@ class Stage:
         """All runs are closed, and what may come late has had its time."""
         if self.broken:
             return True
-        rows = self.store.tables.rows.values()
-        if len(rows) < len(self.schedule.plans) or any(row.status != "closed" for row in rows):
+        tables = self.store.tables
+        if tables.open or len(tables.rows) < len(self.schedule.plans):
             self._closed_at = 0
             return False
-        self._closed_at = self._closed_at or self.room.now
+        now, lines = self.room.now, len(tables.feed)
+        self._closed_at = self._closed_at or now
+        if lines != self._grown[0]:
+            self._grown = lines, now
         waits = bool(self.world.under_way) or any(process.frozen for process in self.room.processes)
-        return self.room.now >= self._closed_at + (AFTERMATH if waits else SHORT)
+        return now >= self._grown[1] + QUIET_FOR and (not waits or now >= self._closed_at + AFTERMATH)
 
     def _look_at_errors(self) -> None:
         for process in self.room.everybody:
@@ -257,11 +266,12 @@ class Stage:
                 if error is not None and not is_expected(error):
                     self.errors.append(Violation("raised", process.name, f"{said.get('message')}: {error!r}"))
 
+    def _disturbed(self) -> frozenset[str]:
+        names = {self._who(fault) for fault in self.schedule.faults if fault.kind in ("freeze", "disk")}
+        return frozenset(str(one)[1:-1] for one in self.room.everybody if one.name in names)
+
     def _ends(self) -> dict[str, int]:
-        disturbed = {self._who(fault) for fault in self.schedule.faults if fault.kind in ("freeze", "disk")}
-        return {
-            str(one)[1:-1]: one.ended_at or self.room.now for one in self.room.everybody if one.name not in disturbed
-        }
+        return {str(one)[1:-1]: one.ended_at or self.room.now for one in self.room.everybody}
 
     def _lives(self) -> dict[str, str]:
         return {f"w_{name}": name for name in (str(one)[1:-1] for one in self.room.everybody)}
@@ -277,8 +287,7 @@ class Stage:
         return [item for turn in self._plan_of(run) for _, item, _ in turn]
 
     def _plan_of(self, run: str) -> list[list[tuple[str, str, int]]]:
-        key = self.store.tables.rows[run].key
-        return self.schedule.plans[int(key.removeprefix("request "))]
+        return self.schedule.plans[request_number(self.store.tables.rows[run].key)]
 
     def wanted(self) -> dict[str, dict[tuple[str, str], int]]:
         """Run → (tool, item) → how often it was wanted."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -19,7 +20,7 @@ from msgspec import Struct
 from holdfast.errors import JournalError, JournalFull
 from holdfast.journal.checks import again, check, fits
 from holdfast.journal.port import Append, Appended, Claimed, Committed, FeedLine, KeyTaken, Listener, Moved, Row, Where
-from holdfast.testing.sim.room import Process, Room
+from holdfast.testing.sim.room import Process, Room, answer
 
 Trouble: TypeAlias = Literal["", "full", "cut", "cut but written", "failed", "failed but written"]
 """`cut`: the answer was an error, and the way to the store is open again. `failed`: it is not."""
@@ -43,6 +44,8 @@ class Tables:
         self.blobs: dict[str, bytes | None] = {}
         self.secrets: dict[str, bytes | None] = {}
         self.feed: list[FeedLine] = []
+        self.open = 0
+        """Runs that are not closed, by their rows."""
 
     def place(self, batch: Append) -> Appended:
         """Take a batch in, if it fits."""
@@ -62,6 +65,8 @@ class Tables:
         for seq, (data, digest) in enumerate(batch.lines, head + 1):
             self.feed.append(FeedLine(len(self.feed) + 1, batch.run, seq, data, digest))
         self.lines.setdefault(batch.run, []).extend(batch.lines)
+        before = self.rows.get(batch.run)
+        self.open += (batch.row.status != "closed") - (before is not None and before.status != "closed")
         self.rows[batch.run] = batch.row
         for ref, data in batch.blobs:
             self.blobs.setdefault(ref, data)
@@ -117,8 +122,8 @@ class Store:
         if isinstance(answer, Committed):
             self._batches.append(batch)
             self._tell({batch.run: batch.row.seq})
-            if synced:
-                self.sync()
+        if synced and not isinstance(answer, Moved | Claimed):
+            self.sync()  # a request key that is taken too: whoever is told of its run is told of something durable
         return answer
 
     def sync(self) -> None:
@@ -212,7 +217,7 @@ class Store:
     def _tell(self, heads: dict[str, int]) -> None:
         for process, listener in self._listeners:
             for run, head in heads.items():
-                process.after(self._spread(self.pace.told), lambda run=run, head=head, tell=listener: tell(run, head))
+                process.after(self._spread(self.pace.told), partial(listener, run, head))
 
     def _spread(self, most: int) -> int:
         return self.room.chance.randint(0, most) if most else 0
@@ -274,13 +279,14 @@ class Connection:
             raise asyncio.CancelledError
         if most:
             future = self._process.loop.create_future()
-            self._process.after(self._process.chance.randint(0, most), lambda: future.done() or future.set_result(None))
+            self._process.after(self._process.chance.randint(0, most), partial(answer, future, None))
             await future
 
-    async def read(self, run: str, after: int = 0) -> list[tuple[bytes, bytes]]:
-        """Committed lines of a run after seq `after`."""
+    async def read(self, run: str, after: int = 0, *, durable: bool = False) -> list[tuple[bytes, bytes]]:
+        """Committed, or durable, lines of a run after seq `after`."""
         await self._trip()
-        return self._store.tables.lines.get(run, [])[max(after, 0) :]
+        until = self._store.durable_head(run) if durable else None
+        return self._store.tables.lines.get(run, [])[max(after, 0) : until]
 
     async def feed(self, after: int = 0, limit: int = 1000) -> list[FeedLine]:
         """Durable lines of all runs after a position; what is not durable yet will soon be."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from holdfast.events import Entry
 from holdfast.testing.sim.play import Outcome
 from holdfast.testing.sim.room import START
+
+DULL: Final = ("digest", "contract_digest", "rolling", "prices", "versions")
+"""Fields that tell a reader nothing."""
 
 
 def repeat(seed: int, mutant: str = "") -> str:
@@ -41,9 +45,9 @@ def story(outcome: Outcome, *, width: int = 200, run: str = "") -> Iterator[str]
 def entry_line(entry: Entry) -> str:
     """One entry in one line."""
     event = entry.event
+    fields = {name: getattr(event, name) for name in event.__struct_fields__ if name not in DULL}
     shown = ", ".join(
-        f"{name}={getattr(event, name)!r}" for name in event.__struct_fields__
-        if getattr(event, name) not in ("", 0, None, (), {}, False) and name not in ("digest", "contract_digest", "rolling", "prices", "versions")
-    )  # fmt: skip
+        f"{name}={value!r}" for name, value in fields.items() if value not in ("", 0, None, (), {}, False)
+    )
     decided = f" from {entry.cause}" if entry.cause else ""
     return f"#{entry.seq} {entry.actor}{decided}: {type(event).__name__}({shown})"

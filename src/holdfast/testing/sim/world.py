@@ -15,7 +15,6 @@ import random
 from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias
 
-import msgspec
 from msgspec import Struct
 
 from holdfast.events import Json
@@ -29,7 +28,7 @@ LAG: Final = 2 * SECOND
 SETTLE: Final = 7.0
 """Seconds: more than both."""
 
-KEY_LIFE: Final = 120 * SECOND
+KEY_LIFE: Final = 30 * SECOND
 """How long the far side remembers a key, from when it first saw it."""
 
 Fate: TypeAlias = Literal[
@@ -75,6 +74,7 @@ class Heard(Struct, frozen=True):
     """A tool's function was told what became of its request: from here on its process knows."""
 
     at: int
+    effect: Literal["read", "write"]
     run: str
     call: int
     attempt: int
@@ -208,10 +208,8 @@ class World:
 
     def is_being_made(self, run: str, call: int) -> bool:
         """Whether a person who asks is told that it is still being made."""
-        return any(
-            (order.effect.run, order.effect.call) == (run, call) and not order.effect.id and not (order.fails and self.room.now >= order.done_at)
-            for order in self.orders.values()
-        )  # fmt: skip
+        mine = (order for order in self.orders.values() if (order.effect.run, order.effect.call) == (run, call))
+        return any(not order.effect.id and not (order.fails and self.room.now >= order.done_at) for order in mine)
 
 
 def receipt(effect: Effect) -> Json:
@@ -264,7 +262,8 @@ class Shop:
 
     def _heard(self, visit: Visit) -> None:
         if self.process.alive:
-            self.world.heard.append(Heard(self.world.room.now, visit.run, visit.call, visit.attempt, visit.process))
+            heard = Heard(self.world.room.now, visit.effect, visit.run, visit.call, visit.attempt, visit.process)
+            self.world.heard.append(heard)
 
     def ask_waiting(self, visit: Visit, act: Callable[[], object]) -> Any:
         """Have something done over there, from a tool that runs in a thread."""
@@ -313,8 +312,3 @@ _ERRORS: Final[dict[str, Callable[[], Exception]]] = {
     "error before": lambda: RuntimeError("the request was garbled"),
     "error after": lambda: Unknown("it broke while answering"),
 }
-
-
-def changed(effect: Effect, **fields: Any) -> Effect:
-    """An effect with other fields, for tests of the checker."""
-    return msgspec.structs.replace(effect, **fields)
