@@ -109,17 +109,16 @@ def concurrent(sheet: Sheet, rounds: int, runs: int, steps: int) -> None:
 
 
 def _peers(runs: int, steps: int) -> list[tuple[str, int, float]]:
-    """(peer, how many times faster is wanted, its best steps/s), from build/peers.json where it was measured."""
+    """(peer and how it runs, how many times faster is wanted, its steps/s), from build/peers.json where it was measured."""
     path = BUILD / "peers.json"
     if not path.exists():
         print("(peers were not measured: make bench-peers)")
         return []
-    best: dict[str, tuple[bool, float]] = {}
-    for row in json.loads(path.read_text()):
-        if row["mode"] in ("concurrent", "threads"):
-            known = best.get(row["peer"], (row["durable"], 0.0))
-            best[row["peer"]] = (row["durable"], max(known[1], row["steps_per_s"]))
-    return [(name, 10 if durable else 4, rate) for name, (durable, rate) in sorted(best.items())]
+    rows = [row for row in json.loads(path.read_text()) if row["mode"] in ("concurrent", "threads")]
+    title = {"concurrent": "in one event loop", "threads": "on threads"}
+    return sorted(
+        (f"{row['peer']} {title[row['mode']]}", 10 if row["durable"] else 4, row["steps_per_s"]) for row in rows
+    )
 
 
 def rest(sheet: Sheet, rounds: int, parked: int) -> None:

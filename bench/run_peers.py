@@ -27,6 +27,9 @@ PEERS: dict[str, tuple[str, ...]] = {
     "pydantic_ai_dbos_peer.py": ("pydantic-ai-slim", "dbos"),
     "openai_agents_peer.py": ("openai-agents",),
 }
+SOLO_RUNS = 20
+"""Runs one after another that are enough to know what one alone costs."""
+
 # Only these have a synchronous face to put on threads, and runs that a fresh process can take up.
 BOTH_FACES = ("langgraph_peer.py", "dbos_peer.py")
 
@@ -68,8 +71,8 @@ def cases_of(python: Path, modes: Sequence[str], runs: int, steps: int) -> dict[
         for script in installed(python):
             if mode in ("threads", "resume") and script not in BOTH_FACES:
                 continue
-            size = (1, RESUME_STEPS) if mode == "resume" else (runs, steps)
-            cases[script, mode] = partial(run_script, python, script, mode, *size)
+            sizes = {"resume": (1, RESUME_STEPS), "solo": (min(runs, SOLO_RUNS), steps)}
+            cases[script, mode] = partial(run_script, python, script, mode, *sizes.get(mode, (runs, steps)))
     return cases
 
 
@@ -84,9 +87,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Run the installed peers over the shared workload.")
     parser.add_argument("--env", type=Path, required=True, help="the peers' environment (bench/peers/setup.py)")
     parser.add_argument("--modes", default="solo,concurrent,threads", help="of solo, concurrent, threads, resume")
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=200, help="how many at once")
     parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "peers.json")
     options = parser.parse_args()
     python = options.env / "bin" / "python"

@@ -263,3 +263,14 @@ def test_the_value_of_a_body_is_there_or_gone(body, value):
 def test_a_body_that_was_not_loaded_is_our_fault():
     with pytest.raises(Bug, match="ref_9"):
         codec.value_of(Stored("ref_9", 7))
+
+
+@pytest.mark.parametrize("what", [b'"event":5', b'"event":{"of":"sheep"}', b'"event":{"kind":7}'])
+def test_an_event_without_a_kind_is_damage(what):
+    with pytest.raises(JournalDamaged, match="has no kind"):
+        decode(b'{"v":1,"run":"r","seq":1,"at":1,"cause":0,"actor":"x",' + what + b"}")
+
+
+def test_a_schema_that_never_was_is_damage():
+    with pytest.raises(JournalDamaged, match="never was a schema 0"):
+        decode(b'{"v":0,"run":"r","seq":1,"at":1,"cause":0,"actor":"x","event":{"kind":"Paused","by":"a"}}')

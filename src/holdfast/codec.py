@@ -46,6 +46,9 @@ class _Kind(msgspec.Struct):
 
 _kind = msgspec.json.Decoder(_Kind)
 
+OLDEST: Final = 1
+"""The first schema there was."""
+
 Upcaster = Callable[[str, dict[str, Json]], dict[str, Json]]
 UPCASTERS: dict[int, Upcaster] = {}
 """From schema version v to v + 1: (kind, fields) → fields. In memory, after the chain was checked."""
@@ -137,9 +140,7 @@ def decode(data: bytes, prev: bytes = b"", digest: bytes = b"") -> Entry:
             f"an entry was written in schema {line.v}, and this holdfast reads up to {SCHEMA}",
             run=line.run, seq=line.seq, hint="read it with the holdfast that wrote it, or a newer one",
         )  # fmt: skip
-    raw: bytes | msgspec.Raw = line.event
-    if line.v < SCHEMA:
-        raw = _upcast(line)
+    raw: bytes | msgspec.Raw = _upcast(line) if line.v < SCHEMA else line.event
     try:
         event: AnyEvent | Unknown = _event.decode(raw)
     except msgspec.ValidationError:
@@ -148,6 +149,8 @@ def decode(data: bytes, prev: bytes = b"", digest: bytes = b"") -> Entry:
 
 
 def _upcast(line: Line) -> bytes:
+    if line.v < OLDEST:
+        raise JournalDamaged(f"there never was a schema {line.v}", run=line.run, seq=line.seq)
     fields: dict[str, Json] = _json.decode(line.event)
     for version in range(line.v, SCHEMA):
         fields = UPCASTERS[version](fields["kind"], fields)
@@ -155,7 +158,10 @@ def _upcast(line: Line) -> bytes:
 
 
 def _unknown(line: Line, raw: bytes) -> Unknown:
-    kind = _kind.decode(raw).kind
+    try:
+        kind = _kind.decode(raw).kind
+    except msgspec.DecodeError as error:
+        raise JournalDamaged(f"an entry has no kind: {error}", run=line.run, seq=line.seq) from None
     if kind in KINDS:
         raise JournalDamaged(f"an entry of kind {kind} does not have that kind's fields", run=line.run, seq=line.seq)
     return Unknown(kind, raw)

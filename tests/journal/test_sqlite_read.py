@@ -67,3 +67,19 @@ def test_runs_in_pages_longer_than_is_read_at_once(tmp_path: Path):
         await journal.close()
 
     asyncio.run(story())
+
+
+def test_lines_that_a_hand_in_the_file_made_texts_of_come_as_bytes(tmp_path: Path):
+    async def story() -> None:
+        journal = SqliteJournal(tmp_path / "journal.db")
+        batch = a_batch("r", durable=True)
+        await journal.append(batch)
+        other = sqlite3.connect(tmp_path / "journal.db")
+        other.execute("UPDATE entries SET data = CAST(data AS TEXT)")
+        other.commit()
+        other.close()
+        assert await journal.read("r") == await journal.read("r", durable=True) == list(batch.lines)
+        assert [line.data for line in await journal.feed()] == [batch.lines[0][0]]
+        await journal.close()
+
+    asyncio.run(story())

@@ -1,19 +1,19 @@
--- What is read, on connections that never write.
+-- What is read, on connections that never write. Lines come as bytes, whatever a hand in the file made of them.
 
 -- name: lines
-SELECT seq, data, digest FROM entries
+SELECT seq, CAST(data AS BLOB), CAST(digest AS BLOB) FROM entries
 WHERE run = (SELECT id FROM runs WHERE name = :run) AND seq > :after
 ORDER BY seq LIMIT :limit;
 
 -- name: durable_lines
-SELECT seq, data, digest FROM entries
+SELECT seq, CAST(data AS BLOB), CAST(digest AS BLOB) FROM entries
 WHERE run = (SELECT id FROM runs WHERE name = :run) AND seq > :after
   AND pos <= (SELECT value FROM meta WHERE name = 'durable')
 ORDER BY seq LIMIT :limit;
 
 -- name: feed
 -- CROSS JOIN keeps SQLite to this order: lines first, then the name of each one's run.
-SELECT e.pos, r.name, e.seq, e.data, e.digest
+SELECT e.pos, r.name, e.seq, CAST(e.data AS BLOB), CAST(e.digest AS BLOB)
 FROM entries AS e CROSS JOIN runs AS r ON r.id = e.run
 WHERE e.pos > :after AND e.pos <= (SELECT value FROM meta WHERE name = 'durable')
 ORDER BY e.pos LIMIT :limit;
