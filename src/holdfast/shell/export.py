@@ -1,0 +1,167 @@
+"""Writing a journal out for others, and reading what was written: lines of JSON, or Parquet where `pyarrow` is installed.
+
+A file gets its name when it is whole. What is written is the durable feed up to now, with all checkpoints; see
+`views.export` for the form. A Parquet file has the columns position, run, seq, data and digest, and carries the header and
+the checkpoints as lines of JSON in its metadata, under `holdfast`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
+
+from holdfast.errors import JournalDamaged, JournalError, SettingsError
+from holdfast.journal.port import FeedLine, Journal
+from holdfast.shell.durable import pages, seals
+from holdfast.views.checkpoint import Sealed, read, text_of
+from holdfast.views.export import (
+    FORMAT,
+    Exported,
+    Header,
+    entry_line,
+    header_line,
+    read_entries,
+    read_head,
+    seal_line,
+)
+from holdfast.views.note import NoteError
+
+PARQUET: Final = ".parquet"
+_META: Final = b"holdfast"
+_COLUMNS: Final = ("position", "run", "seq", "data", "digest")
+
+_Writes: TypeAlias = Callable[[Sequence[FeedLine]], None]
+
+
+class Written(Struct, frozen=True):
+    """What an export holds."""
+
+    path: str
+    entries: int
+    checkpoints: int
+    position: int
+
+
+async def export(journal: Journal, path: Path | str) -> Written:
+    """Write a journal to a file: Parquet where its name ends so, else lines of JSON.
+
+    Raises SettingsError where Parquet cannot be written here, JournalError where the file cannot.
+    """
+    path = Path(path)
+    taken = await seals(journal)
+    whole = {number: sealed for number, sealed in taken.items() if sealed is not None}
+    until = journal.watermark()
+    header = Header(FORMAT, _origin(whole.values()), until, len(whole))
+    head = [header_line(header), *(seal_line(number, sealed) for number, sealed in whole.items())]
+    count = 0
+    with (_parquet if path.suffix == PARQUET else _jsonl)(path, head) as write:
+        async for page in pages(journal, 0, until):
+            write(page)
+            count += len(page)
+    return Written(str(path), count, len(whole), until)
+
+
+def _origin(seals: Iterable[Sealed]) -> str:
+    for sealed in seals:
+        try:
+            return read(text_of(sealed.note)).origin
+        except NoteError:
+            continue
+    return ""
+
+
+@contextmanager
+def _made(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its place when it is whole."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise JournalError(f"the export cannot be written to {path}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _jsonl(path: Path, head: Sequence[bytes]) -> Iterator[_Writes]:
+    with _made(path) as part, part.open("wb") as file:
+        file.writelines(head)
+        yield lambda page: file.writelines(
+            [entry_line(line.position, line.run, line.seq, line.data, line.digest) for line in page]
+        )
+        file.flush()
+
+
+@contextmanager
+def _parquet(path: Path, head: Sequence[bytes]) -> Iterator[_Writes]:
+    arrow, parquet = _arrow()
+    schema = arrow.schema(
+        [
+            ("position", arrow.int64()),
+            ("run", arrow.string()),
+            ("seq", arrow.int64()),
+            ("data", arrow.binary()),
+            ("digest", arrow.binary()),
+        ],
+        metadata={_META: b"".join(head)},
+    )
+
+    def write(page: Sequence[FeedLine]) -> None:
+        columns = [[getattr(line, name) for line in page] for name in _COLUMNS]
+        writer.write_table(arrow.table(columns, schema=schema))
+
+    with _made(path) as part, parquet.ParquetWriter(part, schema, compression="zstd") as writer:
+        yield write
+
+
+def _arrow() -> tuple[Any, Any]:
+    """The modules that know Parquet. Raises SettingsError where they are not installed."""
+    try:
+        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError:
+        raise SettingsError("Parquet needs the package pyarrow", hint='pip install "holdfast[parquet]"') from None
+
+
+@contextmanager
+def reading(path: Path | str) -> Iterator[tuple[Header, dict[int, Sealed | None], Iterator[Exported]]]:
+    """The header of an export, its checkpoints by number, and its entries as they are read.
+
+    Raises JournalDamaged where it is no export, JournalError where there is none.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == PARQUET:
+            with _table(path) as file:
+                head = (file.schema_arrow.metadata or {}).get(_META, b"").splitlines()
+                yield *read_head(iter(head)), _rows(file)
+        else:
+            with path.open("rb") as lines:
+                yield *read_head(lines), read_entries(lines)
+    except OSError as error:
+        raise JournalError(f"the export {path} cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def _table(path: Path) -> Iterator[Any]:
+    arrow, parquet = _arrow()
+    try:
+        file = parquet.ParquetFile(path)
+    except arrow.ArrowInvalid as error:
+        raise JournalDamaged(f"{path} is no Parquet file: {error}") from None
+    with file:
+        yield file
+
+
+def _rows(file: Any) -> Iterator[Exported]:
+    for batch in file.iter_batches(columns=list(_COLUMNS)):
+        for row in zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True):
+            yield Exported(*row)
