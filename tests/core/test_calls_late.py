@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from holdfast.core import desk
-from holdfast.core.calls import MAX_LOOKS
+from holdfast.core.recovery import MAX_LOOKS
 from holdfast.errors import NotAllowed
 from holdfast.events import PersonAsked
 from holdfast.models.scripted import call, done

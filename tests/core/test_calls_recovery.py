@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from holdfast import units
-from holdfast.core.calls import MAX_LOOKS
+from holdfast.core.recovery import MAX_LOOKS
 from holdfast.events import CallFailed, CallStarted, DoubtRaised
 from holdfast.models.scripted import call
 from holdfast.tool import Retry

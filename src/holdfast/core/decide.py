@@ -14,7 +14,7 @@ import msgspec
 
 from holdfast.agent import Bound
 from holdfast.codec import keyed
-from holdfast.core import calls, ending, limits, output, prompt
+from holdfast.core import attempts, calls, ending, limits, output, prompt, recovery
 from holdfast.core.fold import fold
 from holdfast.core.state import Moment, State
 from holdfast.errors import Bug
@@ -203,7 +203,7 @@ def _expired(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
             return [withdrawn, again]
         if asked.about == "output":
             return [withdrawn, output.not_accepted(state, "nobody reviewed the output in time", final=True)]
-        return [withdrawn, calls.refuse(asked.call, "expired", "nobody decided in time", asked.version)]
+        return [withdrawn, attempts.refuse(asked.call, "expired", "nobody decided in time", asked.version)]
     return []
 
 
@@ -315,7 +315,7 @@ ASK_TIMEOUT: Final = 180_000_000
 OVER: Final[tuple[Rule, ...]] = (_new_epoch, _lost, _contradicted, _resolved, _expired, _time)
 """What was found to be over; once at the start of a batch, since nothing in a batch can add to it."""
 
-DISTURBANCES: Final[tuple[Rule, ...]] = (_limit, calls.overtaken, calls.unsure)
+DISTURBANCES: Final[tuple[Rule, ...]] = (_limit, calls.overtaken, recovery.find_out)
 """What holds a turn up."""
 
 TURN: Final[tuple[Rule, ...]] = (output.admit, calls.advance, output.conclude, _ask)

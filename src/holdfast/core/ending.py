@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from holdfast.agent import Bound
-from holdfast.core import calls
+from holdfast.core import attempts, recovery
 from holdfast.core.state import Moment, State
 from holdfast.events import AnyEvent, Outcome, QuestionWithdrawn, RunClosed
 
@@ -46,7 +46,7 @@ def why(bound: Bound, state: State) -> Ending | None:
         return Ending("stopped", f"{spent.tool} could not be carried out: {spent.message}", "tool")
     if surprises.partial == "stop" and (
         part := next(
-            (c for c in state.turn_calls if c.complete == "partial" and not calls.paging(bound, state, c)), None
+            (c for c in state.turn_calls if c.complete == "partial" and not attempts.paging(bound, state, c)), None
         )
     ):
         return Ending("stopped", f"{part.tool} gave only a part: {part.missing}", "tool")
@@ -87,7 +87,7 @@ def end(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
         if question.asked.call not in open_doubts
     ]
     out += [
-        calls.refuse(call.seq, "closing", "the run is ending", call.version)
+        attempts.refuse(call.seq, "closing", "the run is ending", call.version)
         for call in state.calls.values()
         if call.status in ("asked", "held", "cleared", "failed") or (call.status == "unsure" and call.effect != "write")
     ]
@@ -96,6 +96,6 @@ def end(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     if waiting := [
         call for call in state.calls.values() if call.effect == "write" and call.status in ("running", "unsure")
     ]:
-        return calls.settle_doubts(bound, state, moment, waiting)
+        return recovery.settle_doubts(bound, state, moment, waiting)
     unresolved = tuple(sorted({*state.unresolved, *open_doubts}))
     return [RunClosed(ending.outcome, ending.reason, fault=ending.fault, unresolved=unresolved)]

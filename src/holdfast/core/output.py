@@ -10,7 +10,7 @@ import msgspec
 from holdfast import codec
 from holdfast.agent import Bound
 from holdfast.codec import canonical, keyed
-from holdfast.core import calls, policy, prompt, provenance
+from holdfast.core import attempts, policy, prompt, provenance
 from holdfast.core.state import CallState, Moment, State
 from holdfast.events import (
     AnyEvent,
@@ -126,15 +126,15 @@ def conclude(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
         call for call in state.turn_calls if call.tool in ("done", "decline", "ask") and call.status == "cleared"
     ]
     others = [call for call in state.calls.values() if call not in special and call.status != "answered"]
-    if not special or others or any(calls.paging(bound, state, call) for call in state.turn_calls):
+    if not special or others or any(attempts.paging(bound, state, call) for call in state.turn_calls):
         return _partial(bound, state)
     first = special[0]
     if state.said > state.heard:
-        return [calls.refuse(first.seq, "overtaken", "the requester has written since; read the message first")]
+        return [attempts.refuse(first.seq, "overtaken", "the requester has written since; read the message first")]
     if first.tool == "ask":
         return _question(state, first)
     if any(call.tool == "ask" for call in state.turn_calls):
-        return [calls.refuse(first.seq, "overtaken", "you asked a question beside it; read its answer first")]
+        return [attempts.refuse(first.seq, "overtaken", "you asked a question beside it; read its answer first")]
     if first.tool == "decline":
         handed = bool(first.args.get("hand_over"))
         return [RunClosed("escalated" if handed else "declined", str(first.args.get("reason", "")))]
@@ -160,7 +160,7 @@ def _partial(bound: Bound, state: State) -> Sequence[AnyEvent]:
     for call in state.turn_calls:
         if call.seq in asked or call.reviewed:
             continue
-        if call.ok and call.complete == "partial" and not calls.paging(bound, state, call):
+        if call.ok and call.complete == "partial" and not attempts.paging(bound, state, call):
             text = f"{call.tool} gave only a part: {call.missing}. Tell the agent, take it over, or stop?"
             return [PersonAsked("surprise", text, call.seq)]
     return []

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from holdfast.agent import Bound
-from holdfast.core import calls, decide, limits
+from holdfast.core import attempts, decide, limits, recovery
 from holdfast.core.state import Moment, State
 
 
@@ -49,7 +49,7 @@ def pending(bound: Bound, state: State, moment: Moment) -> tuple[Pending, ...]:
     for call in state.calls.values():
         if call.status == "running" and call.worker == moment.worker:
             out.append(RunCall(call.seq, call.start))
-        elif calls.to_look_up(bound, call) and moment.at >= calls.look_at(bound, call):
+        elif recovery.to_look_up(bound, call) and moment.at >= recovery.look_at(bound, call):
             out.append(LookUp(call.seq, call.attempt))
     return tuple(out)
 
@@ -87,11 +87,11 @@ def outlook_of(bound: Bound, state: State, moment: Moment) -> Outlook:
     times = [limits.wall_ends(bound, state)] if state.limit is None else []
     times += [question.asked.until for question in state.questions.values() if question.asked.until]
     for call in state.calls.values():
-        looked_up = calls.to_look_up(bound, call)
-        if call.status in ("failed", "unsure") and not calls.ending_soon(state) and not (looked_up and not call.key):
-            times.append(calls.retry_at(bound, call))
+        looked_up = recovery.to_look_up(bound, call)
+        if call.status in ("failed", "unsure") and not recovery.ending_soon(state) and not (looked_up and not call.key):
+            times.append(attempts.retry_at(bound, call))
         if looked_up:
-            times.append(calls.look_at(bound, call))
+            times.append(recovery.look_at(bound, call))
     asking = state.asking
     if asking is not None and asking.status == "failed":
         times.append(decide.again_at(state))

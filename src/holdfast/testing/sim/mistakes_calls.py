@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from holdfast.codec import canonical, keyed
-from holdfast.core import calls, decide, fold, fold_calls, late, policy
+from holdfast.core import attempts, calls, decide, fold, fold_calls, late, policy, recovery
 from holdfast.core.state import CallState
 from holdfast.events import CallReturned, CallReturnedLate, CallStarted
 from holdfast.testing.sim.mistake import Mutant, Patch, everywhere
@@ -17,18 +17,18 @@ replace = msgspec.structs.replace
 
 
 def _key_per_attempt() -> Sequence[Patch]:
-    original = calls._start
+    original = attempts.start
 
     def start(bound: Any, state: Any, moment: Any, call: CallState) -> Any:
         event = original(bound, state, moment, call)
         assert isinstance(event, CallStarted)
         return replace(event, key=keyed(moment.secret, "call", event.key, str(event.attempt))) if event.key else event
 
-    return [(calls, "_start", start)]
+    return [(attempts, "start", start)]
 
 
 def _blind_retry() -> Sequence[Patch]:
-    original = calls._recover
+    original = recovery._recover
 
     def recover(bound: Any, state: Any, moment: Any, call: CallState) -> Any:
         if (
@@ -36,36 +36,36 @@ def _blind_retry() -> Sequence[Patch]:
             and not call.key
             and not call.handle
             and call.attempt < 3
-            and not calls.ending_soon(state)
+            and not recovery.ending_soon(state)
         ):
-            return [calls._start(bound, state, moment, call)]
+            return [attempts.start(bound, state, moment, call)]
         return original(bound, state, moment, call)
 
-    return [(calls, "_recover", recover)]
+    return [(recovery, "_recover", recover)]
 
 
 def _unknown_made_failed() -> Sequence[Patch]:
-    original = calls._recover
+    original = recovery._recover
 
     def recover(bound: Any, state: Any, moment: Any, call: CallState) -> Any:
         if call.failures > 1 and not call.handle:
-            return [calls.refuse(call.seq, "surprises.exhausted", "given up", call.version)]
+            return [attempts.refuse(call.seq, "surprises.exhausted", "given up", call.version)]
         return original(bound, state, moment, call)
 
-    return [(calls, "_recover", recover)]
+    return [(recovery, "_recover", recover)]
 
 
 def _absence_believed() -> Sequence[Patch]:
-    original = calls.settle_doubts
+    original = recovery.settle_doubts
 
     def settle(bound: Any, state: Any, moment: Any, waiting: Any) -> Any:
         return original(bound, state, moment, [replace(call, ended=True) for call in waiting])
 
-    return [(calls, "settle_doubts", settle)]
+    return [(recovery, "settle_doubts", settle)]
 
 
 def _no_settling() -> Sequence[Patch]:
-    return [(calls, "look_at", lambda bound, call: call.look_at)]
+    return [(recovery, "look_at", lambda bound, call: call.look_at)]
 
 
 def _old_look_up() -> Sequence[Patch]:
@@ -103,11 +103,11 @@ def _side_by_side() -> Sequence[Patch]:
 
 
 def _key_for_ever() -> Sequence[Patch]:
-    return [(calls, "_is_honoured", lambda call, tool, moment: bool(call.key))]
+    return [(attempts, "is_honoured", lambda call, tool, moment: bool(call.key))]
 
 
 def _key_of_the_arguments() -> Sequence[Patch]:
-    original = calls._start
+    original = attempts.start
 
     def start(bound: Any, state: Any, moment: Any, call: CallState) -> Any:
         event = original(bound, state, moment, call)
@@ -115,7 +115,7 @@ def _key_of_the_arguments() -> Sequence[Patch]:
         key = keyed(moment.secret, "call", call.tool, canonical(call.args)) if event.key else ""
         return replace(event, key=key)
 
-    return [(calls, "_start", start)]
+    return [(attempts, "start", start)]
 
 
 def _rest_started() -> Sequence[Patch]:
