@@ -16,19 +16,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from real.classes import check_classes
+from real.cost import check_cost
 from real.faults import check_faults
 from real.figures import Check, Figure
 from real.kill import check_kill
 from real.live import check_live
-from real.packs import find
+from real.packs import Pack, find
+from real.rules import check_rules
 from real.tape import check_import, check_tape
+from real.traces import check_import_traces, find_traces
+
+
+def import_any(pack: Pack) -> Iterator[Figure]:
+    """Import plain runs, or traces with what each answer cost."""
+    yield from check_import(pack) if pack.sets() else check_import_traces(pack)
+
 
 CHECKS: Final[dict[str, tuple[str, Check]]] = {
-    "import": ("tau_*", check_import),
+    "import": ("tau*", import_any),
     "tape": ("tau_*", check_tape),
     "live": ("tau_*", check_live),
     "faults": ("tau_*", check_faults),
     "kill": ("tau_*", check_kill),
+    "classes": ("tau_*", check_classes),
+    "rules": ("tau_*", check_rules),
+    "cost": ("tau2_traces", check_cost),
 }
 """Each check by its name: which packs it is for, and what makes it."""
 
@@ -37,7 +50,7 @@ def figures(data: Path, names: list[str]) -> Iterator[Figure]:
     """Make checks on the packs in a folder; how long each took goes to standard error."""
     for name in names:
         pattern, check = CHECKS[name]
-        packs = find(data, pattern)
+        packs = [*find(data, pattern), *find_traces(data, pattern)]
         if not packs:
             yield Figure(name, pattern, "", "skipped", note=f"{data} holds no such pack")
         for pack in packs:

@@ -1,0 +1,338 @@
+"""Cost: what a run was paid for, to whom, and what of it was for nothing.
+
+    one = cost_of(entries)                  a run: by model, by tool, its retries, repeats, children and reviewers
+    all = total(costs, won)                 many runs: by outcome, model and tool; cost per success; waste
+    project(all, 500)                       what so many runs would cost
+
+All in whole nano-dollars, as the journal has them. What nobody priced stays unknown in every sum it enters. A child's cost
+is its own run's: it stands in the parent as a field, and is not added to what the parent paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import isqrt
+
+from msgspec import Struct
+
+from holdfast import units
+from holdfast.events import ChildClosed, Entry, ModelAnsweredLate, ModelFailed, Outcome
+from holdfast.views.detectors.finding import Case, is_effect, key, outcome
+from holdfast.views.record import Asked, Call, Trace, Turn
+from holdfast.views.spending import Money, add, ratio, shared
+
+WORDS = ""
+"""The tool under which stands what was paid for answers that called none."""
+
+MOST = 5 * units.MINUTE
+"""µs that a verdict is taken to have cost the person who gave it, at most: a journal has how long somebody was waited
+for, and not how long he worked."""
+
+
+class Share(Struct, frozen=True, omit_defaults=True):
+    """What went to one model, tool or outcome."""
+
+    name: str
+    money: Money
+    times: int = 0
+    """Answers of a model, calls of a tool, runs of an outcome."""
+    took: int = 0
+    """µs of the attempts."""
+
+
+class People(Struct, frozen=True, omit_defaults=True):
+    """What people's verdicts took."""
+
+    verdicts: int = 0
+    waited: int = 0
+    """µs from each question to its verdict: the most that somebody can have worked."""
+    worked: int = 0
+    """µs taken to be worked: the same with a bound on each."""
+    rate: int | None = None
+    """nusd that the contract values a minute at; None where it says nothing."""
+
+    @property
+    def value(self) -> int | None:
+        """nusd of the time worked; None where nobody says what a minute is worth, though some were spent."""
+        if not self.verdicts:
+            return 0
+        return None if self.rate is None else ratio(self.worked * self.rate, units.MINUTE)
+
+
+class Child(Struct, frozen=True):
+    """A run that answered a call of this one, as its end told."""
+
+    run: str
+    call: int
+    outcome: Outcome
+    nusd: int | None
+    """None where it did not tell."""
+
+
+class Cost(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one run cost."""
+
+    run: str
+    agent: str
+    contract: str
+    at: int
+    outcome: Outcome | None = None
+    money: Money = Money()
+    models: tuple[Share, ...] = ()
+    tools: tuple[Share, ...] = ()
+    """By tool called: the answers that called it, each shared equally among its calls."""
+    retries: Share = Share("retries", Money())
+    """Attempts at a model that gave nothing, with what was charged for them, and attempts at tools after the first."""
+    repeats: Share = Share("repeats", Money())
+    """Calls that had been made before with the same result and no effect between: their shares of the answers."""
+    people: People = People()
+    children: tuple[Child, ...] = ()
+    input: int = 0
+    output: int = 0
+    """Tokens."""
+
+
+def cost_of(entries: Sequence[Entry], seen: Trace | None = None, *, most: int = MOST) -> Cost:
+    """What a run cost; most: µs that one verdict counts for at most. Raises UsageError for what is no run."""
+    case = Case(entries, seen)
+    seen, totals = case.seen, case.seen.totals
+    again = _repeated(case)
+    tools: dict[str, list[tuple[Money, Call | None]]] = {}
+    for part, call in _parts(case):
+        tools.setdefault(call.tool if call is not None else WORDS, []).append((part, call))
+    wasted = [(part, call) for part, call in _parts(case) if call is not None and call.seq in again]
+    return Cost(
+        run=seen.run,
+        agent=seen.agent,
+        contract=seen.contract_digest,
+        at=seen.opened,
+        outcome=seen.end.outcome if seen.end is not None else None,
+        money=Money(totals.nusd, totals.unsettled + totals.reserved, totals.unpriced),
+        models=_models(case),
+        tools=tuple(
+            Share(name, add(part for part, _ in found), len(found), sum(_took(call) for _, call in found))
+            for name, found in sorted(tools.items())
+        ),
+        retries=_retries(case),
+        repeats=Share("repeats", add(part for part, _ in wasted), len(wasted), sum(_took(call) for _, call in wasted)),
+        people=_people(seen, most),
+        children=_children(entries),
+        input=totals.input,
+        output=totals.output,
+    )
+
+
+def _parts(case: Case) -> list[tuple[Money, Call | None]]:
+    """What each call's share of its answer is; an answer without calls is one part, and a call the machine made costs none."""
+    found: list[tuple[Money, Call | None]] = [(Money(), call) for call in case.seen.calls.values() if call.serves]
+    for turn in case.turns:
+        calls: list[Call | None] = [case.seen.calls[seq] for seq in turn.calls if seq in case.seen.calls]
+        if turn.answered:
+            found += zip(shared(_paid(turn), len(calls) or 1), calls or [None], strict=True)
+    return found
+
+
+def _paid(turn: Turn) -> Money:
+    """What the answer of a turn cost."""
+    return Money(turn.cost or 0, 0, int(turn.cost is None))
+
+
+def _took(call: Call | None) -> int:
+    return sum(attempt.took for attempt in call.tried) if call is not None else 0
+
+
+def _models(case: Case) -> tuple[Share, ...]:
+    found: dict[str, list[tuple[Money, int]]] = {}
+    for turn in case.turns:
+        for one in turn.asked:
+            amount = _paid(turn) if one.state == "answered" else _unanswered(case, one)
+            found.setdefault(one.model, []).append((amount, one.took))
+    return tuple(
+        Share(name, add(amount for amount, _ in made), len(made), sum(took for _, took in made))
+        for name, made in sorted(found.items())
+    )
+
+
+def _unanswered(case: Case, one: Asked) -> Money:
+    """What an attempt at a model is charged that gave nothing, or nothing yet; a late word of its cost settles that."""
+    if one.state == "running" and case.seen.end is None:
+        return Money(0, one.reserved)
+    if not one.late or one.unsettled:
+        return Money(0, one.unsettled)
+    owed = one.reserved if one.state == "running" else 0
+    told = 0
+    for entry in case.entries:
+        match entry.event:
+            case ModelFailed(ask=one.seq, unsettled=unsettled):
+                owed = unsettled
+            case ModelAnsweredLate(ask=one.seq, cost=cost) if owed and cost is not None:
+                told, owed = cost, 0
+    return Money(told)
+
+
+def _retries(case: Case) -> Share:
+    failed = [one for turn in case.turns for one in turn.asked if one.state == "failed"]
+    again = [attempt for call in case.seen.calls.values() for attempt in call.tried[:-1]]
+    took = sum(one.took for one in failed) + sum(attempt.took for attempt in again)
+    return Share("retries", add(_unanswered(case, one) for one in failed), len(failed) + len(again), took)
+
+
+def _repeated(case: Case) -> set[int]:
+    """The calls that had been made before, with the same result and no effect between."""
+    known: set[tuple[bytes, bytes]] = set()
+    again = set()
+    for call in case.calls:
+        name, came = key(call), outcome(call)
+        if is_effect(call):
+            known.clear()
+        elif name is not None and came is not None:
+            if (name, came) in known:
+                again.add(call.seq)
+            known.add((name, came))
+    return again
+
+
+def _people(seen: Trace, most: int) -> People:
+    asked = [one for one in seen.questions.values() if one.role != "requester"]
+    waits = [voice.at - one.at for one in asked for voice in one.voices]
+    return People(len(waits), sum(waits), sum(min(wait, most) for wait in waits), _rate(seen)) if waits else People()
+
+
+def _rate(seen: Trace) -> int | None:
+    worth = seen.contract.get("worth", {}) if isinstance(seen.contract, dict) else {}
+    try:
+        rate = units.nusd(worth.get("reviewer_minute", "0"))
+    except ValueError:
+        return None
+    return rate or None  # a contract that says nothing has "0" there, and nobody's minute is worth nothing
+
+
+def _children(entries: Sequence[Entry]) -> tuple[Child, ...]:
+    ends = [entry.event for entry in entries if isinstance(entry.event, ChildClosed)]
+    return tuple(Child(end.child, end.call, end.outcome, end.used.get("usd")) for end in ends)
+
+
+# -------------------------------------------------------------------------------------------------------- many runs
+
+
+class Total(Struct, frozen=True, kw_only=True):
+    """What many runs cost."""
+
+    runs: int
+    won: int
+    """Runs that were a success."""
+    money: Money
+    outcomes: tuple[Share, ...]
+    models: tuple[Share, ...]
+    tools: tuple[Share, ...]
+    lost: Money
+    """Waste: all that runs cost which were no success."""
+    retries: Money
+    """Waste: retries within runs that were a success."""
+    repeats: Money
+    """Waste: repeats within runs that were a success."""
+    people: People
+    """Of all; a rate only where all that had verdicts have the same."""
+    value: int | None
+    """nusd of people's time; None where a contract does not value it."""
+    squares: int = 0
+    """Sum of the squares of what each run cost, for what is said of others like them."""
+
+    @property
+    def waste(self) -> Money:
+        """What was paid for nothing; nothing in it counts twice."""
+        return self.lost + self.retries + self.repeats
+
+    @property
+    def per_run(self) -> int | None:
+        """nusd, models only; None where something has no price, or there are no runs."""
+        return None if self.money.total is None or not self.runs else ratio(self.money.total, self.runs)
+
+    @property
+    def per_success(self) -> int | None:
+        """nusd of all runs, failed ones too, for each success, models only; None where it is unknown or there is none."""
+        return None if self.money.total is None or not self.won else ratio(self.money.total, self.won)
+
+    @property
+    def per_success_with_people(self) -> int | None:
+        """The same with people's time; None where that has no value either."""
+        if self.money.total is None or self.value is None or not self.won:
+            return None
+        return ratio(self.money.total + self.value, self.won)
+
+
+def is_done(cost: Cost) -> bool:
+    """What counts as a success where nobody says otherwise: the run ended as done or, within its contract, declined."""
+    return cost.outcome in ("done", "declined")
+
+
+def total(costs: Iterable[Cost], won: Callable[[Cost], bool] = is_done) -> Total:
+    """Runs together; won: which were a success."""
+    costs = list(costs)
+    good = [cost for cost in costs if won(cost)]
+    bad = [cost for cost in costs if not won(cost)]
+    values = [cost.people.value for cost in costs]
+    rates = {cost.people.rate for cost in costs if cost.people.verdicts}
+    return Total(
+        runs=len(costs),
+        won=len(good),
+        money=add(cost.money for cost in costs),
+        outcomes=_together(Share(cost.outcome or "open", cost.money, 1) for cost in costs),
+        models=_together(share for cost in costs for share in cost.models),
+        tools=_together(share for cost in costs for share in cost.tools),
+        lost=add(cost.money for cost in bad),
+        retries=add(cost.retries.money for cost in good),
+        repeats=add(cost.repeats.money for cost in good),
+        people=People(
+            sum(cost.people.verdicts for cost in costs),
+            sum(cost.people.waited for cost in costs),
+            sum(cost.people.worked for cost in costs),
+            rates.pop() if len(rates) == 1 else None,
+        ),
+        value=None if None in values else sum(value for value in values if value is not None),
+        squares=sum(cost.money.least**2 for cost in costs),
+    )
+
+
+def _together(shares: Iterable[Share]) -> tuple[Share, ...]:
+    found: dict[str, list[Share]] = {}
+    for share in shares:
+        found.setdefault(share.name, []).append(share)
+    made = [
+        Share(name, add(one.money for one in some), sum(one.times for one in some), sum(one.took for one in some))
+        for name, some in found.items()
+    ]
+    return tuple(sorted(made, key=lambda share: (-share.money.least, share.name)))
+
+
+class Projection(Struct, frozen=True):
+    """What so many runs like these would cost, models only."""
+
+    runs: int
+    nusd: int | None
+    """None where some of these have no price, or there are none."""
+    low: int | None = None
+    high: int | None = None
+    """Within which it lies 95 times in 100, if runs to come are like these and each for itself; None below 30 runs."""
+    people: int | None = None
+    """nusd of people's time on top; None where a contract does not value it."""
+
+
+ENOUGH = 30
+"""Runs below which no range is given."""
+
+
+def project(seen: Total, runs: int) -> Projection:
+    """What `runs` runs would cost, if they are like those seen. The range is of the mean: 1.96 standard errors each way."""
+    amount = seen.money.total
+    if amount is None or not seen.runs:
+        return Projection(runs, None)
+    expected = ratio(amount * runs, seen.runs)
+    people = None if seen.value is None else ratio(seen.value * runs, seen.runs)
+    if seen.runs < ENOUGH:
+        return Projection(runs, expected, people=people)
+    n = seen.runs
+    spread = n * seen.squares - amount**2  # n² times the variance, exactly
+    error = isqrt(max(spread, 0) * runs**2 // (n**2 * (n - 1)))
+    width = -(-196 * error // 100)
+    return Projection(runs, expected, max(0, expected - width), expected + width, people)

@@ -1,0 +1,63 @@
+"""Detectors: the deterministic taxonomy of failures, over the entries of one run.
+
+    for finding in detect(entries): ...
+
+Each rule is a pure function of a `Case`, one small module a family. It is exact (E: what it says is so) or suspect (S:
+somebody has to look), and its docstring says where it comes from and when it is wrong. No rule guesses: where a journal
+of today does not hold what a rule of the taxonomy needs, the rule is not there, and `UNDECIDED` says why.
+
+What none of them sees: a well-formed call with a value that stands somewhere in what was read, and is the wrong one. Of
+recorded failures that is the most common kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from holdfast.events import Entry
+from holdfast.views.detectors import answers, arguments, bounds, claims, evidence, loops
+from holdfast.views.detectors.finding import Case, Finding, Grade, Rule
+from holdfast.views.record import Trace
+
+__all__ = ["RULES", "UNDECIDED", "Case", "Finding", "Grade", "Rule", "detect"]
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule(1, "repeated identical call", "E", loops.repeated),
+    Rule(2, "retry storm", "E", loops.storms),
+    Rule(3, "ignored tool error", "S", answers.ignored_errors),
+    Rule(4, "acted on partial response", "S", answers.partial),
+    Rule(5, "claimed but not done", "S", claims.undone_claims),
+    Rule(7, "ungrounded argument", "S", arguments.ungrounded),
+    Rule(8, "out-of-scope attempt", "E", bounds.out_of_scope),
+    Rule(9, "approval mismatch", "E", bounds.unapproved),
+    Rule(10, "premature stop", "E", claims.premature),
+    Rule(11, "no verification after write", "E", evidence.unverified),
+    Rule(13, "budget exhausted or no progress", "E", loops.idle),
+    Rule(14, "output contract violated", "E", claims.bad_outputs),
+    Rule(19, "duplicated delivery", "E", bounds.delivered_twice),
+    Rule(20, "stale evidence", "S", evidence.stale),
+    Rule(21, "instruction from data", "S", arguments.from_data),
+)
+"""The rules a journal of today can carry, by their number in the taxonomy."""
+
+UNDECIDED: Final[dict[int, tuple[str, str]]] = {
+    6: ("done but not claimed", "no contract declares which writes its output has to name"),
+    12: ("verification contradicted", "no write says what state it intends, so no reading can differ from it"),
+    15: ("contradictory subagents", "no run has children yet, and no contract names entities and fields"),
+    16: ("duplicate peer work", "no run has children yet; one run knows nothing of another's calls"),
+    17: ("context dilution", "nothing ever leaves a prompt yet, so nothing can be missing from one"),
+    18: ("silent partial failure in a sandbox", "there are no workspaces yet, so no artefact is declared"),
+    22: ("handoff loss or ping-pong", "no run has children yet, so nothing is handed over"),
+}
+"""Number → (name, why no journal of today decides it)."""
+
+
+def detect(entries: Sequence[Entry], seen: Trace | None = None, rules: Sequence[Rule] = RULES) -> tuple[Finding, ...]:
+    """Everything the rules find in a run, in the order of what shows it; `seen` saves reading the entries again.
+
+    Raises UsageError for entries that do not begin a run.
+    """
+    case = Case(entries, seen)
+    found = [finding for rule in rules for finding in rule.findings(case)]
+    return tuple(sorted(found, key=lambda finding: (finding.seqs[:1], finding.number, finding.seqs)))
