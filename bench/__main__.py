@@ -94,6 +94,15 @@ def _single_ms() -> float:
     return float(str(floor.single_commit(100)["commit_ms"]))
 
 
+def lengths(sheet: Sheet, runs: int, lengths: tuple[int, ...]) -> None:
+    """Many runs at once, the longer the same."""
+    for steps in lengths:
+        grouped = float(str(floor.group_commit(runs, min(steps, 50))["steps_per_s"]))
+        found = own.measure(runs, steps)
+        sheet.add(f"{runs} runs of {steps} steps at once", found["steps_per_s"], "steps/s", floor=grouped)
+        sheet.add(f"{runs} runs of {steps} steps at once, CPU a step", found["cpu_ms"], "ms")
+
+
 def concurrent(sheet: Sheet, rounds: int, runs: int, steps: int) -> None:
     """Many runs at once, beside the grouped floor and the peers."""
     grouped = median(rounds, lambda: {"s": float(str(floor.group_commit(runs, steps)["steps_per_s"]))})["s"]
@@ -142,7 +151,7 @@ def rest(sheet: Sheet, rounds: int, parked: int) -> None:
     sheet.add(
         f"{parked} parked runs, tasks that stand for them", held["tasks"], "tasks", target="0", ok=held["tasks"] == 0
     )
-    sheet.add(f"{parked} parked runs, peak memory a run", held["peak_kb"], "KB")
+    sheet.add(f"{parked} parked runs, memory held by one more", held["resident_bytes"] / 1024, "KB")
     sheet.add(
         f"wake-up after a decision, {parked} parked", held["wake_ms"], "ms", target="under 10", ok=held["wake_ms"] < 10
     )
@@ -157,6 +166,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     sheet = Sheet()
     concurrent(sheet, 1 if quick else ROUNDS, 20 if quick else 200, 10)
+    lengths(sheet, 20 if quick else 200, (20,) if quick else (50, 200, 1000))
     solo(sheet, 1 if quick else ROUNDS, (10, 50) if quick else (10, 50, 200, 1000))
     rest(sheet, 1 if quick else ROUNDS, 200 if quick else 10_000)
     BUILD.mkdir(exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 
 from bench import workload
-from holdfast import Agent, Runner, Waiting, call, done, script, tool
+from holdfast import Agent, Runner, Waiting, tool
 from holdfast.dialogue import Answer, Request
 from holdfast.events import Price, Usage, Wanted
 
@@ -158,18 +159,21 @@ async def _parked(url: str, runs: int) -> dict[str, float]:
         return workload.tool_result(workload.step_of(query))
 
     reviewed = Agent(
-        name="parks", takes=str, gives=str, models=["bench:script"], task="Store one item.", limits=UNBOUNDED,
+        name="parks", takes=str, gives=str, models=["bench:instant"], task="Store one item.", limits=UNBOUNDED,
         tools={store: {"review": [{"because": "a person decides"}]}},
     )  # fmt: skip
-    model = script(call("store", query=workload.query(1)), done("stored"))
-    async with Runner.open(url, model=model) as runner:
+    async with Runner.open(url, model=Instant(1, "store")) as runner:
+        resident = 0
         for first in range(0, runs, 200):
+            if not resident and first >= runs // 2:  # caches have their size by then
+                resident = _resident()
             opened = await asyncio.gather(*(runner.start(reviewed, "go") for _ in range(min(200, runs - first))))
             held = await asyncio.gather(*(run.result() for run in opened))
             if not all(isinstance(one, Waiting) for one in held):
                 raise SystemExit("a run of the benchmark did not wait for its review")
-        del opened, held
-        memory = await _memory_of_parking(runner)
+            del opened, held
+        grown = (_resident() - resident) / (runs - runs // 2)
+        tasks = len([task for task in asyncio.all_tasks() if task.get_name().startswith("drive")])
         wakes = []
         for row in (await runner.journal.find(_waiting(20)))[:20]:
             state = await runner.state(row.run)
@@ -177,12 +181,13 @@ async def _parked(url: str, runs: int) -> dict[str, float]:
             await runner.answer(row.run, next(iter(state.questions)), "approve", by="ann")
             await runner.attend(row.run)
             wakes.append((begun[-1] - began) * 1e3)
-    return {"wake_ms": statistics.median(wakes), "tasks": memory}
+    return {"wake_ms": statistics.median(wakes), "tasks": float(tasks), "resident_bytes": grown}
 
 
-async def _memory_of_parking(runner: Runner) -> float:
-    """Tasks that stand for parked runs: all but this one and the journal's own."""
-    return float(len([task for task in asyncio.all_tasks() if (task.get_name() or "").startswith("drive")]))
+def _resident() -> int:
+    """Bytes of memory this process holds, with what it no longer needs given back."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _waiting(limit: int) -> object:
@@ -196,11 +201,9 @@ def parked(runs: int = 10_000) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/journal.db"
         workload.prepare(2)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         found = asyncio.run(_parked(url, runs))
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         found["index_bytes"] = _index_bytes(Path(folder) / "journal.db") / runs
-    return found | {"peak_kb": grown / runs}
+    return found
 
 
 def _index_bytes(database: Path) -> float:

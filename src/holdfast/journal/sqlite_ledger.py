@@ -19,8 +19,8 @@ from holdfast.journal.port import Append, Appended, Claimed, Committed, KeyTaken
 from holdfast.journal.sqlite_file import check_version, is_busy
 from holdfast.journal.statements import load
 
-HEADS_KEPT: Final = 20_000
-"""Runs whose heads are remembered; with more at work at once they are looked up again."""
+HEADS_KEPT: Final = 2_000
+"""Runs whose heads are remembered; with more at work at once they are looked up again. A parked run soon holds nothing."""
 
 LOCK_PAUSE: Final = 0.001
 """Seconds between two tries to get the lock."""
