@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from holdfast import Cancelled, Done, Runner, call, fail, script, tool
+from holdfast import Cancelled, Done, Runner, call, codec, fail, script, tool
 from holdfast.dialogue import Answer as ModelAnswer
 from holdfast.events import CallFailed, CallReturnedLate, CallStarted, ModelAsked, ModelFailed, Noted
 from holdfast.journal.memory import MemoryJournal
@@ -410,5 +410,34 @@ def test_what_a_tool_that_was_given_up_does_after_all_is_kept(monkeypatch):
             assert isinstance(await run.result(), Done)
         assert "CallReturnedLate" in kinds
         assert "QuestionWithdrawn" in kinds
+
+    story(work)
+
+
+def test_closing_does_not_wait_for_a_tool_that_never_ends(monkeypatch):
+    """It is given up while the runner is closing already: what is awaited is what is told of it, not its end."""
+    monkeypatch.setattr(deadline, "GRACE", 0.01)
+
+    async def work():
+        inside, release = asyncio.Event(), asyncio.Event()
+
+        @tool.write(timeout=0.1)
+        async def send(x: str) -> int:
+            """Send, and never come back."""
+            inside.set()
+            while not release.is_set():
+                try:
+                    await release.wait()
+                except asyncio.CancelledError:
+                    continue
+            return 7
+
+        journal = MemoryJournal()
+        async with opened(journal, call("send", x="1"), OK) as runner:
+            run = await runner.start(clerk(Bank(), send), Request())
+            await inside.wait()
+        kinds = [codec.decode(data).event for data, _ in await journal.read(run.name)]
+        assert [(event.error, event.ended) for event in kinds if isinstance(event, CallFailed)] == [("timeout", False)]
+        release.set()
 
     story(work)

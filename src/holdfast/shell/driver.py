@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -41,6 +41,14 @@ Place: TypeAlias = tuple[str, int]
 """What is performed: `ask` or `call` with the seq of its start entry, `look` with that of its call."""
 
 
+class Flight(NamedTuple):
+    """An attempt in flight."""
+
+    task: asyncio.Task[None]
+    landed: asyncio.Future[None]
+    """Done when it was told of: as a rule when the task ends, and before that where it was given up."""
+
+
 class World(Struct, frozen=True):
     """What all drivers of one worker share."""
 
@@ -51,7 +59,7 @@ class World(Struct, frozen=True):
     model: Callable[[str], Model]
     late: Callable[[str, AnyEvent, int], Awaitable[None]]
     """Where a fact goes whose driver is gone: (run, fact, cause)."""
-    flying: dict[str, dict[Place, asyncio.Task[None]]]
+    flying: dict[str, dict[Place, Flight]]
     """The attempts in flight here, by run: a write may outlive the driver that began it."""
     lingering: set[asyncio.Task[None]]
     """Attempts that were given up and go on in spite of it."""
@@ -110,9 +118,9 @@ class Driver:
 
     def _let_go(self) -> None:
         """Abandon what only reads. A write goes on, and what becomes of it is recorded all the same."""
-        for place, task in self._flying.items():
+        for place, flight in self._flying.items():
             if place not in self._writing:
-                task.cancel()
+                flight.task.cancel()
         for fact, cause in self._facts:
             self.world.late(self.book.run, fact, cause)
         if not self._flying:
@@ -213,25 +221,34 @@ class Driver:
                 self._writing.add(place)
             ends = boot + max(_until(state, request) - moment.at, 0) / 1e6
             attempt = Attempt(bound, state, self.book.secret, self.world.journal.now, ends, partial(self._tell, place))
-            self._flying[place] = asyncio.create_task(self._fly(request, attempt), name=state.run)
+            task = asyncio.create_task(self._fly(request, attempt), name=state.run)
+            self._flying[place] = Flight(task, task.get_loop().create_future())
 
     async def _fly(self, request: Pending, attempt: Attempt) -> None:
         try:
             await self.world.performer.perform(request, attempt)
         except asyncio.CancelledError:
             if self._ended:
-                self._flying.pop(_place(request), None)
+                self._land(_place(request))
                 raise
             attempt.tell(self.world.performer.cancelled(request, attempt))
         except BaseException as error:
             self._broken = error
-            self._flying.pop(_place(request), None)
+            self._land(_place(request))
             self._wake()
             raise
 
+    def _land(self, place: Place) -> asyncio.Task[None] | None:
+        """Nobody waits for this attempt any more; its task, if it was in flight still."""
+        flight = self._flying.pop(place, None)
+        if flight is None:
+            return None
+        flight.landed.set_result(None)
+        return flight.task
+
     def _tell(self, place: Place, fact: AnyEvent) -> None:
         """Take what became of an attempt; the second time, of one that was given up before it ended."""
-        task = self._flying.pop(place, None)
+        task = self._land(place)
         if task is not None and task is not asyncio.current_task():
             self.world.lingering.add(task)
             task.add_done_callback(self.world.lingering.discard)

@@ -189,7 +189,7 @@ class Fleet:
                 driver.notify(1 << 60)
             await asyncio.gather(*(task for _, task in self._drivers.values()), return_exceptions=True)
             flights = [flight for flights in self._world.flying.values() for flight in flights.values()]
-            await asyncio.gather(*flights, return_exceptions=True)
+            await asyncio.gather(*(flight.landed for flight in flights))
             await asyncio.gather(*self._chores, return_exceptions=True)
         finally:
             self._draining = False

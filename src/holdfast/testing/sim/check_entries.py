@@ -190,11 +190,14 @@ class WholeTale(Tale):
             return
         call.over = call.ok = True
         self._confirm(entry, call, event.effect_id)
-        if call.asked.effect == "read" and event.complete == "complete":
-            asked = call.asked
-            self.readings.append(
-                Reading(entry.seq, entry.at, asked.tool, value_of(asked.args), event.digest, asked.serves)
-            )
+        if event.complete == "complete":
+            self._read(entry, call, event.digest)
+
+    def _read(self, entry: Entry, call: Call, digest: str) -> None:
+        """Note what a write may rest on."""
+        asked = call.asked
+        if asked.effect == "read":
+            self.readings.append(Reading(entry.seq, entry.at, asked.tool, value_of(asked.args), digest, asked.serves))
 
     def _confirm(self, entry: Entry, call: Call, effect_id: str) -> None:
         """One effect is never counted for two calls (rule 22)."""
@@ -247,6 +250,7 @@ class WholeTale(Tale):
             self.wrong("late", f"entry {entry.seq} calls the answer to a running attempt late")
         if event.result is not None and call.unknown and not call.over and not call.running:
             call.over = call.ok = True
+            self._read(entry, call, "")
 
     def doubts(self, entry: Entry, event: DoubtRaised) -> None:
         """A call is before a person."""
