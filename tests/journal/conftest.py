@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-for part in ("appending", "durability", "keeping", "living"):
-    pytest.register_assert_rewrite(f"holdfast.testing.journal_contract.{part}")
-
 Trip = Callable[[str], sqlite3.Error | None]
 
 
