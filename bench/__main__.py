@@ -17,6 +17,8 @@ from bench import floor, own
 
 BUILD = Path(__file__).resolve().parents[1] / "build"
 ROUNDS = 3
+FLOOR_STEPS = 50
+"""Steps after which the grouped floor is no other."""
 
 
 class Sheet:
@@ -94,22 +96,19 @@ def _single_ms() -> float:
     return float(str(floor.single_commit(100)["commit_ms"]))
 
 
-def lengths(sheet: Sheet, runs: int, lengths: tuple[int, ...]) -> None:
-    """Many runs at once, the longer the same."""
-    for steps in lengths:
-        grouped = float(str(floor.group_commit(runs, min(steps, 50))["steps_per_s"]))
-        found = own.measure(runs, steps)
-        sheet.add(f"{runs} runs of {steps} steps at once", found["steps_per_s"], "steps/s", floor=grouped)
-        sheet.add(f"{runs} runs of {steps} steps at once, CPU a step", found["cpu_ms"], "ms")
-
-
-def concurrent(sheet: Sheet, rounds: int, runs: int, steps: int) -> None:
-    """Many runs at once, beside the grouped floor and the peers."""
-    grouped = median(rounds, lambda: {"s": float(str(floor.group_commit(runs, steps)["steps_per_s"]))})["s"]
+def at_once(sheet: Sheet, rounds: int, runs: int, steps: int) -> float:
+    """Many runs at once, beside the grouped floor; their steps/s."""
+    rows = min(steps, FLOOR_STEPS)
+    grouped = median(rounds, lambda: {"s": float(str(floor.group_commit(runs, rows)["steps_per_s"]))})["s"]
     found = median(rounds, lambda: own.measure(runs, steps))
-    rate = found["steps_per_s"]
-    sheet.add(f"{runs} runs of {steps} steps at once", rate, "steps/s", floor=grouped)
+    sheet.add(f"{runs} runs of {steps} steps at once", found["steps_per_s"], "steps/s", floor=grouped)
     sheet.add(f"{runs} runs of {steps} steps at once, CPU a step", found["cpu_ms"], "ms")
+    return found["steps_per_s"]
+
+
+def against_peers(sheet: Sheet, rounds: int, runs: int, steps: int) -> None:
+    """Many runs at once, beside the peers too."""
+    rate = at_once(sheet, rounds, runs, steps)
     for name, times, peer in _peers(runs, steps):
         best = f"{times}x {peer:.0f} steps/s"
         sheet.add(
@@ -165,8 +164,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes: does it run, not how fast")
     quick = parser.parse_args().quick
     sheet = Sheet()
-    concurrent(sheet, 1 if quick else ROUNDS, 20 if quick else 200, 10)
-    lengths(sheet, 20 if quick else 200, (20,) if quick else (50, 200, 1000))
+    against_peers(sheet, 1 if quick else ROUNDS, 20 if quick else 200, 10)
+    for steps in (20,) if quick else (50, 200, 1000):
+        at_once(sheet, 1, 20 if quick else 200, steps)
     solo(sheet, 1 if quick else ROUNDS, (10, 50) if quick else (10, 50, 200, 1000))
     rest(sheet, 1 if quick else ROUNDS, 200 if quick else 10_000)
     BUILD.mkdir(exist_ok=True)

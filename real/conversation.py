@@ -116,13 +116,15 @@ async def play(
     journal: Journal | None = None,
     step: Callable[[str], None] = lambda name: None,
     at_once: int = AT_ONCE,
+    kind: type[Stage] = Stage,
 ) -> list[Part]:
     """Play scripts side by side, each to its end, and give what became of each in the order of the scripts.
 
-    journal: where they are played, a new one in memory if none is given. What it holds already is gone on with.
+    journal: where they are played, a new one in memory if none is given. What it holds already is gone on with. kind: of the
+    model, where it is to say something else of its answers.
     """
     kept = journal or open_journal("memory:")
-    stage = Stage(kept, step)
+    stage = kind(kept, step)
 
     @asynccontextmanager
     async def resources(settings: Mapping[str, str]) -> AsyncIterator[object]:

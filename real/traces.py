@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
@@ -22,12 +21,10 @@ import msgspec
 from holdfast.agent import Agent
 from holdfast.dialogue import Answer
 from holdfast.events import Json, Price, Usage
-from holdfast.journal.open import open_journal
-from holdfast.shell.runner import Runner
 from holdfast.tool import NEVER, Call, Tool, from_schema
 from holdfast.views.trace import trace
 from real.contracts import MODEL, TIMEOUT, World
-from real.conversation import AT_ONCE, Part, Stage, _converse
+from real.conversation import Part, Stage, play
 from real.figures import Figure, Sheet, whole
 from real.packs import Message, Pack, Run, ToolCall
 from real.scripts import Script, of_run
@@ -198,28 +195,12 @@ def _tool(name: str) -> Tool[..., Any]:
     )
 
 
-async def play(agent: Agent[str, None], scripts: Sequence[Script]) -> list[Part]:
-    """Play scripts side by side, each to its end or to a limit."""
-    stage = Priced(open_journal("memory:"))
-
-    @asynccontextmanager
-    async def resources(settings: Mapping[str, str]) -> AsyncIterator[object]:
-        yield Tape(stage)
-
-    seats = asyncio.Semaphore(AT_ONCE)
-    async with Runner.open(stage.journal, resources=resources, model=stage) as runner:
-
-        async def seated(script: Script) -> Part:
-            async with seats:
-                return await _converse(runner, stage, agent, script)
-
-        return list(await asyncio.gather(*(seated(script) for script in scripts)))
-
-
 @cache
 def played(pack: Pack, stem: str, usd: str | None = None) -> list[Part]:
     """Play every run of a set, under a limit in US dollars if one is given."""
-    return asyncio.run(play(agent_for(pack, stem, usd), [script_of(one) for one in traces(pack, stem)]))
+    return asyncio.run(
+        play(agent_for(pack, stem, usd), [script_of(one) for one in traces(pack, stem)], Tape, kind=Priced)
+    )
 
 
 def check_import_traces(pack: Pack) -> Iterator[Figure]:

@@ -178,7 +178,9 @@ def check_chain(run: str, lines: Iterable[tuple[bytes, bytes]], prev: bytes = GE
     for data, digest in lines:
         seq += 1
         if chain(prev, data) != digest:
-            raise JournalDamaged("the stored bytes are not what the chain says was written", run=run, seq=seq)
+            raise JournalDamaged(
+                "the stored bytes are not what the chain says was written", run=run, seq=seq, hint="holdfast verify"
+            )
         line = _line.decode(data)
         if (line.run, line.seq) != (run, seq):
             raise JournalDamaged(f"here stands entry {line.seq} of run {line.run}", run=run, seq=seq)

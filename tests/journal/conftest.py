@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.small_disk import SmallDisk, small_disk
 
 Trip = Callable[[str], sqlite3.Error | None]
 
@@ -51,36 +50,8 @@ def sqlite_error() -> Callable[[str], sqlite3.OperationalError]:
     return make_error
 
 
-class Disk:
-    """A small disk of its own, to be filled and to be made read-only."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def fill(self, leave: int = 0) -> None:
-        with (self.folder / "ballast").open("ab", buffering=0) as ballast:
-            room = os.statvfs(self.folder)
-            for _ in range((room.f_bavail * room.f_frsize - leave) // 4096):
-                ballast.write(b"x" * 4096)
-
-    def free(self) -> None:
-        (self.folder / "ballast").unlink()
-
-    def read_only(self) -> None:
-        subprocess.run(["mount", "-o", "remount,ro", str(self.folder)], check=True)
-
-
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     """A tmpfs of one megabyte. Skips, saying so, where this user may not mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if shutil.which("mount") is None:
-        pytest.skip("a full or read-only disk is not tested here: there is no mount command")
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], capture_output=True, text=True, check=False
-    )
-    if made.returncode:
-        pytest.skip(f"a full or read-only disk is not tested here: {made.stderr.strip()}")
-    yield Disk(folder)
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", megabytes=1) as made:
+        yield made

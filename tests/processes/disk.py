@@ -10,15 +10,10 @@ import ctypes
 import errno
 import os
 import platform
-import shutil
 import struct
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import Final, Literal
 
-import pytest
 from msgspec import Struct
 
 CALLS: Final = {
@@ -80,39 +75,3 @@ def _files(journal: str) -> list[int]:
             if os.readlink(f"/proc/self/fd/{file}") in names:  # noqa: PTH115
                 found.append(int(file))
     return found
-
-
-class SmallDisk:
-    """A disk of its own, to be filled and freed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def fill(self, leave: int = 0) -> None:
-        """Leave this many bytes."""
-        with (self.folder / "ballast").open("ab", buffering=0) as ballast:
-            room = os.statvfs(self.folder)
-            for _ in range((room.f_bavail * room.f_frsize - leave) // 4096):
-                ballast.write(b"x" * 4096)
-
-    def free(self) -> None:
-        """Give back what was filled."""
-        (self.folder / "ballast").unlink()
-
-
-@contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """A tmpfs. Skips, saying so, where this user may not mount one."""
-    folder.mkdir()
-    mount = [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(folder)]
-    try:
-        made = subprocess.run(mount, capture_output=True, text=True, check=False)
-        why = made.stderr.strip() if made.returncode else ""
-    except OSError as error:
-        why = str(error)
-    if why:
-        pytest.skip(f"a really full disk is not tested here: {why}")
-    try:
-        yield SmallDisk(folder)
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -10,10 +10,11 @@ import pytest
 
 from tests.processes.audit import cut_short
 from tests.processes.check import check
-from tests.processes.disk import Fault, can_break, small_disk
+from tests.processes.disk import Fault, can_break
 from tests.processes.inbox import open_only
 from tests.processes.people import Console
 from tests.processes.yard import ROOT, Yard, until
+from tests.small_disk import small_disk
 
 ORDERS = [f"all:{n}" for n in range(16)]
 

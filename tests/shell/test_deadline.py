@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.shell import deadline as module
 from holdfast.shell.deadline import Deadline, TimeUp
+from tests.shell.told import stubborn
 
 SOON = 0.01
 
@@ -18,16 +19,6 @@ def run(story):
             return await story()
 
     return asyncio.run(whole())
-
-
-async def stubborn(release: asyncio.Event) -> int:
-    """Goes on however often it is cancelled."""
-    while not release.is_set():
-        try:
-            await release.wait()
-        except asyncio.CancelledError:
-            continue
-    return 7
 
 
 def test_what_ends_in_time_is_not_disturbed():

@@ -26,6 +26,7 @@ from tests.shell.bench import (
     story,
     until,
 )
+from tests.shell.told import stubborn
 
 
 async def kinds(run: Any) -> list[str]:
@@ -395,12 +396,7 @@ def test_what_a_tool_that_was_given_up_does_after_all_is_kept(monkeypatch):
         @tool.write(timeout=0.02)
         async def send(x: str) -> int:
             """Send, whatever comes."""
-            while not release.is_set():
-                try:
-                    await release.wait()
-                except asyncio.CancelledError:
-                    continue
-            return 7
+            return await stubborn(release)
 
         async with opened(MemoryJournal(), call("send", x="1"), OK) as runner:
             run = await runner.start(clerk(Bank(), send), Request())
@@ -425,12 +421,7 @@ def test_closing_does_not_wait_for_a_tool_that_never_ends(monkeypatch):
         async def send(x: str) -> int:
             """Send, and never come back."""
             inside.set()
-            while not release.is_set():
-                try:
-                    await release.wait()
-                except asyncio.CancelledError:
-                    continue
-            return 7
+            return await stubborn(release)
 
         journal = MemoryJournal()
         async with opened(journal, call("send", x="1"), OK) as runner:

@@ -19,7 +19,7 @@ from holdfast.shell import deadline
 from holdfast.shell.perform import MAX_RESULT, Attempt, Performer
 from holdfast.tool import Call, CallKey, NotDone, Partial, Refused, Started, Unknown, from_schema
 from tests.core.story import SECRET, START, Story, desk, order
-from tests.shell.told import perform
+from tests.shell.told import perform, stubborn
 
 SOON = 0.02
 """Seconds a test waits for a time-out to come."""
@@ -242,15 +242,10 @@ def test_an_async_tool_that_ignores_its_cancellation_is_not_over_and_is_listened
     monkeypatch.setattr(deadline, "GRACE", SOON)
     release = asyncio.Event()
 
-    async def stubborn() -> int:
-        while not release.is_set():
-            try:
-                await release.wait()
-            except asyncio.CancelledError:
-                continue
-        return 7
+    async def act() -> int:
+        return await stubborn(release)
 
-    hand = Hand(write(stubborn), {}, ends=100.0 + SOON)
+    hand = Hand(write(act), {}, ends=100.0 + SOON)
 
     async def story():
         fact = await hand.perform()

@@ -19,7 +19,7 @@ from holdfast.shell import deadline
 from holdfast.shell.perform import Attempt, Performer
 from holdfast.tool import Absent, Call, CallKey, CannotTell, Found, Pending, Started
 from tests.core.story import DEAR, SECRET, START, Story, desk, order
-from tests.shell.told import perform
+from tests.shell.told import perform, stubborn
 
 SOON = 0.02
 
@@ -184,15 +184,11 @@ def test_a_model_that_ignores_that_its_time_is_up_is_given_up_and_its_answer_com
     async def story() -> Any:
         release = asyncio.Event()
 
-        async def stubborn() -> Answer:
-            while not release.is_set():
-                try:
-                    await release.wait()
-                except asyncio.CancelledError:
-                    continue
+        async def at_last() -> Answer:
+            await stubborn(release)
             return Answer("after all", usage=Usage(7, 3))
 
-        performer = Performer(lambda name: Asked(stubborn), clock=lambda: 100.0)
+        performer = Performer(lambda name: Asked(at_last), clock=lambda: 100.0)
         attempt = Attempt(run.bound, run.state, SECRET, lambda: START, 100.0 + SOON, late.append)
         first = await perform(performer, AskModel(2), attempt)
         assert late == []

@@ -11,6 +11,16 @@ from holdfast.core.pending import Pending
 from holdfast.shell.perform import Attempt, Performer
 
 
+async def stubborn(release: asyncio.Event) -> int:
+    """Goes on however often it is cancelled, until it is released."""
+    while not release.is_set():
+        try:
+            await release.wait()
+        except asyncio.CancelledError:
+            continue
+    return 7
+
+
 async def perform(performer: Performer, request: Pending, attempt: Attempt) -> Any:
     """The first fact about an attempt; one that comes later goes to the attempt's own `tell`."""
     first: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -13,8 +13,8 @@ from holdfast.codec import GENESIS, chain
 from holdfast.errors import UsageError
 from holdfast.journal.port import FeedLine
 from holdfast.views.checkpoint import AUDIT
-from holdfast.views.finding import MOST
 from holdfast.views.note import Signer
+from holdfast.views.tampering import MOST
 from holdfast.views.verify import Walk
 from tests.shell.audited import KEYS, told
 

@@ -10,9 +10,7 @@ import msgspec
 from holdfast import codec, units
 from holdfast.cli import reading
 from holdfast.cli.entry_text import line
-from holdfast.errors import JournalDamaged
 from holdfast.events import Entry, RunClosed
-from holdfast.journal.port import Journal
 from holdfast.shell import bodies
 
 
@@ -30,7 +28,7 @@ async def _follow(url: str, name: str, as_json: bool) -> int:
         try:
             while True:
                 woken.clear()
-                for entry in await _news(journal, run, seq, head):
+                for entry in await bodies.entries(journal, run, seq, head, durable=True):
                     seq, head, began = entry.seq, entry.digest, began or entry.at
                     _print(entry, began, as_json)
                     if isinstance(entry.event, RunClosed):
@@ -38,17 +36,6 @@ async def _follow(url: str, name: str, as_json: bool) -> int:
                 await woken.wait()
         finally:
             deaf()
-
-
-async def _news(journal: Journal, run: str, seq: int, head: bytes) -> list[Entry]:
-    found: list[Entry] = []
-    for data, digest in await journal.read(run, seq, durable=True):
-        seq += 1
-        if codec.chain(head, data) != digest:
-            raise JournalDamaged("the stored bytes are not what the chain says was written", run=run, seq=seq)
-        found.append(await bodies.load(codec.decode(data, head, digest), journal.blob))
-        head = digest
-    return found
 
 
 def _print(entry: Entry, began: int, as_json: bool) -> None:

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from holdfast import codec
 from holdfast.cli import out
 from holdfast.core.fold import fold_all
 from holdfast.core.state import State
-from holdfast.errors import JournalDamaged, JournalError, UsageError
+from holdfast.errors import JournalError, UsageError
 from holdfast.events import Entry
 from holdfast.journal.open import open_journal
 from holdfast.journal.port import Journal, Row, Where
@@ -74,16 +73,7 @@ async def entries(journal: Journal, run: str) -> list[Entry]:
 
     Raises JournalDamaged where what is stored is not what was written.
     """
-    found: list[Entry] = []
-    prev = codec.GENESIS
-    for seq, (data, digest) in enumerate(await journal.read(run, durable=True), 1):
-        if codec.chain(prev, data) != digest:
-            raise JournalDamaged(
-                "the stored bytes are not what the chain says was written", run=run, seq=seq, hint="holdfast verify"
-            )
-        found.append(await bodies.load(codec.decode(data, prev, digest), journal.blob))
-        prev = digest
-    return found
+    return await bodies.entries(journal, run, durable=True)
 
 
 async def state_of(journal: Journal, run: str) -> State:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from holdfast.codec import canonical, keyed, parse
+from holdfast.codec import GENESIS, canonical, check_chain, decode, keyed, parse
 from holdfast.errors import Bug
 from holdfast.events import (
     AnyEvent,
@@ -37,6 +37,7 @@ from holdfast.events import (
     Stored,
     Unknown,
 )
+from holdfast.journal.port import Journal
 
 INLINE_BYTES: Final = 2_048
 """Bodies up to this size stand in their entry, unless the run is about a person."""
@@ -133,6 +134,22 @@ async def load(entry: Entry, fetch: Callable[[str], Awaitable[bytes | None]]) ->
         elif isinstance(value, tuple) and any(isinstance(item, Stored) for item in value):
             changes[name] = tuple([await _fetched(item, fetch) if isinstance(item, Stored) else item for item in value])
     return msgspec.structs.replace(entry, event=msgspec.structs.replace(event, **changes)) if changes else entry
+
+
+async def entries(
+    journal: Journal, run: str, after: int = 0, head: bytes = GENESIS, *, durable: bool = False
+) -> list[Entry]:
+    """The entries of a run after seq `after`, whose digest is `head`, bodies loaded. Raises JournalDamaged where the chain does not hold.
+
+    durable: only those that are on the disk for good.
+    """
+    lines = await journal.read(run, after, durable=durable)
+    check_chain(run, lines, head, after)
+    found: list[Entry] = []
+    for data, digest in lines:
+        found.append(await load(decode(data, head, digest), journal.blob))
+        head = digest
+    return found
 
 
 async def _fetched(body: Stored, fetch: Callable[[str], Awaitable[bytes | None]]) -> Body:

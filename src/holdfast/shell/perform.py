@@ -31,6 +31,7 @@ from holdfast.events import (
     CallFailed,
     CallLookedUp,
     CallReturned,
+    Effect,
     Fate,
     Inline,
     Json,
@@ -123,9 +124,8 @@ class Performer:
                 reserved = attempt.state.asking.reserved if attempt.state.asking is not None else 0
                 return ModelFailed(ask, "garbage", "unknown", what, unsettled=reserved)
             case RunCall(call):
-                effect = attempt.state.calls[call].effect
-                fate: Fate = "unknown" if effect == "write" else "not_done"
-                return CallFailed(call, attempt.state.calls[call].attempt, "raised", fate, what)
+                known = attempt.state.calls[call]
+                return CallFailed(call, known.attempt, "raised", _fate(known.effect), what)
             case LookUp(call, number):
                 return CallLookedUp(call, number, "cannot_tell", message=what, ended=attempt.state.calls[call].ended)
         assert_never(request)
@@ -191,9 +191,10 @@ class Performer:
             return CallFailed(call.seq, call.attempt, "raised", "not_done", str(error), took=self.since(began))
 
         def silent(*, ended: bool = False) -> CallFailed:
-            fate: Fate = "unknown" if tool.effect == "write" else "not_done"
             what = f"no answer within {tool.timeout / 1e6:g} s"
-            return CallFailed(call.seq, call.attempt, "timeout", fate, what, took=self.since(began), ended=ended)
+            return CallFailed(
+                call.seq, call.attempt, "timeout", _fate(tool.effect), what, took=self.since(began), ended=ended
+            )
 
         def late(work: asyncio.Future[Any]) -> None:
             if not work.cancelled():
@@ -304,9 +305,13 @@ class Performer:
         try:
             result = tool.gives.json(value)
         except Misfit as error:
-            fate: Fate = "unknown" if tool.effect == "write" else "not_done"
             return CallFailed(
-                call.seq, call.attempt, "result", fate, f"what it returned does not fit: {error}"[:2000], took=took
+                call.seq,
+                call.attempt,
+                "result",
+                _fate(tool.effect),
+                f"what it returned does not fit: {error}"[:2000],
+                took=took,
             )
         data = canonical(result)
         if len(data) > MAX_RESULT:
@@ -360,6 +365,11 @@ class Performer:
         return seen(
             "cannot_tell", message=f"it returned {type(answer).__name__}, which is none of Found, Absent, CannotTell"
         )
+
+
+def _fate(effect: Effect) -> Fate:
+    """What is known of an attempt that began and gave no result: a read did nothing, a write may have."""
+    return "unknown" if effect == "write" else "not_done"
 
 
 def _forget(task: asyncio.Future[Any]) -> None:

@@ -11,9 +11,9 @@ from holdfast.shell.anchors import Anchor
 from holdfast.shell.durable import PAGE, pages, seals
 from holdfast.views.checkpoint import AUDIT, Checkpoint, Proof, Sealed, read, text_of
 from holdfast.views.export import Exported, Header
-from holdfast.views.finding import Verdict
 from holdfast.views.merkle import Frontier, inclusion_ranges, leaf, leaf_hash
 from holdfast.views.note import Key
+from holdfast.views.tampering import Verdict
 from holdfast.views.verify import Walk
 
 

@@ -246,15 +246,7 @@ class Runner:
 
     async def entries(self, run: str) -> list[Entry]:
         """The journal of a run, bodies loaded. Raises JournalDamaged where its chain does not hold."""
-        return await self._entries(run, 0, codec.GENESIS)
-
-    async def _entries(self, run: str, seq: int, prev: bytes, *, durable: bool = False) -> list[Entry]:
-        """The entries after `seq`, whose digest is `prev`."""
-        lines = await self.journal.read(run, seq, durable=durable)
-        codec.check_chain(run, lines, prev, seq)
-        prevs = [prev, *(digest for _, digest in lines)]
-        decoded = [codec.decode(data, before, digest) for (data, digest), before in zip(lines, prevs, strict=False)]
-        return [await bodies.load(entry, self.journal.blob) for entry in decoded]
+        return await bodies.entries(self.journal, run)
 
     async def follow(self, run: str) -> AsyncIterator[Entry]:
         """The entries of a run as they become durable, until it is closed."""
@@ -264,7 +256,7 @@ class Runner:
         try:
             while not closed:
                 woken.clear()
-                for entry in await self._entries(run, seq, head, durable=True):
+                for entry in await bodies.entries(self.journal, run, seq, head, durable=True):
                     seq, head = entry.seq, entry.digest
                     closed = closed or isinstance(entry.event, RunClosed)
                     yield entry

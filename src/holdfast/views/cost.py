@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from holdfast import units
 from holdfast.events import ChildClosed, Entry, ModelAnsweredLate, ModelFailed, Outcome
-from holdfast.views.detectors.finding import Case, is_effect, key, outcome
+from holdfast.views.detectors.finding import Case, key, outcome
 from holdfast.views.record import Asked, Call, Trace, Turn
 from holdfast.views.spending import Money, add, ratio, shared
 
@@ -98,9 +98,10 @@ def cost_of(entries: Sequence[Entry], seen: Trace | None = None, *, most: int = 
     seen, totals = case.seen, case.seen.totals
     again = _repeated(case)
     tools: dict[str, list[tuple[Money, Call | None]]] = {}
-    for part, call in _parts(case):
+    parts = _parts(case)
+    for part, call in parts:
         tools.setdefault(call.tool if call is not None else WORDS, []).append((part, call))
-    wasted = [(part, call) for part, call in _parts(case) if call is not None and call.seq in again]
+    wasted = [(part, call) for part, call in parts if call is not None and call.seq in again]
     return Cost(
         run=seen.run,
         agent=seen.agent,
@@ -179,16 +180,15 @@ def _retries(case: Case) -> Share:
 
 def _repeated(case: Case) -> set[int]:
     """The calls that had been made before, with the same result and no effect between."""
-    known: set[tuple[bytes, bytes]] = set()
     again = set()
-    for call in case.calls:
-        name, came = key(call), outcome(call)
-        if is_effect(call):
-            known.clear()
-        elif name is not None and came is not None:
-            if (name, came) in known:
-                again.add(call.seq)
-            known.add((name, came))
+    for stretch in case.stretches:
+        known: set[tuple[bytes, bytes]] = set()
+        for call in stretch:
+            name, came = key(call), outcome(call)
+            if name is not None and came is not None:
+                if (name, came) in known:
+                    again.add(call.seq)
+                known.add((name, came))
     return again
 
 

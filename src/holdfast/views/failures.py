@@ -11,7 +11,7 @@ A cluster is a key and needs no model: the same journal gives the same clusters,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -82,15 +82,17 @@ def earliest(findings: Iterable[Finding]) -> Finding | None:
 def clusters(readings: Iterable[Reading]) -> tuple[Cluster, ...]:
     """Findings by detector, tool, error class and contract version; those in the most runs first."""
     found: dict[tuple[int, str, str, str], list[tuple[Reading, Finding]]] = {}
+    first: dict[str, Finding | None] = {}
     for reading in sorted(readings, key=lambda one: (one.at, one.run)):
+        first[reading.run] = earliest(reading.findings)
         for finding in reading.findings:
             key = (finding.number, finding.tool, finding.error, reading.contract)
             found.setdefault(key, []).append((reading, finding))
-    made = [_cluster(contract, members) for (_, _, _, contract), members in found.items()]
+    made = [_cluster(contract, members, first) for (_, _, _, contract), members in found.items()]
     return tuple(sorted(made, key=lambda one: (-len(one.runs), one.number, one.tool, one.error, one.contract)))
 
 
-def _cluster(contract: str, members: Sequence[tuple[Reading, Finding]]) -> Cluster:
+def _cluster(contract: str, members: Sequence[tuple[Reading, Finding]], first: Mapping[str, Finding | None]) -> Cluster:
     by_run = {reading.run: reading for reading, _ in members}
     runs = list(by_run.values())
     newest, finding = members[-1]
@@ -108,7 +110,7 @@ def _cluster(contract: str, members: Sequence[tuple[Reading, Finding]]) -> Clust
         last=runs[-1].at,
         example=(newest.run, finding.seqs),
         sentence=finding.sentence,
-        earliest=sum(earliest(reading.findings) in [f for r, f in members if r.run == reading.run] for reading in runs),
+        earliest=len({reading.run for reading, finding in members if finding is first[reading.run]}),
     )
 
 

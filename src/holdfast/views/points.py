@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from holdfast.codec import GENESIS
 from holdfast.views.checkpoint import AUDIT, Checkpoint, Sealed, digest, opened, read, text_of
-from holdfast.views.finding import Finding, Findings, Kind
 from holdfast.views.note import Key, NoteError, NoteForged, NoteResigned, NoteStranger, parse
+from holdfast.views.tampering import Finding, Findings, Kind
 
 
 class Point(Struct, frozen=True):

@@ -25,11 +25,11 @@ from holdfast.codec import GENESIS
 from holdfast.errors import JournalDamaged, JournalNewer, UsageError
 from holdfast.events import Entry
 from holdfast.views.checkpoint import AUDIT, Sealed
-from holdfast.views.finding import Finding, Findings, Kind, Verdict, ranges
 from holdfast.views.merkle import PAGE, Frontier
 from holdfast.views.note import Key
 from holdfast.views.points import compare, points
 from holdfast.views.sealing import sealed_in
+from holdfast.views.tampering import Finding, Findings, Kind, Verdict, ranges
 
 NEVER: Final = 2**63
 """A position that no line has."""

@@ -88,6 +88,17 @@ class Case:
         """Writes that were done, as far as anybody knows, in the order in which that became known."""
         return tuple(sorted((call for call in self.calls if is_effect(call)), key=lambda call: call.answered))
 
+    @cached_property
+    def stretches(self) -> list[list[Call]]:
+        """The calls between one effect and the next."""
+        found: list[list[Call]] = [[]]
+        for call in self.calls:
+            if is_effect(call):
+                found.append([])
+            else:
+                found[-1].append(call)
+        return found
+
     @property
     def done(self) -> int:
         """The entry by which the run ended as done; 0 where it did not."""

@@ -26,7 +26,7 @@ def repeated(case: Case) -> Iterator[Hit]:
     Origin: MAST 1.3, step repetition. False positives: polling that is meant, and cursors that move on the other side
     while the arguments stay the same; no contract can declare either yet.
     """
-    for stretch in _stretches(case):
+    for stretch in case.stretches:
         alike: dict[tuple[bytes, bytes], list[Call]] = defaultdict(list)
         for call in stretch:
             name, came = key(call), outcome(call)
@@ -38,18 +38,6 @@ def repeated(case: Case) -> Iterator[Hit]:
             yield Hit(tuple(call.seq for call in calls), text, calls[0].tool)
         if not found:
             yield from _rounds(stretch)
-
-
-def _stretches(case: Case) -> Iterator[list[Call]]:
-    """The calls between one effect and the next."""
-    stretch: list[Call] = []
-    for call in case.calls:
-        if is_effect(call):
-            yield stretch
-            stretch = []
-        else:
-            stretch.append(call)
-    yield stretch
 
 
 def _rounds(stretch: list[Call]) -> Iterator[Hit]:
@@ -130,8 +118,9 @@ def idle(case: Case) -> Iterator[Hit]:
         return
     known: set[tuple[bytes | None, bytes | None]] = set()
     stale: list[int] = []
+    mine = {call.seq: call for call in case.calls}
     for turn in case.turns:
-        calls = [call for call in case.calls if call.seq in turn.calls]
+        calls = [mine[seq] for seq in turn.calls if seq in mine]
         fresh = {(key(call), outcome(call)) for call in calls} - known
         known |= fresh
         if calls and not fresh and not any(is_effect(call) for call in calls):
