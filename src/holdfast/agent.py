@@ -53,7 +53,7 @@ class Bound:
         predicates: Mapping[str, Predicate],
     ) -> None:
         self.contract = contract
-        self.tools = {name: tools[name] for name in contract.tools if name in tools}
+        self.tools = {name: tools[name] for name in sorted(contract.tools) if name in tools}  # as a journal keeps them
         self.takes = takes
         self.gives = gives
         self.predicates = predicates

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -170,10 +170,10 @@ def _unknown(line: Line, raw: bytes) -> Unknown:
 KINDS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in AnyEvent.__args__}
 
 
-def check_chain(run: str, lines: Iterable[tuple[bytes, bytes]], prev: bytes = GENESIS, seq: int = 0) -> bytes:
-    """The head digest of stored (bytes, digest) lines, from the entry after `seq`.
+def entries(run: str, lines: Iterable[tuple[bytes, bytes]], prev: bytes = GENESIS, seq: int = 0) -> Iterator[Entry]:
+    """The entries in stored (bytes, digest) lines, from the one after `seq`, whose digest is `prev`.
 
-    Raises JournalDamaged at the first line that is not what was written, in its place.
+    Raises JournalDamaged at the first line that is not what was written, in its place; and what `decode` raises.
     """
     for data, digest in lines:
         seq += 1
@@ -181,8 +181,15 @@ def check_chain(run: str, lines: Iterable[tuple[bytes, bytes]], prev: bytes = GE
             raise JournalDamaged(
                 "the stored bytes are not what the chain says was written", run=run, seq=seq, hint="holdfast verify"
             )
-        line = _line.decode(data)
-        if (line.run, line.seq) != (run, seq):
-            raise JournalDamaged(f"here stands entry {line.seq} of run {line.run}", run=run, seq=seq)
+        entry = decode(data, prev, digest)
+        if (entry.run, entry.seq) != (run, seq):
+            raise JournalDamaged(f"here stands entry {entry.seq} of run {entry.run}", run=run, seq=seq)
         prev = digest
+        yield entry
+
+
+def check_chain(run: str, lines: Iterable[tuple[bytes, bytes]], prev: bytes = GENESIS, seq: int = 0) -> bytes:
+    """The head digest of stored lines; see `entries`."""
+    for entry in entries(run, lines, prev, seq):
+        prev = entry.digest
     return prev

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from holdfast.errors import ContractError
@@ -130,10 +130,22 @@ def paths(expression: str) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=4096)
+def has_macro(expression: str) -> bool:
+    """Whether an expression walks a list."""
+    return _MACRO.search(expression) is not None
+
+
+@lru_cache(maxsize=4096)
+def asked_for(expression: str) -> tuple[str, ...]:
+    """The variables of an expression, names bound by a macro among them."""
+    return tuple(compiled(expression).variables())
+
+
 def unknown_names(expression: str) -> list[str]:
     """Variables of an expression that no contract has."""
     bound = {match.group(2) for match in _MACRO.finditer(_STRING.sub('""', expression))}
-    return [name for name in compiled(expression).variables() if name not in NAMES and name not in bound]
+    return [name for name in asked_for(expression) if name not in NAMES and name not in bound]
 
 
 class Scope:
@@ -143,14 +155,23 @@ class Scope:
         import cel
 
         self.names = values
-        self._long = _longest(values) > MAX_ITEMS
-        self._context = cel.Context(dict(values), {"total": total, "quotes": quotes})
+        self._context = cel.Context({}, {"total": total, "quotes": quotes})
+        self._given = set[str]()
+        """Names that the context has: each is converted when a condition first asks for it."""
+
+    @cached_property
+    def _long(self) -> bool:
+        return _longest(self.names) > MAX_ITEMS
 
     def value(self, expression: str) -> Json:
         """What an expression gives. Raises Unanswered."""
-        if self._long and _MACRO.search(expression):
+        if has_macro(expression) and self._long:
             raise Unanswered(f"a list of more than {MAX_ITEMS} items")
         try:
+            for name in asked_for(expression):
+                if name not in self._given and name in self.names:
+                    self._context.add_variable(name, self.names[name])
+                    self._given.add(name)
             return compiled(expression).execute(self._context)
         except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError, IndexError) as error:
             raise Unanswered(_short(error)) from None
@@ -163,12 +184,17 @@ class Scope:
         return answer
 
 
-def _longest(value: object) -> int:
-    if isinstance(value, Mapping):
-        return max((_longest(item) for item in value.values()), default=0)
-    if isinstance(value, list):
-        return max([len(value), *(_longest(item) for item in value)])
-    return 0
+def _longest(values: Mapping[str, Json]) -> int:
+    """Items of the longest list in these JSON values."""
+    longest, todo = 0, list(values.values())
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict):
+            todo += [item for item in value.values() if isinstance(item, dict | list)]
+        elif isinstance(value, list):
+            longest = max(longest, len(value))
+            todo += [item for item in value if isinstance(item, dict | list)]
+    return longest
 
 
 def _short(error: BaseException) -> str:

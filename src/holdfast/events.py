@@ -163,6 +163,9 @@ class RunOpened(Event, frozen=True):
     """Who forked that run, after who forked what that was forked from."""
     live: tuple[str, ...] = ()
     """Of a fork: the tools whose writes are carried out although its mode is `simulate`."""
+    supervised: bool = False
+    """Of a fork: such a write is reviewed first, whatever the contract says: those of the run it was forked from were, or
+    were not carried out at all."""
     undoes: str = ""
     epoch: int = 1
     """The journal's epoch when the run was opened or, after `Resumed`, taken over."""
@@ -371,10 +374,10 @@ class CallReturned(Event, frozen=True):
     label: Label = Label()
     effect_id: str = ""
     """The other system's name for what was done."""
-    undo: Body | None = None
-    """What undoing it would need."""
     took: int = 0
     redacted: int = 0
+    edited: str = ""
+    """Of a fork: who put this result in the place of what was returned."""
 
 
 class CallFailed(Event, frozen=True):
@@ -428,7 +431,6 @@ class CallSettled(Event, frozen=True):
     by: str
     text: str = ""
     result: Body | None = None
-    undo: Body | None = None
 
 
 class CallReturnedLate(Event, frozen=True):
@@ -527,6 +529,8 @@ class Resumed(Event, frozen=True):
 
     by: str
     epoch: int = 0
+    forked: bool = False
+    """Whether what stands before it is another run's: here a fork begins, and its epoch is the journal's."""
 
 
 class CancelAsked(Event, frozen=True):
@@ -569,9 +573,21 @@ class Noted(Event, frozen=True):
 
     by: str
     finding: str
+    """`good`, `bad` or `note` of a person; the name of what was found, of a rule."""
     score: float | None = None
     note: str = ""
     evidence: tuple[int, ...] = ()
+    correction: Body | None = None
+    """What it should have been: all arguments of the call in `evidence`, or the whole output where that is the end."""
+
+
+class Checkpointed(Event, frozen=True):
+    """The tree over all entries of the journal was signed. Stands in the run `audit` alone, which is no run of an agent."""
+
+    note: str
+    """The checkpoint and its signature, as others are given it."""
+    frontier: bytes
+    """What it takes to let the tree grow from there: the roots of its complete subtrees, the largest first, 32 bytes each."""
 
 
 class Unknown(Struct, frozen=True, gc=False):
@@ -588,7 +604,7 @@ AnyEvent: TypeAlias = (
     | CallReturnedLate | ModelAnsweredLate | Contradiction | CallUndone
     | ChildOpened | ChildClosed | RoundClosed
     | LimitReached | LimitAsked | LimitGranted | Paused | Resumed | CancelAsked | ContractAdopted
-    | BodiesErased | RunClosed | Noted
+    | BodiesErased | RunClosed | Noted | Checkpointed
 )  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------------ envelope
@@ -638,7 +654,7 @@ FACTS: frozenset[type[Event]] = frozenset({
 
 DECISIONS: frozenset[type[Event]] = frozenset({
     Replied, ModelAsked, OutputRejected, CallAsked, CallJudged, PersonAsked, QuestionWithdrawn, CallStarted,
-    DoubtRaised, Contradiction, ChildOpened, RoundClosed, LimitReached, RunClosed,
+    DoubtRaised, Contradiction, ChildOpened, RoundClosed, LimitReached, RunClosed, Checkpointed,
 })  # fmt: skip
 """Drawn from one state at one moment; thrown away when the state moved on."""
 
@@ -648,7 +664,7 @@ finding is the decision."""
 
 DURABLE: frozenset[type[Event]] = frozenset({
     RunOpened, Said, Replied, CancelAsked, Paused, PersonAnswered, ProposalAmended, CallSettled, RunClosed, BodiesErased,
-    ContractAdopted, LimitGranted, PersonAsked, Resumed,
+    ContractAdopted, LimitGranted, PersonAsked, Resumed, Checkpointed, Noted,
 })  # fmt: skip
 """Kinds somebody outside was or will be told of: on the disk before anyone is. `CallStarted` of a write is one too."""
 

@@ -71,7 +71,7 @@ def _structure(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Itera
             continue
         try:
             fields = set(tools[name].takes.schema.get("properties", {}))
-            _ = tools[name].gives.schema, tools[name].injects
+            _ = tools[name].gives.schema, tools[name].injects, tools[name].reversal
         except ContractError as error:
             yield _error(where, error.what, error.hint)
             continue

@@ -242,6 +242,33 @@ class Tool(Generic[P, R]):
         return units.duration(self.options.key_life)
 
     @cached_property
+    def reversal(self) -> Tool[..., Any] | None:
+        """The tool that takes back what this one did; None where nothing does.
+
+        Its first argument is the result to be taken back; others that the model would give are arguments of this tool, by
+        name. A function nobody declared has this tool's timeout and life of keys. Raises ContractError for one that wants
+        something else.
+        """
+        undo = self.options.undo
+        if undo is None:
+            return None
+        made = undo if isinstance(undo, Tool) else self._declared(undo)
+        unknown = sorted(set(made.given[1:]) - set(self.given))
+        if made.effect != "write" or not made.given or unknown:
+            what = f"wants {unknown[0]}, which {self.name} does not get" if unknown else "does not take a result back"
+            raise ContractError(
+                f"tool {self.name}: its undo, {made.name}, {what}",
+                hint=f"def {made.name}(result, *, ...): the result of {self.name} first, then arguments of it by name",
+            )
+        return made
+
+    def _declared(self, undo: Callable[..., Any]) -> Tool[..., Any]:
+        """A plain function as the write that takes this one back."""
+        description = inspect.cleandoc(undo.__doc__ or f"Take back what {self.name} did.")
+        options = Options(description=description, key_life=self.options.key_life)
+        return Tool(undo, effect="write", timeout=self.timeout / units.SECOND, options=options)
+
+    @cached_property
     def digest(self) -> str:
         """Of its signature: parameters, result, effect. A parked run asks when it changed."""
         returns = self.options.returns if self.options.schema is not None else self.gives.schema
@@ -312,9 +339,9 @@ def write(
     """Declare a function that changes something.
 
     timeout: seconds, required: after it the outcome is unknown. retry: for what surely did not happen; none by default.
-    undo: the function that takes it back. lookup: the function that finds out whether it happened, giving `Found`,
-    `Absent` or `CannotTell`. settle: seconds before its absence is believed. key_life: how long the other system honours
-    a `CallKey`. effect_id: the field of the result that names the effect over there.
+    undo: the function, or tool, that takes it back; see `Tool.reversal`. lookup: the function that finds out whether it
+    happened, giving `Found`, `Absent` or `CannotTell`. settle: seconds before its absence is believed. key_life: how long
+    the other system honours a `CallKey`. effect_id: the field of the result that names the effect over there.
 
     Raises ContractError without a timeout, or with a lookup and no effect_id.
     """

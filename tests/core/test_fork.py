@@ -9,21 +9,23 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from holdfast.codec import GENESIS, chain, decode, encode
+from holdfast.codec import GENESIS, canonical, chain, decode, encode, keyed
 from holdfast.core.fold import fold_all
-from holdfast.core.fork import carried_out, fork, own
+from holdfast.core.fork import Otherwise, begun, carried_out, fork, own, reviewed
 from holdfast.core.pending import RunCall, pending
 from holdfast.core.state import Spent
-from holdfast.errors import UsageError
+from holdfast.errors import NotAllowed, UsageError
 from holdfast.events import (
     CallReturned,
     CallStarted,
+    ContractAdopted,
     Entry,
     Erased,
     Inline,
     Loaded,
     Noted,
     Parent,
+    Resumed,
     RunClosed,
     Said,
     Stored,
@@ -31,7 +33,7 @@ from holdfast.events import (
 )
 from holdfast.models.scripted import ask, call
 from holdfast.views.trace import trace
-from tests.core.story import START, Story, desk, order, refund
+from tests.core.story import SECRET, START, Story, desk, order, refund
 from tests.core.walk import Walk, Watch
 
 PAY = call("refund", order="A-1", cents=4)
@@ -39,9 +41,16 @@ LATER = START + 7 * 86_400 * 10**6
 """A week after: longer than any run here may take."""
 
 
+AGENTS: dict[str, Any] = {}
+"""Contract → the agent of a test that has it."""
+
+
 def told_on(run: Story, entries: Any) -> Story:
     """The story of a fork, after the entries it begins with have been through their bytes."""
     other = run.copy()
+    if (adopted := [entry.event for entry in entries if isinstance(entry.event, ContractAdopted)]) and AGENTS:
+        other.agent = AGENTS[adopted[-1].contract_digest]
+        other.bound = other.agent.bound
     other.entries, other.stored, other._state = [], [], None
     other.name, other.flying, other.gone = entries[0].run, set(), frozenset()
     prev = GENESIS
@@ -255,16 +264,40 @@ def test_time_of_the_other_run_does_not_count_against_the_fork():
     run.then("LimitReached wall", "PersonAsked limit wall")
 
 
-# -------------------------------------------------------------------------------------------------- bodies, and tokens
-
-
-def test_undo_tokens_stay_with_the_run_that_did_it():
-    run = Story(desk(refund()))
-    run.asks_for(PAY)
+def rests_on_a_reading(**options: Any) -> Story:
+    """The fork of a run that read an order a moment ago, a week after; its model wants to refund it."""
+    needs = {"needs": {"get_order": {"order": "args.order"}}, "fresh": "10m"}
+    run = Story(desk(order(), (refund(keyed=True), needs)))
+    run.asks_for(call("get_order", order="A-1"))
     run.settle_down()
-    run.append(CallReturned(run.call().seq, 1, Inline({"id": "re"}), undo=Inline({"token": "t-1"})))
-    assert b"t-1" in encode(run.entries[-1])
-    assert b"t-1" not in b"".join(encode(entry) for entry in fork(run.entries, "r_2", by="fay", at=LATER))
+    run.returns({"paid": 900})
+    other = told_on(run, fork(run.entries, "r_2", by="fay", at=LATER, **options))
+    other.asks_for(PAY)
+    return other
+
+
+def test_what_a_fork_only_records_rests_on_what_was_fresh_then():
+    """Otherwise the world of today would answer for the day of the other run, and undo what was edited."""
+    other = rests_on_a_reading()
+    other.then("CallAsked refund", "CallJudged allow", "CallStarted 1")
+    again = told_on(other, fork(other.entries, "r_3", by="gus", at=LATER * 2 - START))
+    again.asks_for(PAY)
+    again.then("CallAsked refund", "CallJudged allow", "CallStarted 1")
+
+
+def test_what_it_only_records_grows_stale_with_the_fork_s_own_time():
+    other = rests_on_a_reading()
+    other.after("11m").then(
+        "CallAsked refund", "CallJudged allow", "CallAsked get_order", "CallJudged allow", "CallStarted 1"
+    )
+
+
+def test_what_it_really_does_rests_on_what_is_fresh_today():
+    other = rests_on_a_reading(live=["refund"])
+    other.then("CallAsked refund", "CallJudged allow", "CallAsked get_order", "CallJudged allow", "CallStarted 1")
+
+
+# -------------------------------------------------------------------------------------------------- bodies
 
 
 def test_bodies_that_are_kept_beside_the_chain_stay_there():
@@ -302,3 +335,284 @@ def test_only_the_writes_of_tools_that_are_named_are_carried_out():
     assert [carried_out(opened, name) for name in ("refund", "other")] == [True, False]
     assert [carried_out(forked(run).state.opened, name) for name in ("refund", "other")] == [False, False]
     assert carried_out(run.state.opened, "refund")
+
+
+# ------------------------------------------------------------------------------------- live, and whose writes were held
+
+
+def fired(run: Story) -> list[str]:
+    return [one.rule for one in run.call("refund").rules if one.verdict == "review"]
+
+
+@pytest.mark.parametrize("mode", ["supervise", "simulate"])
+def test_a_live_write_in_the_fork_of_a_run_that_made_none_unseen_goes_before_a_person(mode):
+    """The fork's own mode hides that of the other run; what was held back there is held back here."""
+    run = Story(desk(refund(keyed=True)), mode=mode)
+    other = forked(run, live=["refund"])
+    assert other.state.opened.supervised
+    other.asks_for(PAY)
+    other.then("CallAsked refund", "CallJudged review mode", "PersonAsked review")
+    assert "really done" in other.question().asked.text
+    with pytest.raises(NotAllowed, match="fay opened, spoke or amended"):
+        other.person("approve", by="fay")
+    other.person("approve")
+    other.then("QuestionWithdrawn decided", "CallJudged allow", "CallStarted 1")
+
+
+def test_a_live_write_in_the_fork_of_a_live_run_is_judged_as_its_contract_says():
+    run = Story(desk(refund()))
+    other = forked(run, live=["refund"])
+    assert not other.state.opened.supervised
+    other.asks_for(PAY)
+    other.then("CallAsked refund", "CallJudged allow", "CallStarted 1")
+
+
+@pytest.mark.parametrize("mode", ["live", "supervise", "simulate"])
+def test_what_a_fork_only_records_needs_nobody(mode):
+    other = forked(Story(desk(refund()), mode=mode))
+    other.asks_for(PAY)
+    other.then("CallAsked refund", "CallJudged allow", "CallStarted 1")
+    assert not carried_out(other.state.opened, "refund")
+
+
+def test_a_live_write_in_the_fork_of_a_fork_goes_before_a_person():
+    """What it rests on may have been recorded only. And what was live in the one is not in the other."""
+    run = Story(desk(refund(keyed=True)))
+    once = forked(run, live=["refund"])
+    assert told_on(once, fork(once.entries, "r_3", by="gus", at=LATER)).state.opened.live == ()
+    again = told_on(once, fork(once.entries, "r_3", by="gus", at=LATER, live=["refund"]))
+    again.asks_for(PAY)
+    again.then("CallAsked refund", "CallJudged review mode", "PersonAsked review")
+    assert reviewed(again.state.opened, "refund")
+    assert not reviewed(again.state.opened, "other")
+
+
+def test_only_a_tool_of_the_contract_can_be_live():
+    run = Story(desk(refund(), order()))
+    with pytest.raises(
+        UsageError, match=r"refnd is to be carried out.*no such tool(.|\n)*tools in it: get_order, refund"
+    ):
+        forked(run, live=["refnd"])
+    assert forked(run, live=["refund", "refund"]).state.opened.live == ("refund",)
+    narrow = Otherwise(contract=desk(order()).contract)
+    with pytest.raises(UsageError, match="refund is to be carried out"):
+        forked(run, live=["refund"], other=narrow)
+
+
+# ------------------------------------------------------------------------------------------------- what is otherwise
+
+
+def read_once(*tools: Any, **options: Any) -> Story:
+    """A run whose reading of an order stands in entry 6, and which was not told of it yet."""
+    run = Story(desk(order(trust="trusted"), *tools), **options)
+    run.asks_for(call("get_order", order="A-1"))
+    run.settle_down()
+    run.returns({"paid": 900})
+    assert isinstance(run.entries[6].event, CallReturned)
+    return run
+
+
+def test_an_edited_result_stands_where_the_returned_one_stood_and_says_whose_it_is():
+    run = read_once()
+    other = forked(run, other=Otherwise(results={7: {"paid": 5}}), secret=SECRET)
+    event = other.entries[6].event
+    assert (event.edited, event.result, event.label) == ("fay", Inline({"paid": 5}), run.entries[6].event.label)
+    assert event.digest == keyed(SECRET, "result", canonical({"paid": 5}))
+    assert other.state.edited == {7: "fay"}
+    assert (other.last(Noted).finding, other.last(Noted).evidence) == ("edited", (7,))
+    assert b"900" not in b"".join(data for data, _ in other.stored)
+    other.then("ModelAsked")
+    assert other.told()[-1] == '{"paid":5}'
+    assert (run.state.edited, run.state.evidence["get_order"][-1].value) == ({}, {"paid": 900})
+    assert other.state.evidence["get_order"][-1].value == {"paid": 5}
+
+
+def test_an_edit_is_told_in_the_fork_of_a_fork():
+    once = forked(read_once(), other=Otherwise(results={7: {"paid": 5}}), secret=SECRET)
+    again = told_on(once, fork(once.entries, "r_3", by="gus", at=LATER))
+    assert again.state.edited == {7: "fay"}
+    twice = told_on(once, fork(once.entries, "r_3", by="gus", at=LATER, other=Otherwise(results={7: 1})))
+    assert twice.state.edited == {7: "gus"}
+
+
+def test_a_live_write_beside_an_edited_result_goes_before_a_person():
+    run = read_once(refund(keyed=True))
+    other = forked(run, live=["refund"], other=Otherwise(results={7: {"paid": 5}}), secret=SECRET)
+    other.asks_for(PAY)
+    other.then("CallAsked refund", "CallJudged review fork", "PersonAsked review")
+    assert "entry 7 is fay's own" in other.question().asked.text
+    recorded = forked(run, other=Otherwise(results={7: {"paid": 5}}), secret=SECRET)
+    recorded.asks_for(PAY)
+    recorded.then("CallAsked refund", "CallJudged allow", "CallStarted 1")
+
+
+@pytest.mark.parametrize(
+    ("seq", "what"), [(1, "RunOpened"), (4, "CallAsked"), (8, "after entry 7"), (0, "after entry"), (-1, "after entry")]
+)
+def test_only_a_result_can_be_edited(seq, what):
+    with pytest.raises(UsageError, match=f"no result stands there.*{what}"):
+        forked(read_once(), other=Otherwise(results={seq: 1}))
+
+
+def test_what_was_only_recorded_has_no_result_to_edit():
+    run = Story(desk(refund()), mode="simulate")
+    run.asks_for(PAY)
+    run.settle_down()
+    run.fact(CallReturned(run.call().seq, 1, Inline(None), complete="simulated"))
+    with pytest.raises(UsageError, match="of a call that was simulated"):
+        forked(run, other=Otherwise(results={run.state.seq: 1}))
+
+
+def test_a_result_that_was_answered_upon_cannot_be_edited():
+    """An answer that was given upon the one result never stands beside another."""
+    run = read_once()
+    run.then("ModelAsked")
+    edit = Otherwise(results={7: {"paid": 5}})
+    assert forked(run, other=edit, secret=SECRET).last(Resumed).forked, (
+        "the request is made anew, with the other result"
+    )
+    run.answers(PAY)
+    with pytest.raises(UsageError, match=r"entry 9 rests on what was returned there(.|\n)*at an entry from 7 to 8"):
+        forked(run, other=edit, secret=SECRET)
+
+
+def test_a_result_that_a_write_was_begun_upon_cannot_be_edited():
+    run = Story(desk(order(), (refund(), {"needs": {"get_order": {"order": "args.order"}}, "fresh": "1m"})))
+    run.asks_for(call("get_order", order="A-1"))
+    run.settle_down()
+    run.returns({"paid": 900})
+    run.then("ModelAsked")
+    run.after("2m").answers(PAY)
+    run.settle_down()
+    run.returns({"paid": 900})
+    read_again = run.state.seq
+    run.settle_down()
+    assert isinstance(run.entries[-1].event, CallStarted)
+    with pytest.raises(UsageError, match=f"entry {run.state.seq} rests on"):
+        forked(run, other=Otherwise(results={read_again: {"paid": 0}}), secret=SECRET)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """The desk, with another model and other instructions in its contract."""
+    made = desk(order(), models=["second"], instructions="Be brief.")
+    monkeypatch.setitem(AGENTS, made.contract.digest, made)
+    return made
+
+
+def test_another_contract_is_an_entry_of_the_fork(elsewhere):
+    run = Story(desk(order()))
+    other = forked(run, other=Otherwise(contract=elsewhere.contract))
+    assert other.last(ContractAdopted).by == "fay"
+    assert (other.state.contract, other.state.contract_digest) == (elsewhere.contract.data, elsewhere.contract.digest)
+    assert other.then("ModelAsked").model == "second"
+    assert run.then("ModelAsked").model == "first"
+
+
+def test_the_same_contract_is_no_entry():
+    run = Story(desk(order()))
+    other = forked(run, other=Otherwise(contract=desk(order()).contract))
+    assert not [entry for entry in other.entries if isinstance(entry.event, ContractAdopted)]
+
+
+def test_a_request_under_way_is_made_to_the_other_model(elsewhere):
+    run = Story(desk(order()))
+    run.then("ModelAsked")
+    asked = forked(run, other=Otherwise(contract=elsewhere.contract)).then("ModelAsked")
+    assert (asked.model, asked.step, asked.attempt) == ("second", 1, 2)
+
+
+def test_a_request_that_failed_for_good_is_made_anew(elsewhere):
+    """Whether the same model fails again, and how often another may, is the fork's own matter."""
+    run = Story(desk(order()))
+    run.then("ModelAsked")
+    run.fails("auth")
+    assert forked(run).then("ModelAsked").model == "first"
+    assert forked(run, other=Otherwise(contract=elsewhere.contract)).then("ModelAsked").model == "second"
+    run.then("RunClosed failed")
+
+
+def test_what_people_wanted_of_the_other_run_does_not_end_the_fork():
+    for end in ("cancels", "stop", "take"):
+        run = Story(desk(order()))
+        if end == "cancels":
+            run.cancels()
+        else:
+            run = Story(desk((refund(), {"review": [{"because": "people decide"}]})))
+            run.asks_for(PAY)
+            run.settle_down()
+            run.person(end)
+        forked(run).then("ModelAsked")
+
+
+def test_a_ceiling_that_is_still_reached_is_found_to_be():
+    run = Story(desk(order(), limits={"steps": 1}))
+    run.asks_for(call("get_order", order="A-1"))
+    run.settle_down()
+    run.returns({"paid": 900})
+    run.then("LimitReached steps", "PersonAsked limit steps")
+    forked(run).then("LimitReached steps", "PersonAsked limit steps")
+
+
+def test_a_contract_with_more_of_a_limit_lets_the_fork_go_on(monkeypatch):
+    more = desk(order(), limits={"steps": 2})
+    monkeypatch.setitem(AGENTS, more.contract.digest, more)
+    run = Story(desk(order(), limits={"steps": 1}))
+    run.asks_for(call("get_order", order="A-1"))
+    run.settle_down()
+    run.returns({"paid": 900})
+    run.settle_down()
+    forked(run, other=Otherwise(contract=more.contract)).then("ModelAsked")
+
+
+def test_a_fork_begins_in_the_epoch_it_is_made_in():
+    """Nothing of it can be in what was lost."""
+    other = forked(Story(desk(refund())), live=["refund"], epoch=2)
+    other.epoch = 2
+    assert (other.state.epoch, other.state.recovered) == (2, 0)
+    other.asks_for(PAY)
+    other.then("CallAsked refund", "CallJudged allow", "CallStarted 1")
+
+
+@settings(deadline=None, max_examples=50)
+@anywhere
+def test_where_a_fork_s_own_entries_begin_is_known(seed, share):
+    run, prefix = prefixes(seed, share)
+    walk = Walk(seed)
+    walk.run = told_on(run, fork(prefix, "r_2", by="fay", at=LATER))
+    first = len(walk.run.entries)
+    walk.run.settle_down()
+    assert (begun(walk.run.entries), begun(prefix), begun(())) == (first, 0, 0)
+    again = fork(walk.run.entries, "r_3", by="gus", at=LATER) if walk.run.state.closed is None else ()
+    assert begun(again) == len(again)
+
+
+@settings(deadline=None, max_examples=100)
+@anywhere
+def test_a_fork_of_a_fork_knows_what_the_fork_knew(seed, share):
+    """What the first fork began with is told in the second one as it was in the first."""
+    run, prefix = prefixes(seed, share)
+    walk = Walk(seed)
+    walk.run = told_on(run, fork(prefix, "r_2", by="fay", at=LATER))
+    walk.watch = Watch(walk.run)
+    for _ in range(6):
+        walk.decided()
+        if walk.run.state.closed is not None:
+            return
+        walk.world()
+    once = walk.run
+    assume(once.state.closed is None)
+    twice = fold_all(fork(once.entries, "r_3", by="gus", at=LATER + 1)[: once.state.seq])
+    for name in (
+        "spent",
+        "limit",
+        "asking",
+        "epoch",
+        "counted",
+        "effects",
+        "stop",
+        "rejections",
+        "paused",
+        "transcript",
+    ):
+        assert getattr(twice, name) == getattr(once.state, name), name

@@ -261,6 +261,8 @@ def _ask_again(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]
     """After a failed attempt: the same model again, the next one, or the end."""
     asking = state.asking
     assert asking is not None
+    if asking.model not in bound.contract.models:  # the contract is another one by now
+        return [_asked(bound, state, moment, bound.contract.models[0], asking.step, asking.attempt + 1)]
     if asking.error == "lost":
         return [_asked(bound, state, moment, asking.model, asking.step, asking.attempt + 1)]
     if asking.error == "context":

@@ -22,6 +22,7 @@ from holdfast.events import (
     BodiesErased,
     CallUndone,
     CancelAsked,
+    Checkpointed,
     ChildClosed,
     ChildOpened,
     ContractAdopted,
@@ -122,8 +123,7 @@ def _paused(state: State, entry: Entry, event: Paused) -> Changes:
 
 
 def _resumed(state: State, entry: Entry, event: Resumed) -> Changes:
-    origin = state.opened.forked_from
-    if origin is not None and state.seq == origin.call:
+    if event.forked:
         return _forked(state, entry, event)
     if event.epoch > state.epoch:
         calls = {seq: fold_calls.maybe_begun(state, entry, call) for seq, call in state.calls.items()}
@@ -132,8 +132,20 @@ def _resumed(state: State, entry: Entry, event: Resumed) -> Changes:
 
 
 def _forked(state: State, entry: Entry, event: Resumed) -> Changes:
-    """The first entry of a fork's own: from here on the time and the cost are its own."""
-    return {"paused": False, "opened_at": entry.at, "inherited": replace(state.spent, reserved=0)}
+    """The first entry of a fork's own: from here on the time and the cost are its own.
+
+    What people wanted of the other run, and what stood in its way, does not hold this one; a ceiling that is still reached
+    is found to be. A request that failed there is made anew, and so are its attempts counted.
+    """
+    asking = state.asking
+    if asking is not None:
+        error = "lost" if asking.status == "failed" else asking.error
+        asking = replace(asking, error=error, failures=0, tried=(), retry_at=0)
+    return {
+        "paused": False, "cancel": None, "stop": "", "taken": "", "gave_up": False, "rejections": 0, "limit": None, "unresolved": (),
+        "asking": asking, "epoch": max(state.epoch, event.epoch), "opened_at": entry.at,
+        "inherited": replace(state.spent, reserved=0), "rested": (*state.rested, (state.seq, entry.at - state.at)),
+    }  # fmt: skip
 
 
 def _cancel(state: State, entry: Entry, event: CancelAsked) -> Changes:
@@ -175,6 +187,6 @@ _FOLDS: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {
     Contradiction: _contradiction, LimitReached: _limit, LimitGranted: _granted, Paused: _paused, Resumed: _resumed,
     CancelAsked: _cancel, ContractAdopted: _adopted, RunClosed: _closed,
     CallUndone: _nothing, ChildOpened: _nothing, ChildClosed: _nothing, RoundClosed: _nothing, LimitAsked: _nothing,
-    BodiesErased: _nothing, Noted: _nothing,
+    BodiesErased: _nothing, Noted: _nothing, Checkpointed: _nothing,
 }  # fmt: skip
 """Every kind there is; a kind that changes nothing says so."""

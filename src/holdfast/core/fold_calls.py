@@ -123,7 +123,8 @@ def returned(state: State, entry: Entry, event: CallReturned) -> Changes:
         call, status=status, answer=entry.seq, ok=True, result=value, result_digest=event.digest, complete=event.complete,
         missing=event.missing, next=event.cursor, effect_id=event.effect_id, label=event.label,
     )  # fmt: skip
-    return _learned(state, entry, after) | {"spent": spent}
+    changes = _learned(state, entry, after) | {"spent": spent}
+    return changes | {"edited": {**state.edited, entry.seq: event.edited}} if event.edited else changes
 
 
 def _learned(state: State, entry: Entry, call: CallState) -> Changes:

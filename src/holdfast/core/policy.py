@@ -17,6 +17,7 @@ from holdfast.codec import keyed
 from holdfast.conditions import Scope, Unanswered
 from holdfast.contract import Grant, Review, Rule
 from holdfast.core import provenance
+from holdfast.core.fork import carried_out, reviewed
 from holdfast.core.log import Log
 from holdfast.core.state import CallState, Evidence, Moment, State
 from holdfast.events import Fired, Json, Verdict
@@ -168,7 +169,17 @@ class _Judge:
         fresh = self.grant.fresh
         if fresh is None:
             return ()
-        return tuple((tool, item) for tool, item in self.evidence.items() if item.at + fresh < self.moment.at)
+        return tuple(
+            (tool, item)
+            for tool, item in self.evidence.items()
+            if item.at + self._rested(item) + fresh < self.moment.at
+        )
+
+    def _rested(self, item: Evidence) -> int:
+        """µs that do not age a reading: for what a fork only records, no time passed until it was forked."""
+        if not self.state.rested or carried_out(self.state.opened, self.call.tool):
+            return 0
+        return sum(gap for last, gap in self.state.rested if item.call <= last)
 
     # ---- arguments
 
@@ -267,9 +278,18 @@ class _Judge:
             yield Fired("tools", "review", because)
         if self.call.effect != "write":
             return
-        if self.state.opened.mode == "supervise":
-            self.reviews.append(Review(because="every write is reviewed in this mode"))
-            yield Fired("mode", "review", "every write is reviewed in this mode")
+        opened = self.state.opened
+        if reviewed(opened, self.call.tool):
+            what = "every write is reviewed in this mode"
+            if opened.forked_from is not None:
+                what = "it is really done, in the fork of a run whose writes were all reviewed, or were not carried out"
+            self.reviews.append(Review(because=what))
+            yield Fired("mode", "review", what)
+        if self.state.edited and carried_out(opened, self.call.tool):
+            places = ", ".join(f"entry {seq} is {by}'s own" for seq, by in self.state.edited.items())
+            because = f"it is really done, and not every result here is what was returned: {places}"
+            self.reviews.append(Review(because=because))
+            yield Fired("fork", "review", because)
         if self.state.recovered > self.call.start:
             because = "the journal was restored from a backup: this may have been done already, in what was lost"
             self.reviews.append(Review(because=because))

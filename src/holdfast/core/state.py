@@ -326,6 +326,10 @@ class State(Struct, frozen=True, gc=False, kw_only=True):
     spent: Spent = Spent()
     inherited: Spent = Spent()
     """Of a fork: the part of it that the run it was forked from had used up."""
+    rested: tuple[tuple[int, int], ...] = ()
+    """Of a fork: (last entry of the run it was forked from, µs from there until it was forked)."""
+    edited: dict[int, str] = {}
+    """Of a fork: results that are not what was returned → who put them there."""
 
     owed: dict[int, int] = {}
     """Failed attempts at the model → what they stay charged with."""

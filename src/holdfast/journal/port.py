@@ -50,6 +50,8 @@ class Row(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     parent: str = ""
     mode: str = "live"
     contract: str = ""
+    tree: str = ""
+    """Of a fork: the run whose tree it belongs to."""
     tags: dict[str, str] = field(default_factory=dict)
 
 

@@ -3,6 +3,7 @@
     provider   models of providers, over pydantic-ai
     scripted   stand-ins that answer what they were told to
     recorded   answers that were given once, given again
+    undo       the plan of a run that undoes another one
 
 Nothing here imports pydantic-ai, an HTTP client or a provider's SDK before a provider is asked for its
 first answer.
@@ -11,6 +12,7 @@ first answer.
 from __future__ import annotations
 
 from holdfast.errors import SettingsError
+from holdfast.models import undo
 from holdfast.models.port import Model
 from holdfast.models.provider import provider as _provider
 
@@ -23,6 +25,8 @@ def open_model(name: str) -> Model:
     Raises SettingsError for a name that is no `provider:model`, and for `script:…` and `recorded:…`, which
     name models that only their maker has.
     """
+    if name == undo.NAME:
+        return undo.undo_model()
     kind = name.partition(":")[0]
     if kind in ("script", "recorded"):
         raise SettingsError(

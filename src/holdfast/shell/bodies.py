@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from holdfast.codec import GENESIS, canonical, check_chain, decode, keyed, parse
+from holdfast import codec
+from holdfast.codec import GENESIS, canonical, keyed, parse
 from holdfast.errors import Bug
 from holdfast.events import (
     AnyEvent,
@@ -144,12 +145,8 @@ async def entries(
     durable: only those that are on the disk for good.
     """
     lines = await journal.read(run, after, durable=durable)
-    check_chain(run, lines, head, after)
-    found: list[Entry] = []
-    for data, digest in lines:
-        found.append(await load(decode(data, head, digest), journal.blob))
-        head = digest
-    return found
+    found = codec.entries(run, lines, head, after)
+    return [await load(entry, journal.blob) if is_stored(entry) else entry for entry in found]
 
 
 async def _fetched(body: Stored, fetch: Callable[[str], Awaitable[bytes | None]]) -> Body:

@@ -12,10 +12,10 @@ import msgspec
 from holdfast import codec
 from holdfast.codec import GENESIS, chain
 from holdfast.core.fold import fold
-from holdfast.core.fork import carried_out
+from holdfast.core.fork import carried_out, own
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
-from holdfast.errors import Bug, JournalDamaged, NotAllowed, UsageError
+from holdfast.errors import Bug, NotAllowed, UsageError
 from holdfast.events import (
     DURABLE,
     AnyEvent,
@@ -31,6 +31,7 @@ from holdfast.events import (
 from holdfast.journal.port import Append, Appended, Committed, Journal, Row
 from holdfast.shell import bodies
 from holdfast.shell.redact import Redactor
+from holdfast.views.checkpoint import AUDIT
 
 MAX_ENTRIES: Final = 10_000
 """Entries a run may have; a longer one wants splitting into child runs."""
@@ -77,7 +78,7 @@ class Page:
                 seq=seq,
                 hint="give it less to do, or child runs",
             )
-        data, stored = book.encode(Entry(book.run, seq, at, cause, book.redactor.text(actor)[0], clean))
+        data, stored = book.encode(Entry(book.run, seq, at, cause, book.redactor.text(actor)[0], clean), state)
         digest = chain(self.head, data)
         back = codec.decode(data, self.head, digest)
         if isinstance(back.event, Unknown):
@@ -125,16 +126,13 @@ class Book:
 
     async def refresh(self) -> State | None:
         """Read what was appended since, and fold it. Raises JournalDamaged where the chain does not hold."""
+        if self.run == AUDIT:
+            raise UsageError(f"{AUDIT} holds the journal's checkpoints, and is no run of an agent")
         seq = self.state.seq if self.state is not None else 0
         state, head = self.state, self.head
-        for data, digest in await self.journal.read(self.run, seq):
-            seq += 1
-            if chain(head, data) != digest:
-                raise JournalDamaged("the stored bytes are not what the chain says was written", run=self.run, seq=seq)
-            entry = codec.decode(data, head, digest)
-            if bodies.is_stored(entry):
-                entry = await bodies.load(entry, self.journal.blob)
-            state, head = fold(state, entry), digest
+        for entry in codec.entries(self.run, await self.journal.read(self.run, seq), head, seq):
+            whole = await bodies.load(entry, self.journal.blob) if bodies.is_stored(entry) else entry
+            state, head = fold(state, whole), entry.digest
         self.state, self.head = state, head
         if not self.secret and state is not None:
             self.secret = await self.journal.secret(state.opened.tree or self.run) or b""
@@ -144,11 +142,11 @@ class Book:
         """An empty page, for entries of one moment."""
         return Page(self, at)
 
-    def encode(self, entry: Entry) -> tuple[bytes, list[tuple[str, bytes]]]:
-        """The stored bytes of an entry, and the bodies that are kept beside it."""
+    def encode(self, entry: Entry, before: State | None) -> tuple[bytes, list[tuple[str, bytes]]]:
+        """The stored bytes of an entry, and the bodies that are kept beside it. before: what is known of the run without it."""
         event = entry.event
         assert not isinstance(event, Unknown)
-        personal = self._personal(event)
+        personal = self._personal(event, before)
         data = codec.encode(entry)
         if not personal and len(data) <= bodies.INLINE_BYTES and not isinstance(event, RunOpened):
             return data, []
@@ -161,9 +159,9 @@ class Book:
                 entry = msgspec.structs.replace(entry, aside=ref)
         return (codec.encode(msgspec.structs.replace(entry, event=kept)), stored) if stored else (data, [])
 
-    def _personal(self, event: AnyEvent) -> bool:
+    def _personal(self, event: AnyEvent, before: State | None) -> bool:
         """Bodies of a run that is about somebody are kept beside the chain, so that they can be erased."""
-        opened = event if isinstance(event, RunOpened) else self.state.opened if self.state is not None else None
+        opened = event if isinstance(event, RunOpened) else before.opened if before is not None else None
         return opened is not None and bool(opened.on_behalf_of)
 
     async def erase(self, by: str, basis: str) -> BodiesErased:
@@ -247,9 +245,10 @@ def row_of(state: State, outlook: Outlook) -> Row:
         attention=closed is not None and bool(state.unresolved or state.conflict),
         questions=len(state.questions),
         steps=state.spent.steps,
-        nusd=state.spent.charged,
+        nusd=own(state).charged,
         parent=opened.parent.run if opened.parent else "",
         mode=opened.mode,
         contract=state.contract_digest[:16],
+        tree=opened.tree if opened.tree != state.run else "",
         tags=opened.tags,
     )

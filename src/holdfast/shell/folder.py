@@ -32,13 +32,15 @@ class Folder(Struct, frozen=True):
 
 
 def load(where: str) -> Folder:
-    """The agent in a folder, or the one a Python path `package.module:name` names.
+    """The agent in a folder, the one a Python path `package.module:name` names, or a folder's under another contract in it.
 
     Raises UsageError where there is none, ContractError with everything that is wrong with it.
     """
     path = Path(where)
     if path.is_dir():
         return _from_folder(path.resolve())
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        return _from_folder(path.resolve().parent, path.name)
     if ":" in where:
         return _from_object(where)
     raise UsageError(
@@ -61,12 +63,13 @@ def _from_object(where: str) -> Folder:
     )
 
 
-def _from_folder(folder: Path) -> Folder:
-    data = read_yaml(folder / "contract.yaml")
+def _from_folder(folder: Path, contract: str = "contract.yaml") -> Folder:
+    where = folder / contract
+    data = read_yaml(where)
     missing = [key for key in _REQUIRED if key not in data]
     if missing:
         raise ContractError(
-            f"{folder / 'contract.yaml'}: `{missing[0]}` is missing",
+            f"{where}: `{missing[0]}` is missing",
             hint=f"six keys are required: {', '.join(_REQUIRED)}",
         )
     package = _package(folder)
@@ -76,14 +79,14 @@ def _from_folder(folder: Path) -> Folder:
     standin = _module(f"{package}.standin", standin_file) if standin_file.exists() else None
     return Folder(
         folder,
-        _agent(folder, dict(data), module),
+        _agent(where, dict(data), module),
         getattr(module, "resources", None),
         getattr(standin, "standin", None),
     )
 
 
-def _agent(folder: Path, data: dict[str, Json], module: ModuleType) -> Agent[Any, Any]:
-    where = folder / "contract.yaml"
+def _agent(where: Path, data: dict[str, Json], module: ModuleType) -> Agent[Any, Any]:
+    folder = where.parent
     grants = _grants(folder, data.pop("tools"), where)
     tools = {name: found for name in dir(module) if isinstance(found := getattr(module, name), Tool)}
     by_name = {tool.name: tool for tool in tools.values()}

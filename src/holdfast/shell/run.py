@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 from holdfast import units
 from holdfast.agent import Agent
 from holdfast.codec import value_of
+from holdfast.core.fork import own
 from holdfast.core.pending import Outlook
 from holdfast.core.state import State
 from holdfast.errors import Bug
@@ -87,7 +88,7 @@ def result_of(agent: Agent[In, Out], state: State, stands: Outlook) -> Result[Ou
     closed = state.closed
     if closed is None:
         return Waiting(stands.waits_for or "time", stands.due, state.run)
-    usd = units.say_usd(state.spent.charged)
+    usd = units.say_usd(own(state).charged)
     if closed.outcome == "done":
         value = value_of(closed.output)
         return Done(agent.gives.python(value), state.run, usd)

@@ -18,7 +18,7 @@ from holdfast.core import desk, prompt
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
 from holdfast.dialogue import Attached
-from holdfast.errors import Bug, Conflict, InputError, JournalNewer, UsageError
+from holdfast.errors import Bug, Conflict, InputError, JournalNewer, NotAllowed, UsageError
 from holdfast.events import (
     FOLD,
     AnyEvent,
@@ -34,16 +34,20 @@ from holdfast.events import (
     RunClosed,
     RunOpened,
 )
+from holdfast.journal import walk
 from holdfast.journal.port import Committed, Journal, KeyTaken, Row, Where
 from holdfast.models.port import Model
 from holdfast.models.shelf import Shelf
 from holdfast.shape import Misfit
-from holdfast.shell import bodies
+from holdfast.shell import bodies, forking
 from holdfast.shell.fleet import Fleet
+from holdfast.shell.noting import noted
 from holdfast.shell.perform import Performer, boot_seconds
 from holdfast.shell.redact import Redactor
 from holdfast.shell.run import Run
+from holdfast.shell.undoing import Origin, Undone, carry_out, plan_of, undoing
 from holdfast.version import VERSION
+from holdfast.views.undo import Plan
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -82,6 +86,7 @@ class Runner:
         self._models = Shelf()
         self._stack = AsyncExitStack()
         self._performer = Performer(self._model, clock=clock, watch=watch)
+        self._performer.provide((Origin(self),))
         self._fleet = Fleet(journal, self.worker, self._performer, self.agents, self._model)
         self._followers: dict[str, list[asyncio.Event]] = {}
 
@@ -153,10 +158,12 @@ class Runner:
         tags: Mapping[str, str] | None = None,
         mode: Mode | None = None,
         attachments: Sequence[Attached] = (),
+        undoes: str = "",
     ) -> Run[Out]:
         """Open a run, durably, and begin to drive it.
 
         key: a request id; the same key with the same input gives the same run. by: who opens it; on_behalf_of: for whom.
+        undoes: the run that it takes back; see `undo`, which opens such a run.
 
         Raises InputError where the input does not fit, Conflict where the key came before with another one, ContractError
         where a model's price is not known although the contract limits money, SettingsError where a model lacks its key.
@@ -178,11 +185,48 @@ class Runner:
             tree=run,
             input_digest=codec.keyed(secret, "input", codec.canonical(value)),
             attachments=tuple(Inline(codec.plain(one)) for one in attachments),
+            undoes=undoes,
         )
         name = await self._open(run, opened, secret)
         if self._fleet.drives:
             self._fleet.drive(name)
         return Run(self, agent, name)
+
+    async def fork(
+        self,
+        run: str,
+        at: int,
+        *,
+        by: str,
+        contract: forking.Terms | None = None,
+        model: str = "",
+        instructions: str | None = None,
+        edit: Mapping[int, Json] | None = None,
+        live: Sequence[str] = (),
+        key: str = "",
+    ) -> Run[Any]:
+        """Open a run that begins as another one did, up to its entry `at`, and begin to drive it.
+
+        contract: to go on under, that of an agent, or of the agent at a path; model, instructions: instead of those in it.
+        edit: entry that holds the result of a call → what stands there instead. live: tools whose writes are carried out; the
+        others' are recorded only. key: a request id, as in `start`.
+
+        Raises UsageError where it cannot be forked there or with this, InputError for a result that the tool could not have
+        given, Conflict where the key came before for something else, and what `start` raises about contracts and models.
+        """
+        wish = forking.Wish(
+            run=run, at=at, by=by, contract=contract, model=model, instructions=instructions, edit=dict(edit or {}), live=live, key=key
+        )  # fmt: skip
+        origin = await forking.read(self.journal, run, at)
+        agent = forking.agent_of(origin, self.agents, wish)
+        self.know(agent)
+        other = forking.otherwise(origin, agent, wish)
+        book = self._fleet.book(f"r_{self._entropy(8).hex()}")
+        book.secret = origin.secret
+        name = await forking.append(book, await forking.begin(book, origin, self._models, other, wish))
+        if self._fleet.drives:
+            self._fleet.drive(name)
+        return Run(self, forking.handled_by(agent, wish), name)
 
     def _opened(self, agent: Agent[Any, Any], value: Json, *, key: str, by: str, mode: Mode) -> RunOpened:
         contract = agent.contract
@@ -229,11 +273,14 @@ class Runner:
         return other
 
     def know(self, agent: Agent[Any, Any]) -> None:
-        """Take up runs of this agent here. Raises UsageError for another agent of the same name."""
-        known = self.agents.get(agent.name)
-        if known is not None and known is not agent and known.contract.digest != agent.contract.digest:
-            raise UsageError(f"two agents are called {agent.name}", hint="give one of them another name")
-        self.agents[agent.name] = agent
+        """Take up runs of this agent here, and those that undo its runs. Raises UsageError for another agent of the same name."""
+        for one in (agent, undoing(agent)):
+            known = self.agents.get(one.name) if one is not None else one
+            if one is None or known is one:
+                continue
+            if known is not None and known.contract.digest != one.contract.digest:
+                raise UsageError(f"two agents are called {one.name}", hint="give one of them another name")
+            self.agents[one.name] = one
 
     def run(self, name: str, agent: Agent[In, Out]) -> Run[Out]:
         """A handle on a run that exists already."""
@@ -372,6 +419,22 @@ class Runner:
 
         await self.put(run, make, actor=by)
 
+    async def note(
+        self, run: str, finding: str, *, by: str, text: str = "", score: float | None = None, seq: int = 0,
+        correct: Mapping[str, Json] | None = None,
+    ) -> None:  # fmt: skip
+        """Say what you make of a run, closed or not: `good`, `bad`, `note`, or the name of what a rule found.
+
+        seq: of which entry. correct: what should have stood in the output or, with `seq`, in the arguments of its call.
+        Raises UsageError for what is not there, InputError for a correction that does not fit.
+        """
+        agent = self.agents.get((await self.state(run)).opened.agent)
+        tools = agent.tools if agent is not None else None
+        made = noted(
+            await self.entries(run), finding, by=by, text=text, score=score, seq=seq, correct=correct, tools=tools
+        )
+        await self.put(run, lambda state: made, actor=by)
+
     async def cancel(self, run: str, *, by: str, because: str = "") -> None:
         """Ask a run to end. One that is closed stays as it is."""
         await self.put(run, lambda state: None if state.closed or state.cancel else CancelAsked(by, because), actor=by)
@@ -392,10 +455,32 @@ class Runner:
     async def erase(self, run: str, *, by: str, basis: str) -> int:
         """Destroy what a closed run was about, for good, and give how many bodies; the chain still verifies.
 
-        Raises NotAllowed for an open run: cancel it first. Backups made before are not reached.
+        A run and its forks share what they know, and lose it together. Raises NotAllowed while one of them is open: cancel it
+        first. Backups made before are not reached.
         """
+        tree = (await self.state(run)).opened.tree or run
+        for status in ("working", "waiting"):
+            async for row in walk.rows(self.journal, Where(status=status)):
+                if row.run != run and tree in (row.run, row.tree):
+                    raise NotAllowed(
+                        f"it shares what it knows with run {row.run}, which is open", run=run, hint="cancel that first"
+                    )
         self._fleet.forget(run)
         return len((await self._fleet.book(run).erase(by, basis)).refs)
+
+    async def plan_undo(self, run: str, *, after: int = 0) -> Plan:
+        """What undoing a closed run would do, newest first. after: only what was done after this entry.
+
+        Raises NotAllowed for a run that is open, that is being undone, or that undoes another one.
+        """
+        return await plan_of(self, run, after)
+
+    async def undo(self, plan: Plan, *, by: str) -> Run[Undone]:
+        """Open the run that takes back what a plan says, as in any run judged, recorded and reviewed; begin to drive it.
+
+        Raises Conflict where the plan is not today's any more, NotAllowed where nothing in it can be taken back.
+        """
+        return await carry_out(self, plan, by=by)
 
     async def cancel_unopened(self, run: str, agent: Agent[Any, Any], *, by: str, because: str = "") -> None:
         """Cancel a run that may not have been opened yet: then it is created closed, so that nobody can open it after."""

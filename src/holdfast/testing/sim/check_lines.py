@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from holdfast.codec import check_chain
 from holdfast.errors import HoldfastError
 from holdfast.events import Entry
-from holdfast.testing.sim.history import Violation, batches
+from holdfast.testing.sim.history import Violation, own_entries
+from holdfast.views.replay import batches
 
 
 def check_lines(run: str, lines: list[tuple[bytes, bytes]]) -> Iterator[Violation]:
@@ -24,7 +25,10 @@ def check_order(run: str, entries: list[Entry]) -> Iterator[Violation]:
     for before, after in itertools.pairwise(entries):
         if after.at < before.at:
             yield Violation("at", run, f"entry {after.seq} is before entry {before.seq}")
-    for cause, batch in batches(entries):
+    for batch in batches(own_entries(entries)):
+        cause = batch[0].cause
+        if not cause:
+            continue
         if batch[0].seq != cause + 1:
             yield Violation("stale decision", run, f"entry {batch[0].seq} was decided at {cause}")
         if len({entry.at for entry in batch}) > 1:

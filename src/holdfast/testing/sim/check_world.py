@@ -27,7 +27,7 @@ from holdfast.events import (
     PersonAsked,
     RunClosed,
 )
-from holdfast.testing.sim.history import History, Violation, opened, request_number
+from holdfast.testing.sim.history import History, Violation, opened, own_entries, request_number
 from holdfast.testing.sim.world import Heard
 
 Plan = Mapping[str, Mapping[tuple[str, str], int]]
@@ -125,7 +125,8 @@ def check_phantoms(history: History) -> Iterator[Violation]:
     if history.restored:
         return
     owners = {effect.id: effect for effect in history.ledger}
-    for run, entries in history.runs.items():
+    for run, all_entries in history.runs.items():
+        entries = own_entries(all_entries)
         ruled = _ruled(history, run, entries)
         shown = {seq for entry in entries if isinstance(entry.event, Contradiction) for seq in entry.event.seqs}
         for entry in entries:
@@ -240,7 +241,8 @@ SOON: Final = 20_000_000
 def check_answers(history: History) -> Iterator[Violation]:
     """An answer is that of the attempt it names (rule 16)."""
     heard = {(one.run, one.call, one.attempt) for one in history.heard}
-    for run, entries in history.runs.items():
+    for run, all_entries in history.runs.items():
+        entries = own_entries(all_entries)
         own = {entry.seq for entry in entries if isinstance(entry.event, CallAsked) and entry.event.effect == "builtin"}
         for entry in entries:
             event = entry.event
@@ -253,7 +255,8 @@ def check_answers(history: History) -> Iterator[Violation]:
 
 def check_leases(history: History) -> Iterator[Violation]:
     """An attempt whose worker still lives is not proven over (rules 15, 22)."""
-    for run, entries in history.runs.items():
+    for run, all_entries in history.runs.items():
+        entries = own_entries(all_entries)
         workers = {
             (entry.event.call, entry.event.attempt): entry.event.worker
             for entry in entries
@@ -270,7 +273,8 @@ def check_leases(history: History) -> Iterator[Violation]:
 
 def check_requests(history: History) -> Iterator[Violation]:
     """One request, one run (rule 20)."""
-    for number, count in Counter(request_number(opened(entries).key) for entries in history.runs.values()).items():
+    keys = [opened(entries).key for entries in history.runs.values() if opened(entries).forked_from is None]
+    for number, count in Counter(map(request_number, keys)).items():
         if count > 1:
             yield Violation("request twice", "", f"request {number} opened {count} runs")
 
@@ -295,7 +299,7 @@ def check_money(history: History) -> Iterator[Violation]:
         return
     for run, entries in history.runs.items():
         billed = sum(cost for _, billed_run, cost in history.bills if billed_run == run)
-        charged = _charged(entries)
+        charged = _charged(own_entries(entries))
         if billed > charged:
             yield Violation("money", run, f"models were paid {billed} nusd, and {charged} are charged")
 

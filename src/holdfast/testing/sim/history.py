@@ -12,7 +12,7 @@ from holdfast import codec
 from holdfast.agent import Agent
 from holdfast.codec import GENESIS
 from holdfast.errors import Bug
-from holdfast.events import DECISIONS, Entry, RunClosed, RunOpened
+from holdfast.events import Entry, RunClosed, RunOpened
 from holdfast.shell import bodies
 from holdfast.testing.sim.store import Store
 from holdfast.testing.sim.world import Effect, Heard, Visit, World
@@ -137,28 +137,17 @@ def opened(entries: list[Entry]) -> RunOpened:
     return event
 
 
+def own_entries(entries: list[Entry]) -> list[Entry]:
+    """The entries of a run without those that a fork began with: they are another run's, and looked at there."""
+    origin = opened(entries).forked_from
+    if origin is None:
+        return entries
+    at = origin.call
+    while at < len(entries) and entries[at].cause == origin.call:
+        at += 1
+    return entries[at:]
+
+
 def closed(entries: list[Entry]) -> RunClosed | None:
     """How a run ended."""
     return next((entry.event for entry in entries if isinstance(entry.event, RunClosed)), None)
-
-
-def batches(entries: list[Entry]) -> list[tuple[int, list[Entry]]]:
-    """Decision batches: (head they were decided at, entries). Facts are in none."""
-    out: list[tuple[int, list[Entry]]] = []
-    for entry in entries:
-        if entry.cause and _decided(entry):
-            if out and out[-1][0] == entry.cause and out[-1][1][-1].seq == entry.seq - 1:
-                out[-1][1].append(entry)
-            else:
-                out.append((entry.cause, [entry]))
-    return out
-
-
-def _decided(entry: Entry) -> bool:
-    """Whether an entry was decided: its kind says so, or it is a fact found by the machine (an attempt lost, a new epoch)."""
-    event = entry.event
-    if type(event) in DECISIONS:
-        return True
-    return getattr(event, "error", "") == "lost" or (
-        type(event).__name__ == "Resumed" and bool(getattr(event, "epoch", 0))
-    )

@@ -33,7 +33,7 @@ from holdfast.events import (
     RunOpened,
     Said,
 )
-from holdfast.testing.sim.history import Violation
+from holdfast.testing.sim.history import Violation, own_entries
 
 
 class Call(Struct):
@@ -136,6 +136,7 @@ class Tale:
 
     def tell(self, entries: list[Entry]) -> list[Violation]:
         """Everything that is wrong with a run."""
+        begun = len(entries) - len(own_entries(entries)) if entries else 0
         for entry in entries:
             event = entry.event
             if self.closed and type(event) not in AFTER_CLOSE:
@@ -143,11 +144,18 @@ class Tale:
             handler = self.handlers.get(type(event))
             if handler is not None:
                 handler(self, entry, event)
+            if entry.seq == begun:
+                self.forks()
         for seq in sorted(self.contradicting):
             self.wrong("contradiction unseen", f"entry {seq} contradicts what was settled, and nothing says so")
         return self.found
 
     # ---- the run
+
+    def forks(self) -> None:
+        """What a fork began with is told, and looked at in the run that was forked. What held that one does not hold this."""
+        self.found.clear()
+        self.stopped, self.paused, self.limit, self.lost_ask = "", False, None, True
 
     def opened(self, entry: Entry, event: RunOpened) -> None:
         """Whoever opened it, or on whose behalf it runs, decides nothing in it."""
@@ -175,7 +183,7 @@ class Tale:
 
     def resumes(self, entry: Entry, event: Resumed) -> None:
         """By a person; with an epoch, by a restore (rule 7)."""
-        if event.epoch:
+        if event.epoch and not event.forked:
             self.restored = entry.seq
         else:
             self.paused = False
