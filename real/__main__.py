@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from real.blame import check_blame
 from real.classes import check_classes
 from real.cost import check_cost
 from real.faults import check_faults
@@ -42,6 +43,7 @@ CHECKS: Final[dict[str, tuple[str, Check]]] = {
     "classes": ("tau_*", check_classes),
     "rules": ("tau_*", check_rules),
     "cost": ("tau2_traces", check_cost),
+    "blame": ("whowhen*", check_blame),
 }
 """Each check by its name: which packs it is for, and what makes it."""
 
