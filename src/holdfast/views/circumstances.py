@@ -1,0 +1,111 @@
+"""Under what circumstances something was decided, as far as a run's entries show: when, by whom, with what known of others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Final
+
+import msgspec
+
+from holdfast.core.state import Moment, State
+from holdfast.events import (
+    AnyEvent,
+    BodiesErased,
+    CallFailed,
+    Entry,
+    Erased,
+    LimitReached,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
+    Resumed,
+    Unknown,
+)
+
+_PASSED_OVER: Final = "the next answer would pass it"
+
+
+def moment_of(state: State, batch: Sequence[Entry], secret: bytes, costs: Mapping[int, int] | None) -> Moment:
+    """The moment at which a batch was decided.
+
+    costs: request → what its answer cost, for telling what a model had said it would (see `costs_of`); None: whatever was
+    reserved is taken as if the model had said so.
+    """
+    gone, flying = _workers(state, batch)
+    epoch = next((one.event.epoch for one in batch if isinstance(one.event, Resumed)), state.epoch)
+    return Moment(
+        at=batch[0].at, worker=batch[0].actor, secret=secret, gone=gone, flying=flying, epoch=epoch,
+        quotes=_quotes(state, batch, costs),
+    )  # fmt: skip
+
+
+def costs_of(entries: Sequence[Entry]) -> dict[int, int]:
+    """Request → what its answer cost; only a model that knows it beforehand reserves just that."""
+    answers = (entry.event for entry in entries if isinstance(entry.event, ModelAnswered))
+    return {event.ask: event.cost for event in answers if event.cost}
+
+
+def _quotes(state: State, batch: Sequence[Entry], costs: Mapping[int, int] | None) -> dict[str, int | None]:
+    """What a model had said that its answer costs, where that stands in what was reserved for it."""
+    for entry in batch:
+        match entry.event:
+            case ModelAsked(model=model, reserved=reserved):
+                price = state.opened.prices.get(model)
+                silent = price is None or not (price.input or price.output)
+                if costs is None or (silent and reserved) or costs.get(entry.seq) == reserved:
+                    return {model: reserved}
+            case LimitReached(limit="usd", used=used, ceiling=top, why=why) if why == _PASSED_OVER:
+                return dict.fromkeys(state.contract["models"], top - used + 1)
+    return {}
+
+
+def _workers(state: State, batch: Sequence[Entry]) -> tuple[frozenset[str], frozenset[int]]:
+    """(workers that were known to be gone, attempts that were in flight where it was decided)."""
+    at, worker = batch[0].at, batch[0].actor
+    lost = {_start(state, one.event) for one in batch if isinstance(one.event, ModelFailed | CallFailed)}
+    gone, flying = set[str](), set[int]()
+    running = [(call.start, call.worker, call.until) for call in state.calls.values() if call.status == "running"]
+    if state.asking is not None and state.asking.status == "running":
+        running.append((state.asking.seq, state.asking.worker, state.asking.until))
+    for start, who, until in running:
+        if start in lost and who != worker and until > at:
+            gone.add(who)
+        elif start not in lost and who == worker:
+            flying.add(start)
+    for one in batch:
+        event = one.event
+        if isinstance(event, CallFailed) and event.ended:
+            gone |= {who for start, who, _ in running if start == _start(state, event) and who != worker}
+    return frozenset(gone), frozenset(flying)
+
+
+def _start(state: State, event: ModelFailed | CallFailed) -> int:
+    if isinstance(event, ModelFailed):
+        return event.ask
+    call = state.calls.get(event.call)
+    return call.start if call is not None else 0
+
+
+# ---------------------------------------------------------------------------------------------------- what is gone
+
+
+def gone_from(entries: Sequence[Entry]) -> int:
+    """The first entry of which a body, or the words that were set aside, is gone; beyond the last where all is there."""
+    refs = {ref for entry in entries if isinstance(entry.event, BodiesErased) for ref in entry.event.refs}
+    for entry in entries:
+        event = entry.event
+        if (entry.aside and entry.aside in refs) or any(_is_gone(event, name) for name in _bodies(type(event))):
+            return entry.seq
+    return len(entries) + 1
+
+
+@cache
+def _bodies(kind: type) -> tuple[str, ...]:
+    """The fields of an event kind that hold bodies, or tuples of them."""
+    return tuple(field.name for field in msgspec.structs.fields(kind) if "events.Erased" in str(field.type))
+
+
+def _is_gone(event: AnyEvent | Unknown, name: str) -> bool:
+    value = getattr(event, name)
+    return isinstance(value, Erased) or (isinstance(value, tuple) and any(isinstance(item, Erased) for item in value))
