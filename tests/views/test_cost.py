@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from holdfast import units
-from holdfast.events import ChildClosed, ModelAnsweredLate
+from holdfast.core.fork import fork
+from holdfast.events import ChildClosed, ModelAnsweredLate, Noted
 from holdfast.models.scripted import call
 from holdfast.models.scripted import say as spoken
-from holdfast.views.cost import WORDS, cost_of, is_done, project, total
+from holdfast.views.cost import WORDS, by_agent, cost_of, is_done, total
+from holdfast.views.projection import project
 from holdfast.views.spending import Money, ratio, say, shared
 from holdfast.views.trace import trace
 from tests.core.story import DEAR, Story, desk, order, refund
@@ -169,7 +171,7 @@ def test_minutes_that_nobody_values_are_unknown_and_not_nothing():
 def test_a_success_costs_what_the_failures_cost_too():
     costs = [cost_of(paid(*amounts).entries) for amounts in ((10,), (20,), (30, 1))]
     together = total(costs, lambda one: one.money.nusd != 20)
-    assert (together.runs, together.won, together.money, together.lost) == (3, 2, Money(61), Money(20))
+    assert (together.runs, together.won, together.money, together.lost.money) == (3, 2, Money(61), Money(20))
     assert (together.per_run, together.per_success) == (20, 31)
     assert total(costs, lambda one: False).per_success is None
     assert total([]).per_run is None
@@ -240,3 +242,68 @@ def test_thirty_runs_are_enough_for_a_range():
 def test_a_projection_says_what_people_cost_on_top():
     assert project(total([cost_of(reviewed(**WORTH).entries)]), 10).people == 10 * units.nusd("1.60")
     assert project(total([cost_of(reviewed().entries)]), 10).people is None
+
+
+# --------------------------------------------------------------------------------------- parts of many runs, and forks
+
+
+def test_runs_that_are_not_over_are_no_waste_but_their_repeats_are():
+    lost = paid(20, won=False)
+    lost.cancels()
+    lost.settle_down()
+    going = Story(desk(order(), **LOOSE))
+    for cost in (5, 6):
+        turn(going, LOOK, cost=cost, value={"paid": 400})
+    together = total([cost_of(run.entries) for run in (paid(10), lost, going)])
+    assert (together.won, together.lost.times, together.lost.money) == (1, 1, Money(20))
+    assert (together.under_way.times, together.under_way.money) == (1, Money(11))
+    assert (together.repeats.times, together.repeats.money, together.waste) == (1, Money(6), Money(26))
+    assert [one.name for one in together.outcomes] == ["cancelled", "open", "done"]
+
+
+def test_what_children_told_stands_beside_the_sum():
+    run = paid(7)
+    entry = msgspec.structs.replace(run.entries[-1], seq=len(run.entries) + 1)
+    told = msgspec.structs.replace(entry, event=ChildClosed(3, "r_child", "done", {"usd": 90}))
+    together = total([cost_of([*run.entries, told])])
+    assert (together.children.times, together.children.money, together.money) == (1, Money(90), Money(7))
+
+
+def test_agents_apart_come_to_the_same_together():
+    one = cost_of(paid(10).entries)
+    other = msgspec.structs.replace(cost_of(paid(20, won=False).entries), agent="other")
+    apart = by_agent([one, other, one])
+    assert list(apart) == ["desk", "other"]  # alike in money: the one with more runs is first
+    assert [(each.runs, each.won, each.money.nusd) for each in apart.values()] == [(2, 2, 20), (1, 0, 20)]
+
+
+def test_what_a_fork_inherited_is_paid_by_the_run_it_was_forked_from():
+    run = Story(desk(order(), refund(), **LOOSE))
+    for cost in (5, 6):
+        turn(run, LOOK, cost=cost, value={"paid": 400})
+    run.then("ModelAsked")
+    begun = [*fork(run.entries, "r_2", by="lea", at=run.at)]
+    other = run.copy()
+    other.name, other.entries, other.stored, other._state, other.flying = "r_2", [], [], None, set()
+    for entry in begun:
+        other.append(entry.event, cause=entry.cause, actor=entry.actor)
+    inherited = cost_of(other.entries)
+    assert (inherited.money, inherited.inherited, inherited.repeats.times) == (Money(), Money(11), 0)
+    assert (inherited.models, inherited.tools, inherited.input) == ((), (), 0)
+    turn(other, LOOK, cost=9, value={"paid": 400})
+    own = cost_of(other.entries)
+    assert (own.money, own.inherited, own.input) == (Money(9), Money(11), 10)
+    assert [(one.name, one.money.nusd, one.times) for one in own.tools] == [("get_order", 9, 1)]
+    assert sum(one.money.nusd for one in own.models) == 9
+    assert own.repeats.money == Money(9), "the same had been read before"
+
+
+def test_a_run_that_somebody_found_bad_is_no_success():
+    run, about = paid(10), paid(10)
+    run.append(Noted("lea", "bad"))
+    about.append(Noted("lea", "bad", evidence=(2,)))  # of one entry of it
+    found = cost_of(run.entries)
+    assert (found.bad, is_done(found), is_done(cost_of(about.entries))) == (True, False, True)
+    assert total([found]).lost.money == Money(10)
+    run.append(Noted("rita", "good"))
+    assert is_done(cost_of(run.entries))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from holdfast.events import CallAsked, RunClosed
+from holdfast.core.fork import fork
+from holdfast.events import CallAsked, Noted, RunClosed
 from holdfast.models.scripted import call, say
 from holdfast.views.detectors import Finding
-from holdfast.views.failures import Deed, Reading, Wanted, classify, clusters, earliest, read
+from holdfast.views.failures import OWN, Deed, Reading, Wanted, classify, clusters, earliest, read
 from holdfast.views.trace import trace
 from tests.core.story import Story, desk, order, refund
 
@@ -60,6 +61,64 @@ def test_a_reading_is_a_function_of_the_entries(desk):
         assert (one.run, one.at) == (entries[0].run, entries[0].at)
         assert one.outcome == (trace(entries).end.outcome if trace(entries).end else None)
         assert one == read(list(entries))
+
+
+@pytest.mark.parametrize(
+    ("hit", "older", "newer", "word"),
+    [
+        (range(6, 12), 0, 6, "rising"),
+        (range(6), 6, 0, "falling"),
+        (range(7, 12), 0, 5, ""),
+        (range(12), 6, 6, ""),
+        ((0, *range(6, 12)), 1, 6, ""),
+    ],
+)
+def test_a_trend_is_named_only_where_chance_would_hardly_make_it(hit, older, newer, word):
+    (one,) = clusters([reading(f"r{at:02}", *([finding(1, 2)] if at in hit else []), at=at) for at in range(12)])
+    assert (one.trend.older, one.trend.newer, one.trend.half, one.trend.word) == (older, newer, 6, word)
+
+
+def test_of_an_odd_number_of_runs_the_middle_one_is_in_neither_half():
+    (one,) = clusters([reading(f"r{at}", finding(1, 2), at=at) for at in range(3)])
+    assert (one.trend.older, one.trend.newer, one.trend.half) == (1, 1, 1)
+
+
+def test_a_trend_is_among_the_runs_under_the_same_contract():
+    old = [reading(f"a{at}", at=at, contract="old") for at in range(4)]
+    new = [reading(f"b{at}", finding(1, 2), at=10 + at, contract="new") for at in range(4)]
+    (one,) = clusters([*old, *new])
+    assert (one.trend.older, one.trend.newer) == (2, 2)
+
+
+# ----------------------------------------------------------------------------------------------- a rule of one's own
+
+
+def long_way(entries):
+    yield Finding(number=8, name="long way", grade="S", seqs=(entries[-1].seq,), sentence=f"{len(entries)} entries")
+
+
+def test_findings_of_ones_own_rule_stand_beside_and_never_pass_for_the_taxonomy():
+    run = told((PAY, {"id": "re_1"}))
+    mine = [one for one in read(run.entries, long_way).findings if one not in read(run.entries).findings]
+    assert [(one.number, one.name, one.grade) for one in mine] == [(OWN, "long way", "S")]
+
+
+def test_rules_of_ones_own_cluster_by_their_names():
+    mine = [msgspec.structs.replace(finding(OWN, 2, grade="S"), name=name) for name in ("a", "b", "a")]
+    assert [(one.name, one.findings) for one in clusters([reading("r1", *mine)])] == [("a", 2), ("b", 1)]
+
+
+def test_what_a_fork_inherited_is_found_in_the_run_it_was_forked_from():
+    run = Story(desk(order(), limits={"repeats": 50}))
+    for _ in range(3):
+        run.asks_for(call("get_order", order="A-1"))
+        run.settle_down()
+        run.returns({"paid": 5})
+    assert [one.number for one in read(run.entries).findings] == [1]
+    begun = fork(run.entries, "r_2", by="lea", at=run.at)
+    assert read(begun).findings == ()
+    own = msgspec.structs.replace(begun[-1], seq=len(begun) + 1, cause=0, event=Noted("lea", "good"))
+    assert [one.name for one in read([*begun, own], long_way).findings] == ["long way"]
 
 
 # --------------------------------------------------------------------------------------------------- what kind it is

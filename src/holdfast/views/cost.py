@@ -2,24 +2,25 @@
 
     one = cost_of(entries)                  a run: by model, by tool, its retries, repeats, children and reviewers
     all = total(costs, won)                 many runs: by outcome, model and tool; cost per success; waste
-    project(all, 500)                       what so many runs would cost
 
 All in whole nano-dollars, as the journal has them. What nobody priced stays unknown in every sum it enters. A child's cost
-is its own run's: it stands in the parent as a field, and is not added to what the parent paid.
+is its own run's: it stands in the parent as a field, and is not added to what the parent paid. What a fork inherited was
+paid by the run it was forked from, and is counted there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import isqrt
 
 from msgspec import Struct
 
 from holdfast import units
-from holdfast.events import ChildClosed, Entry, ModelAnsweredLate, ModelFailed, Outcome
+from holdfast.core import fork
+from holdfast.events import ChildClosed, Entry, ModelAnsweredLate, ModelFailed, Noted, Outcome
 from holdfast.views.detectors.finding import Case, key, outcome
-from holdfast.views.record import Asked, Call, Trace, Turn
+from holdfast.views.record import Asked, Call, Totals, Trace, Turn
 from holdfast.views.spending import Money, add, ratio, shared
+from holdfast.views.trace import trace
 
 WORDS = ""
 """The tool under which stands what was paid for answers that called none."""
@@ -29,7 +30,7 @@ MOST = 5 * units.MINUTE
 for, and not how long he worked."""
 
 
-class Share(Struct, frozen=True, omit_defaults=True):
+class Share(Struct, frozen=True):
     """What went to one model, tool or outcome."""
 
     name: str
@@ -40,7 +41,7 @@ class Share(Struct, frozen=True, omit_defaults=True):
     """µs of the attempts."""
 
 
-class People(Struct, frozen=True, omit_defaults=True):
+class People(Struct, frozen=True):
     """What people's verdicts took."""
 
     verdicts: int = 0
@@ -69,7 +70,7 @@ class Child(Struct, frozen=True):
     """None where it did not tell."""
 
 
-class Cost(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Cost(Struct, frozen=True, kw_only=True):
     """What one run cost."""
 
     run: str
@@ -90,45 +91,66 @@ class Cost(Struct, frozen=True, kw_only=True, omit_defaults=True):
     input: int = 0
     output: int = 0
     """Tokens."""
+    bad: bool = False
+    """Whether the last that somebody noted of the whole run, good or bad, is bad."""
+    inherited: Money = Money()
+    """Of a fork: what the run it was forked from had paid by then; not part of `money`."""
+
+    @property
+    def work(self) -> int:
+        """µs of models and tools."""
+        return sum(one.took for one in (*self.models, *self.tools))
 
 
 def cost_of(entries: Sequence[Entry], seen: Trace | None = None, *, most: int = MOST) -> Cost:
     """What a run cost; most: µs that one verdict counts for at most. Raises UsageError for what is no run."""
     case = Case(entries, seen)
-    seen, totals = case.seen, case.seen.totals
+    seen, totals, begun = case.seen, case.seen.totals, fork.begun(entries)
+    before = trace(entries[:begun]).totals if begun else Totals()
     again = _repeated(case)
     tools: dict[str, list[tuple[Money, Call | None]]] = {}
-    parts = _parts(case)
+    parts = _parts(case, begun)
     for part, call in parts:
         tools.setdefault(call.tool if call is not None else WORDS, []).append((part, call))
-    wasted = [(part, call) for part, call in parts if call is not None and call.seq in again]
+    wasted = [
+        (part, call) for part, call in parts if call is not None and call.seq in again
+    ]  # only own calls have a part
     return Cost(
         run=seen.run,
         agent=seen.agent,
         contract=seen.contract_digest,
         at=seen.opened,
         outcome=seen.end.outcome if seen.end is not None else None,
-        money=Money(totals.nusd, totals.unsettled + totals.reserved, totals.unpriced),
-        models=_models(case),
+        money=Money(
+            totals.nusd - before.nusd,
+            totals.unsettled + totals.reserved - before.unsettled,
+            totals.unpriced - before.unpriced,
+        ),
+        models=_models(case, begun),
         tools=tuple(
             Share(name, add(part for part, _ in found), len(found), sum(_took(call) for _, call in found))
             for name, found in sorted(tools.items())
         ),
-        retries=_retries(case),
+        retries=_retries(case, begun),
         repeats=Share("repeats", add(part for part, _ in wasted), len(wasted), sum(_took(call) for _, call in wasted)),
-        people=_people(seen, most),
-        children=_children(entries),
-        input=totals.input,
-        output=totals.output,
+        people=_people(seen, most, begun),
+        children=_children(entries[begun:]),
+        input=totals.input - before.input,
+        output=totals.output - before.output,
+        bad=_noted(entries[begun:]) == "bad",
+        inherited=Money(before.nusd, before.unsettled, before.unpriced),
     )
 
 
-def _parts(case: Case) -> list[tuple[Money, Call | None]]:
+def _parts(case: Case, begun: int) -> list[tuple[Money, Call | None]]:
     """What each call's share of its answer is; an answer without calls is one part, and a call the machine made costs none."""
-    found: list[tuple[Money, Call | None]] = [(Money(), call) for call in case.seen.calls.values() if call.serves]
+    own = {seq: call for seq, call in case.seen.calls.items() if seq > begun}
+    found: list[tuple[Money, Call | None]] = [(Money(), call) for call in own.values() if call.serves]
     for turn in case.turns:
-        calls: list[Call | None] = [case.seen.calls[seq] for seq in turn.calls if seq in case.seen.calls]
-        if turn.answered:
+        calls: list[Call | None] = [own[seq] for seq in turn.calls if seq in own]
+        if 0 < turn.answered <= begun:
+            found += [(Money(), call) for call in calls]
+        elif turn.answered:
             found += zip(shared(_paid(turn), len(calls) or 1), calls or [None], strict=True)
     return found
 
@@ -142,10 +164,12 @@ def _took(call: Call | None) -> int:
     return sum(attempt.took for attempt in call.tried) if call is not None else 0
 
 
-def _models(case: Case) -> tuple[Share, ...]:
+def _models(case: Case, begun: int) -> tuple[Share, ...]:
     found: dict[str, list[tuple[Money, int]]] = {}
     for turn in case.turns:
         for one in turn.asked:
+            if one.seq <= begun:
+                continue
             amount = _paid(turn) if one.state == "answered" else _unanswered(case, one)
             found.setdefault(one.model, []).append((amount, one.took))
     return tuple(
@@ -171,9 +195,10 @@ def _unanswered(case: Case, one: Asked) -> Money:
     return Money(told)
 
 
-def _retries(case: Case) -> Share:
-    failed = [one for turn in case.turns for one in turn.asked if one.state == "failed"]
-    again = [attempt for call in case.seen.calls.values() for attempt in call.tried[:-1]]
+def _retries(case: Case, begun: int) -> Share:
+    failed = [one for turn in case.turns for one in turn.asked if one.state == "failed" and one.seq > begun]
+    tried = [attempt for call in case.seen.calls.values() for attempt in call.tried[:-1]]
+    again = [attempt for attempt in tried if attempt.seq > begun]
     took = sum(one.took for one in failed) + sum(attempt.took for attempt in again)
     return Share("retries", add(_unanswered(case, one) for one in failed), len(failed) + len(again), took)
 
@@ -192,8 +217,8 @@ def _repeated(case: Case) -> set[int]:
     return again
 
 
-def _people(seen: Trace, most: int) -> People:
-    asked = [one for one in seen.questions.values() if one.role != "requester"]
+def _people(seen: Trace, most: int, begun: int) -> People:
+    asked = [one for one in seen.questions.values() if one.role != "requester" and one.seq > begun]
     waits = [voice.at - one.at for one in asked for voice in one.voices]
     return People(len(waits), sum(waits), sum(min(wait, most) for wait in waits), _rate(seen)) if waits else People()
 
@@ -205,6 +230,11 @@ def _rate(seen: Trace) -> int | None:
     except ValueError:
         return None
     return rate or None  # a contract that says nothing has "0" there, and nobody's minute is worth nothing
+
+
+def _noted(entries: Sequence[Entry]) -> str:
+    said = [entry.event for entry in entries if isinstance(entry.event, Noted)]
+    return next((one.finding for one in reversed(said) if one.finding in ("good", "bad") and not one.evidence), "")
 
 
 def _children(entries: Sequence[Entry]) -> tuple[Child, ...]:
@@ -225,12 +255,21 @@ class Total(Struct, frozen=True, kw_only=True):
     outcomes: tuple[Share, ...]
     models: tuple[Share, ...]
     tools: tuple[Share, ...]
-    lost: Money
-    """Waste: all that runs cost which were no success."""
-    retries: Money
-    """Waste: retries within runs that were a success."""
-    repeats: Money
-    """Waste: repeats within runs that were a success."""
+    lost: Share
+    """Waste: all of the runs that are over and were no success."""
+    retries: Share
+    """Waste: retries within runs that were a success, or still may be."""
+    repeats: Share
+    """Waste: repeats within runs that were a success, or still may be."""
+    under_way: Share
+    """Runs that are not over, with what they cost so far; no waste yet."""
+    children: Share
+    """Runs that calls of these opened, with what their ends told; they are runs of their own, and not added."""
+    work: int
+    """µs of models and tools."""
+    input: int
+    output: int
+    """Tokens."""
     people: People
     """Of all; a rate only where all that had verdicts have the same."""
     value: int | None
@@ -241,7 +280,7 @@ class Total(Struct, frozen=True, kw_only=True):
     @property
     def waste(self) -> Money:
         """What was paid for nothing; nothing in it counts twice."""
-        return self.lost + self.retries + self.repeats
+        return self.lost.money + self.retries.money + self.repeats.money
 
     @property
     def per_run(self) -> int | None:
@@ -262,27 +301,34 @@ class Total(Struct, frozen=True, kw_only=True):
 
 
 def is_done(cost: Cost) -> bool:
-    """What counts as a success where nobody says otherwise: the run ended as done or, within its contract, declined."""
-    return cost.outcome in ("done", "declined")
+    """What counts as a success: the run ended as done or, within its contract, declined, and nobody noted that it was bad."""
+    return cost.outcome in ("done", "declined") and not cost.bad
 
 
 def total(costs: Iterable[Cost], won: Callable[[Cost], bool] = is_done) -> Total:
     """Runs together; won: which were a success."""
     costs = list(costs)
     good = [cost for cost in costs if won(cost)]
-    bad = [cost for cost in costs if not won(cost)]
+    bad = [cost for cost in costs if cost.outcome is not None and not won(cost)]
+    hoped = [cost for cost in costs if cost.outcome is None and not won(cost)]
+    other = [*good, *hoped]
     values = [cost.people.value for cost in costs]
     rates = {cost.people.rate for cost in costs if cost.people.verdicts}
     return Total(
         runs=len(costs),
         won=len(good),
         money=add(cost.money for cost in costs),
-        outcomes=_together(Share(cost.outcome or "open", cost.money, 1) for cost in costs),
+        outcomes=_together(Share(cost.outcome or "open", cost.money, 1, cost.work) for cost in costs),
         models=_together(share for cost in costs for share in cost.models),
         tools=_together(share for cost in costs for share in cost.tools),
-        lost=add(cost.money for cost in bad),
-        retries=add(cost.retries.money for cost in good),
-        repeats=add(cost.repeats.money for cost in good),
+        lost=_one("lost", (Share("", cost.money, 1, cost.work) for cost in bad)),
+        retries=_one("retries", (cost.retries for cost in other)),
+        repeats=_one("repeats", (cost.repeats for cost in other)),
+        under_way=_one("under way", (Share("", cost.money, 1, cost.work) for cost in hoped)),
+        children=_one("children", (_told(child) for cost in costs for child in cost.children)),
+        work=sum(cost.work for cost in costs),
+        input=sum(cost.input for cost in costs),
+        output=sum(cost.output for cost in costs),
         people=People(
             sum(cost.people.verdicts for cost in costs),
             sum(cost.people.waited for cost in costs),
@@ -294,45 +340,29 @@ def total(costs: Iterable[Cost], won: Callable[[Cost], bool] = is_done) -> Total
     )
 
 
+def _told(child: Child) -> Share:
+    return Share("", Money(child.nusd or 0, 0, int(child.nusd is None)), 1)
+
+
+def _one(name: str, shares: Iterable[Share]) -> Share:
+    """Shares as one."""
+    some = list(shares)
+    return Share(name, add(one.money for one in some), sum(one.times for one in some), sum(one.took for one in some))
+
+
 def _together(shares: Iterable[Share]) -> tuple[Share, ...]:
+    """Shares of the same name as one, the dearest first; of those that cost alike, what was most."""
     found: dict[str, list[Share]] = {}
     for share in shares:
         found.setdefault(share.name, []).append(share)
-    made = [
-        Share(name, add(one.money for one in some), sum(one.times for one in some), sum(one.took for one in some))
-        for name, some in found.items()
-    ]
-    return tuple(sorted(made, key=lambda share: (-share.money.least, share.name)))
+    made = [_one(name, some) for name, some in found.items()]
+    return tuple(sorted(made, key=lambda share: (-share.money.least, -share.times, share.name)))
 
 
-class Projection(Struct, frozen=True):
-    """What so many runs like these would cost, models only."""
-
-    runs: int
-    nusd: int | None
-    """None where some of these have no price, or there are none."""
-    low: int | None = None
-    high: int | None = None
-    """Within which it lies 95 times in 100, if runs to come are like these and each for itself; None below 30 runs."""
-    people: int | None = None
-    """nusd of people's time on top; None where a contract does not value it."""
-
-
-ENOUGH = 30
-"""Runs below which no range is given."""
-
-
-def project(seen: Total, runs: int) -> Projection:
-    """What `runs` runs would cost, if they are like those seen. The range is of the mean: 1.96 standard errors each way."""
-    amount = seen.money.total
-    if amount is None or not seen.runs:
-        return Projection(runs, None)
-    expected = ratio(amount * runs, seen.runs)
-    people = None if seen.value is None else ratio(seen.value * runs, seen.runs)
-    if seen.runs < ENOUGH:
-        return Projection(runs, expected, people=people)
-    n = seen.runs
-    spread = n * seen.squares - amount**2  # n² times the variance, exactly
-    error = isqrt(max(spread, 0) * runs**2 // (n**2 * (n - 1)))
-    width = -(-196 * error // 100)
-    return Projection(runs, expected, max(0, expected - width), expected + width, people)
+def by_agent(costs: Iterable[Cost], won: Callable[[Cost], bool] = is_done) -> dict[str, Total]:
+    """Agent → its runs together, the dearest first."""
+    found: dict[str, list[Cost]] = {}
+    for cost in costs:
+        found.setdefault(cost.agent, []).append(cost)
+    made = {agent: total(some, won) for agent, some in found.items()}
+    return dict(sorted(made.items(), key=lambda item: (-item[1].money.least, -item[1].runs, item[0])))

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from math import comb
+from typing import Final, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from holdfast.codec import canonical
 from holdfast.conditions import normal
+from holdfast.core import fork
 from holdfast.events import Entry, Json, Outcome
 from holdfast.views.detectors import Finding, Grade, detect
 from holdfast.views.detectors.finding import is_effect
@@ -42,6 +45,27 @@ class Reading(Struct, frozen=True, omit_defaults=True):
     findings: tuple[Finding, ...] = ()
 
 
+class Trend(Struct, frozen=True):
+    """In how many of the older half of runs something was found, and in how many of the newer.
+
+    Of the runs under one contract version, in the order they were opened; of an odd number the middle one is in neither.
+    """
+
+    older: int
+    newer: int
+    half: int
+    """Runs in each half."""
+
+    @property
+    def word(self) -> str:
+        """`rising` or `falling` where chance alone would part them so less than once in twenty times; else empty."""
+        found = self.older + self.newer
+        tail = sum(comb(found, few) for few in range(min(self.older, self.newer) + 1))
+        if 2 * tail * 20 >= 2**found:
+            return ""
+        return "rising" if self.newer > self.older else "falling"
+
+
 class Cluster(Struct, frozen=True, kw_only=True):
     """Findings that are alike."""
 
@@ -64,13 +88,27 @@ class Cluster(Struct, frozen=True, kw_only=True):
     sentence: str
     earliest: int
     """In how many of these runs this is the earliest exact finding."""
+    trend: Trend
 
 
-def read(entries: Sequence[Entry]) -> Reading:
-    """What detectors find in a run. Raises UsageError for entries that do not begin one."""
-    seen = trace(entries)
+Classifier: TypeAlias = Callable[[Sequence[Entry]], Iterable[Finding]]
+"""A rule of somebody's own: what it finds in a run. Pure, as the detectors are, or a question to a model."""
+
+OWN: Final = 0
+"""The number of findings that are none of the taxonomy's."""
+
+
+def read(entries: Sequence[Entry], own: Classifier | None = None) -> Reading:
+    """What detectors find in a run, and a rule of one's own. Raises UsageError for entries that do not begin one.
+
+    What a fork inherited is the other run's, and found there.
+    """
+    seen, begun = trace(entries), fork.begun(entries)
     outcome = seen.end.outcome if seen.end is not None else None
-    return Reading(seen.run, seen.agent, seen.contract_digest, seen.opened, outcome, detect(entries, seen))
+    mine = own(entries) if own is not None else ()
+    named = (msgspec.structs.replace(one, number=OWN) for one in mine)
+    found = tuple(one for one in (*detect(entries, seen), *named) if not begun or max(one.seqs, default=0) > begun)
+    return Reading(seen.run, seen.agent, seen.contract_digest, seen.opened, outcome, found)
 
 
 def earliest(findings: Iterable[Finding]) -> Finding | None:
@@ -81,18 +119,31 @@ def earliest(findings: Iterable[Finding]) -> Finding | None:
 
 def clusters(readings: Iterable[Reading]) -> tuple[Cluster, ...]:
     """Findings by detector, tool, error class and contract version; those in the most runs first."""
-    found: dict[tuple[int, str, str, str], list[tuple[Reading, Finding]]] = {}
+    found: dict[tuple[int, str, str, str, str], list[tuple[Reading, Finding]]] = {}
     first: dict[str, Finding | None] = {}
+    under: dict[str, list[str]] = {}
     for reading in sorted(readings, key=lambda one: (one.at, one.run)):
         first[reading.run] = earliest(reading.findings)
+        under.setdefault(reading.contract, []).append(reading.run)
         for finding in reading.findings:
-            key = (finding.number, finding.tool, finding.error, reading.contract)
+            name = finding.name if finding.number == OWN else ""
+            key = (finding.number, name, finding.tool, finding.error, reading.contract)
             found.setdefault(key, []).append((reading, finding))
-    made = [_cluster(contract, members, first) for (_, _, _, contract), members in found.items()]
-    return tuple(sorted(made, key=lambda one: (-len(one.runs), one.number, one.tool, one.error, one.contract)))
+    made = [_cluster(members, first, under[contract]) for (*_, contract), members in found.items()]
+    return tuple(
+        sorted(made, key=lambda one: (-len(one.runs), one.number, one.name, one.tool, one.error, one.contract))
+    )
 
 
-def _cluster(contract: str, members: Sequence[tuple[Reading, Finding]], first: Mapping[str, Finding | None]) -> Cluster:
+def _trend(found: Mapping[str, Reading], under: Sequence[str]) -> Trend:
+    half = len(under) // 2
+    older, newer = under[:half], under[len(under) - half :]
+    return Trend(sum(run in found for run in older), sum(run in found for run in newer), half)
+
+
+def _cluster(
+    members: Sequence[tuple[Reading, Finding]], first: Mapping[str, Finding | None], under: Sequence[str]
+) -> Cluster:
     by_run = {reading.run: reading for reading, _ in members}
     runs = list(by_run.values())
     newest, finding = members[-1]
@@ -102,7 +153,7 @@ def _cluster(contract: str, members: Sequence[tuple[Reading, Finding]], first: M
         grade=finding.grade,
         tool=finding.tool,
         error=finding.error,
-        contract=contract,
+        contract=newest.contract,
         runs=tuple(by_run),
         findings=len(members),
         bad=sum(reading.outcome in BAD for reading in runs),
@@ -111,6 +162,7 @@ def _cluster(contract: str, members: Sequence[tuple[Reading, Finding]], first: M
         example=(newest.run, finding.seqs),
         sentence=finding.sentence,
         earliest=len({reading.run for reading, finding in members if finding is first[reading.run]}),
+        trend=_trend(by_run, under),
     )
 
 

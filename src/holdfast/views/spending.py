@@ -9,7 +9,7 @@ from msgspec import Struct
 from holdfast import units
 
 
-class Money(Struct, frozen=True, omit_defaults=True):
+class Money(Struct, frozen=True):
     """An amount in nano-dollars, with what is not known about it. What nobody priced is never taken for nothing."""
 
     nusd: int = 0

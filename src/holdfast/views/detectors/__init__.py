@@ -28,13 +28,16 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(3, "ignored tool error", "S", answers.ignored_errors),
     Rule(4, "acted on partial response", "S", answers.partial),
     Rule(5, "claimed but not done", "S", claims.undone_claims),
+    Rule(6, "done but not claimed", "E", claims.unsaid),
     Rule(7, "ungrounded argument", "S", arguments.ungrounded),
     Rule(8, "out-of-scope attempt", "E", bounds.out_of_scope),
     Rule(9, "approval mismatch", "E", bounds.unapproved),
     Rule(10, "premature stop", "E", claims.premature),
     Rule(11, "no verification after write", "E", evidence.unverified),
+    Rule(12, "verification contradicted", "S", evidence.contradicted),
     Rule(13, "budget exhausted or no progress", "E", loops.idle),
     Rule(14, "output contract violated", "E", claims.bad_outputs),
+    Rule(17, "context dilution", "E", evidence.unshown),
     Rule(19, "duplicated delivery", "E", bounds.delivered_twice),
     Rule(20, "stale evidence", "S", evidence.stale),
     Rule(21, "instruction from data", "S", arguments.from_data),
@@ -42,11 +45,8 @@ RULES: Final[tuple[Rule, ...]] = (
 """The rules a journal of today can carry, by their number in the taxonomy."""
 
 UNDECIDED: Final[dict[int, tuple[str, str]]] = {
-    6: ("done but not claimed", "no contract declares which writes its output has to name"),
-    12: ("verification contradicted", "no write says what state it intends, so no reading can differ from it"),
     15: ("contradictory subagents", "no run has children yet, and no contract names entities and fields"),
     16: ("duplicate peer work", "no run has children yet; one run knows nothing of another's calls"),
-    17: ("context dilution", "nothing ever leaves a prompt yet, so nothing can be missing from one"),
     18: ("silent partial failure in a sandbox", "there are no workspaces yet, so no artefact is declared"),
     22: ("handoff loss or ping-pong", "no run has children yet, so nothing is handed over"),
 }

@@ -8,7 +8,7 @@ from typing import Final
 
 from holdfast.events import Json
 from holdfast.views import words
-from holdfast.views.detectors.finding import Case, Hit, error_class, failed, text_of
+from holdfast.views.detectors.finding import Case, Hit, called, error_class, failed, text_of
 from holdfast.views.record import Call, Said
 
 _SPOKEN_OF: Final = re.compile(
@@ -30,7 +30,7 @@ def ignored_errors(case: Case) -> Iterator[Hit]:
             continue
         acted = case.acted(call.answered)
         if acted and not _heeded(case, call, acted):
-            text = f"{words.called(call)} failed ({error_class(call)}), and the run went on as if it had not"
+            text = f"{called(call)} failed ({error_class(call)}), and the run went on as if it had not"
             yield Hit((call.answered, acted), text, call.tool, error_class(call))
 
 
@@ -58,16 +58,16 @@ def partial(case: Case) -> Iterator[Hit]:
     """4, S. A result was not all there is, and then a write was done or the run ended as done, with no fuller result.
 
     Not all there is: the tool said so, it named a cursor that was not followed, or the value has a field that says so
-    (`has_more`, `truncated`, …). Origin: this project's brief. False positives: a search of which the first hits are
-    enough; no contract can say so yet.
+    (`has_more`, `truncated`, …). What a person ruled to have happened is no response, and left out. Origin: this project's
+    brief. False positives: a search of which the first hits are enough; no contract can say so yet.
     """
     for call in case.calls:
-        if not call.ok or not (missing := _missing(call)):
+        if not call.ok or call.ending == "settled" or not (missing := _missing(call)):
             continue
         fuller = (one for one in case.calls if one.tool == call.tool and one.seq > call.answered and one.ok)
         acted = case.acted(call.answered)
         if acted and not any(not _missing(one) and one.answered <= acted for one in fuller):
-            text = f"{words.called(call)} gave only a part ({missing}), and the run acted on it"
+            text = f"{called(call)} gave only a part ({missing}), and the run acted on it"
             yield Hit((call.answered, acted), text, call.tool)
 
 

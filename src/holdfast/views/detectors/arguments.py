@@ -50,7 +50,7 @@ def from_data(case: Case) -> Iterator[Hit]:
     """
     for call in _started_writes(case):
         terms = case.terms(call.tool)
-        declared = _derived(case, call) | set(terms.get("from", {})) | _bound(terms)
+        declared = _derived(case, call) | set(terms.get("from", {})) | bound_arguments(terms)
         for path, origin in call.sources.items():
             kind, _, place = origin.partition(":")
             if kind != "untrusted" or place == "1" or argument_of(path) in declared:
@@ -64,7 +64,7 @@ def from_data(case: Case) -> Iterator[Hit]:
 
 def _is_field(case: Case, call: Call, value: Json) -> bool:
     """Whether some result before a call has a value as a field, or as all of it."""
-    wanted = _plain(value)
+    wanted = plain(value)
     before = [one for one in case.seen.calls.values() if one.result is not None and 0 < one.answered < call.seq]
     return any(wanted in _fields(one.result) for one in before if one.result is not None)
 
@@ -76,11 +76,11 @@ def _fields(result: Content) -> set[str]:
         try:
             value = parse(value)
         except DecodeError:
-            return {_plain(value)}
-    return {_plain(one) for one in _leaves(value)}
+            return {plain(value)}
+    return {plain(one) for one in _leaves(value)}
 
 
-def _plain(value: Json) -> str:
+def plain(value: Json) -> str:
     """A leaf as it is compared: 299.0 is 299, however it is written."""
     text = conditions.normal(str(value))
     number = text.rstrip("0").rstrip(".") if "." in text and text.replace(".", "", 1).isdigit() else text
@@ -122,7 +122,7 @@ def _derived(case: Case, call: Call) -> set[str]:
     }
 
 
-def _bound(terms: dict[str, Json]) -> set[str]:
+def bound_arguments(terms: dict[str, Json]) -> set[str]:
     """The arguments that say what the evidence has to be about."""
     wanted = [expression for binding in terms.get("needs", {}).values() for expression in binding.values()]
     return {path[1] for one in wanted for path in conditions.paths(one) if path[0] == "args" and len(path) > 1}

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from holdfast.views import record, words
-from holdfast.views.detectors.finding import Case, Hit
+from holdfast.views.detectors.finding import Case, Hit, called
 from holdfast.views.record import Call
 
 
@@ -24,7 +24,7 @@ def out_of_scope(case: Case) -> Iterator[Hit]:
         for judged in call.judged:
             fired = [one for one in judged.rules if one.verdict == "refuse" and one.rule.startswith("tools.")]
             if judged.verdict == "refuse" and fired:
-                text = f"{words.called(call)} was refused by {fired[0].rule}"
+                text = f"{called(call)} was refused: {fired[0].because}"
                 yield Hit((call.seq, judged.seq), text, call.tool, fired[0].rule)
 
 
@@ -45,7 +45,7 @@ def unapproved(case: Case) -> Iterator[Hit]:
         version = max(one.version for one in reviews)
         why = _lacking(case, call, version, started)
         if why:
-            yield Hit((reviews[-1].seq, started), f"{words.called(call)} was started {why}", call.tool, why)
+            yield Hit((reviews[-1].seq, started), f"{called(call)} was started {why}", call.tool, why)
 
 
 def _lacking(case: Case, call: Call, version: int, started: int) -> str:
@@ -103,4 +103,4 @@ def delivered_twice(case: Case) -> Iterator[Hit]:
         late = [attempt for attempt in call.tried if attempt.late and attempt.state == "returned"]
         if denied is not None and late:
             seqs = (denied.seq, *(attempt.ended for attempt in late))
-            yield Hit(seqs, f"{words.called(call)} took effect although it was ruled that it had not", call.tool)
+            yield Hit(seqs, f"{called(call)} took effect although it was ruled that it had not", call.tool)

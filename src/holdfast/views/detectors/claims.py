@@ -1,4 +1,4 @@
-"""What a run says at its end: 5 claimed but not done, 10 premature stop, 14 output contract violated."""
+"""What a run says at its end: 5 claimed but not done, 6 done but not claimed, 10 premature stop, 14 output contract violated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from holdfast.events import OutputRejected
 from holdfast.views import words
-from holdfast.views.detectors.finding import Case, Hit, text_of
+from holdfast.views.detectors.finding import Case, Hit, called, text_of
 from holdfast.views.record import Said
 
 _DEEDS: Final = (
@@ -45,6 +45,21 @@ def undone_claims(case: Case) -> Iterator[Hit]:
             return
 
 
+def unsaid(case: Case) -> Iterator[Hit]:
+    """6, E. The run was declined, as one that must not be done, after a write of it had been done and not taken back.
+
+    Of the rest nobody can tell: no contract declares which writes an output has to name, but for `done.must`, which the run
+    itself is held to. Origin: this project's brief. False positives: technical writes, such as a log, or the message that
+    says that nothing is done.
+    """
+    end = case.seen.end
+    if end is None or end.outcome != "declined":
+        return
+    for call in case.effects:
+        if not call.undone_by:
+            yield Hit((call.answered, end.seq), f"it was declined, and {called(call)} had been done", call.tool)
+
+
 def premature(case: Case) -> Iterator[Hit]:
     """10, E. The run ended as done while a write of it was open or unresolved, or on an answer that was cut short.
 
@@ -57,7 +72,7 @@ def premature(case: Case) -> Iterator[Hit]:
     writes = [call for call in case.calls if call.effect == "write"]
     open_ = [call for call in writes if call.seq in end.unresolved or call.stage not in ("answered", "asked", "held")]
     for call in open_:
-        yield Hit((call.seq, end.seq), f"it ended as done while {words.called(call)} was unresolved", call.tool)
+        yield Hit((call.seq, end.seq), f"it ended as done while {called(call)} was unresolved", call.tool)
     last = next((turn for turn in reversed(case.turns) if turn.answered), None)
     if last is not None and last.finish in ("length", "filter", "unknown") and last.answered < end.seq:
         text = f"it ended as done on an answer that was cut short ({last.finish})"

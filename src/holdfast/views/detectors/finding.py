@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from holdfast.codec import canonical
 from holdfast.events import Entry, Json
+from holdfast.views import words
 from holdfast.views.account import grant
 from holdfast.views.record import Call, Content, Trace, Turn
 from holdfast.views.trace import trace
@@ -71,6 +72,10 @@ class Case:
     def __init__(self, entries: Sequence[Entry], seen: Trace | None = None) -> None:
         self.entries = entries
         self.seen = seen or trace(entries)
+        self.evidence: dict[int, dict[str, Call]] = {}
+        """Call → the readings it rests on, by tool, once they were looked for."""
+        self.things: dict[int, frozenset[bytes]] = {}
+        """Call → what it writes, once that was looked for."""
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
@@ -98,6 +103,18 @@ class Case:
             else:
                 found[-1].append(call)
         return found
+
+    @cached_property
+    def _alike(self) -> dict[bytes, list[Call]]:
+        found: dict[bytes, list[Call]] = {}
+        for call in self.calls:
+            if call.ok and (name := key(call)) is not None:
+                found.setdefault(name, []).append(call)
+        return found
+
+    def read_as(self, keys: frozenset[bytes]) -> list[Call]:
+        """The calls that were carried out under one of these keys, in asked order."""
+        return sorted((call for name in keys for call in self._alike.get(name, ())), key=lambda call: call.seq)
 
     @property
     def done(self) -> int:
@@ -169,6 +186,11 @@ def error_class(call: Call) -> str:
         said = said.get("error")
     text = said if isinstance(said, str) and said else (f"{last.error}: {last.message}" if last else call.told)
     return " ".join(_VARIES.sub("…", text).split())[:80]
+
+
+def called(call: Call) -> str:
+    """A call in a sentence that has to say something else too."""
+    return words.called(call, 60)
 
 
 def leaf(value: Json, path: str) -> Json:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from holdfast.events import CallFailed, CallStarted, LimitReached, ModelAsked, ModelFailed
 from holdfast.views import words
-from holdfast.views.detectors.finding import Case, Hit, failed, is_effect, key, outcome
+from holdfast.views.detectors.finding import Case, Hit, called, failed, is_effect, key, outcome
 from holdfast.views.record import Call
 
 TIMES = 3
@@ -34,7 +34,7 @@ def repeated(case: Case) -> Iterator[Hit]:
                 alike[name, came].append(call)
         found = [calls for calls in alike.values() if len(calls) >= TIMES]
         for calls in found:
-            text = f"{words.called(calls[0])} was called {len(calls)} times, with the same result each time"
+            text = f"{called(calls[0])} was called {len(calls)} times, with the same result each time"
             yield Hit(tuple(call.seq for call in calls), text, calls[0].tool)
         if not found:
             yield from _rounds(stretch)
@@ -76,7 +76,9 @@ def storms(case: Case) -> Iterator[Hit]:
         attempts = sum(len(one.tried) for one in before)
         if top is not None and attempts - 1 > top and sum(len(one.tried) for one in before[:-1]) - 1 <= top:
             seqs = tuple(attempt.seq for one in before for attempt in one.tried)
-            text = f"{words.called(call)} was tried {attempts} times; the contract allows {words.count(top, 'retry', 'retries')}"
+            text = (
+                f"{called(call)} was tried {attempts} times; the contract allows {words.count(top, 'retry', 'retries')}"
+            )
             yield Hit(seqs, text, call.tool)
     yield from _too_soon(case)
 
