@@ -1,7 +1,6 @@
 """Check a holdfast export (lines of JSON) with nothing of holdfast's: the standard library and `cryptography`.
 
     python verify_export.py EXPORT.jsonl KEY [ANCHOR…]
-
 KEY is the public key, as `name+id+base64`, from somebody you trust. An ANCHOR is a file of signed checkpoints that
 was kept where whoever can write to the journal cannot. Ends with 0 where everything is what was written and signed.
 """
@@ -70,8 +69,9 @@ def checkpoints(lines, count, key, anchors, wrong):
 
 def check(file, key, anchors):
     """Everything that is wrong, in words; and what was checked."""
-    wrong, heads, tree, size, last, covered = [], {}, [], 0, 0, 0
-    header = json.loads(next(file))
+    heads, tree, size, last, covered, header = {}, [], 0, 0, 0, json.loads(next(file))
+    whole = header["format"] == "holdfast-export/1"
+    wrong = [] if whole else ["this is a part of a journal, of which others may be left out: see verify_proof.py"]
     waiting = checkpoints(file, header["checkpoints"], key, anchors, wrong)
     for entry in map(json.loads, file):
         run, seq, digest = entry["run"], entry["seq"], bytes.fromhex(entry["digest"])

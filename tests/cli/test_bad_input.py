@@ -139,7 +139,7 @@ def test_flipped_byte_is_named_by_run_and_entry_wherever_it_is_met(holdfast, wai
     holdfast("run", payer, BILL)
     flip(place, waiting, 5)
     found = holdfast("verify")
-    assert found.code == 4
+    assert found.code == 1
     assert f"run {waiting}, entry 5" in found.out
     for verb in (
         ["show", waiting],

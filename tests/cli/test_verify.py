@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from holdfast.cli import verify
+from holdfast.journal import walk
 from holdfast.shell.runner import Runner
 from tests.cli.damage import execute, flip
 
@@ -37,12 +37,12 @@ def test_honest_journal_is_what_was_written(holdfast, runs):
 def test_flipped_bit_is_found_with_run_and_entry_and_the_others_are_checked(holdfast, runs, place, seq):
     flip(place, runs[1], seq)
     found = holdfast("verify")
-    assert found.code == 4
-    assert f"damaged: run {runs[1]}, entry {seq}: the stored bytes are not what the chain says was written" in found.out
-    assert found.out.count("damaged:") == 1
+    assert found.code == 1
+    assert f"changed: run {runs[1]}, entry {seq}: the stored bytes are not what the chain says was written" in found.out
+    assert found.out.count("changed:") == 1
     assert "checked 3 runs" in found.out
     assert holdfast("verify", runs[0]).code == 0
-    assert holdfast("verify", runs[1]).code == 4
+    assert holdfast("verify", runs[1]).code == 1
     assert holdfast("verify", runs[1], "--json").json["damaged"][0]["seq"] == seq
 
 
@@ -67,7 +67,7 @@ def test_changed_and_missing_bodies_are_found(holdfast, runs, place):
         place, f"UPDATE blobs SET data = CAST('\"x\"' AS BLOB) WHERE id = (SELECT min(id) FROM blobs WHERE {personal})"
     )
     found = holdfast("verify")
-    assert found.code == 4
+    assert found.code == 1
     assert f"run {runs[0]}, entry 1: the body" in found.out
     assert "is not what was written" in found.out
     execute(place, f"UPDATE blobs SET data = NULL WHERE id = (SELECT min(id) FROM blobs WHERE {personal})")
@@ -96,7 +96,7 @@ def test_run_that_stands_where_another_belongs_is_found(holdfast, runs, place):
         runs[1],
     )
     damaged = holdfast("verify", "--json").json["damaged"]
-    assert (runs[0], 1, f"here stands entry 1 of run {runs[1]}") in [
+    assert (runs[0], 1, f"run {runs[0]}, entry 1: here stands entry 1 of run {runs[1]}") in [
         (one["run"], one["seq"], one["what"]) for one in damaged
     ]
 
@@ -106,7 +106,7 @@ def test_run_that_does_not_exist_is_64(holdfast, runs):
 
 
 def test_pages_of_runs_are_gone_through(holdfast, runs, monkeypatch):
-    monkeypatch.setattr(verify, "PAGE", 1)
+    monkeypatch.setattr(walk, "PAGE", 1)
     assert holdfast("verify", "--json").json["runs"] == 3
 
 
@@ -124,7 +124,8 @@ def test_erased_run_still_verifies_and_is_shown_as_erased(holdfast, runs):
     assert "700" not in text.replace(runs[0], "")
     assert "dpo erased" in text
     story = holdfast("why", runs[0]).out
-    assert "It was given: [erased" in story
+    assert "It was given" in story
+    assert "[erased" in story
     assert holdfast("show", runs[0], "--json").code == 0
 
 

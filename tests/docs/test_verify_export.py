@@ -10,12 +10,13 @@ import sys
 import pytest
 
 from holdfast.journal.memory import MemoryJournal
-from holdfast.shell.export import export
+from holdfast.shell.export import export, export_part
 from tests.docs.pages import ROOT
 from tests.shell.audited import DESK, tell
 from tests.shell.bench import story
 
 SCRIPT = ROOT / "docs" / "verify_export.py"
+PROOF = ROOT / "docs" / "verify_proof.py"
 HEAD = 4
 """Lines before the first entry: the header and three checkpoints."""
 
@@ -37,12 +38,12 @@ def honest(tmp_path):
     return lines
 
 
-def run(tmp_path, lines, *, anchored=True, key=str(DESK.key)):
+def run(tmp_path, lines, *, anchored=True, key=str(DESK.key), script=SCRIPT):
     path = tmp_path / "given.jsonl"
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     anchors = [str(tmp_path / "anchor")] if anchored else []
     done = subprocess.run(
-        [sys.executable, "-I", str(SCRIPT), str(path), key, *anchors],
+        [sys.executable, "-I", str(script), str(path), key, *anchors],
         capture_output=True, text=True, check=False, timeout=60, encoding="utf-8",
     )  # fmt: skip
     assert done.stderr == ""
@@ -53,8 +54,9 @@ def of_run(line, name):
     return json.loads(line).get("run") == name
 
 
-def test_it_is_a_hundred_lines_of_the_standard_library_and_cryptography():
-    text = SCRIPT.read_text(encoding="utf-8")
+@pytest.mark.parametrize("script", [SCRIPT, PROOF], ids=lambda path: path.stem)
+def test_it_is_a_hundred_lines_of_the_standard_library_and_cryptography(script):
+    text = script.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 100
     imported = {
         (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split(".")[0]
@@ -134,6 +136,68 @@ def test_forgery_without_the_key_is_found(tmp_path, honest):
     assert (code, said.count("is not signed by the key")) == (1, 3)
 
 
+def test_part_of_a_journal_does_not_pass_for_all_of_it(tmp_path):
+    code, said = run(tmp_path, parted(tmp_path), anchored=False)
+    assert code == 1
+    assert "this is a part of a journal" in said
+
+
 def test_export_of_which_nothing_is_signed_does_not_pass(tmp_path):
     lines = exported(tmp_path / "export.jsonl", story=("a2",))
     assert run(tmp_path, lines, anchored=False)[0] == 1
+
+
+# -------------------------------------------------------------------------------------------------- parts and proofs
+
+
+def parted(tmp_path, names=("a", "b", "d")):
+    async def work():
+        await export_part(await tell(MemoryJournal()), tmp_path / "part.jsonl", set(names))
+
+    story(work)
+    return (tmp_path / "part.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+def prove(tmp_path, lines, **how):
+    return run(tmp_path, lines, script=PROOF, **how)
+
+
+def test_proofs_of_runs_hold(tmp_path):
+    lines = parted(tmp_path)
+    (tmp_path / "anchor").write_text(json.loads(lines[1])["note"] + "\n", encoding="utf-8")
+    code, said = prove(tmp_path, lines)
+    assert (code, said) == (
+        0,
+        "3 runs stand under the checkpoint; not proven: none\nthese runs are what was written and signed\n",
+    )
+
+
+def test_a_proof_that_was_changed_is_found(tmp_path, honest):
+    lines = parted(tmp_path)
+    flipped = [line.replace("svc:test", "svc:tess") if of_run(line, "b") else line for line in lines]
+    code, said = prove(tmp_path, flipped)
+    assert (code, "run b, entry 1: it is not what was written" in said) == (1, True)
+    code, said = prove(tmp_path, [line for line in lines if not of_run(line, "d")])
+    assert (code, "run d: it does not stand under the checkpoint" in said) == (1, True)
+    code, said = prove(tmp_path, [line.replace('"run":"a"', '"run":"z"') for line in lines])
+    assert (code, "run a: it does not stand" in said, "run z" in said) == (1, True, True)
+    seal = json.loads(lines[1])
+    seal["note"] = seal["note"].replace("\n13\n", "\n14\n")
+    code, said = prove(tmp_path, [lines[0], json.dumps(seal), *lines[2:]])
+    assert (code, "not signed by the key" in said) == (1, True)
+
+
+def test_forged_proof_with_the_right_key_is_found_by_the_anchor(tmp_path, honest):
+    async def work():
+        await export_part(await tell(MemoryJournal(), lie="another word"), tmp_path / "forged.jsonl", {"a"})
+
+    story(work)
+    forged = (tmp_path / "forged.jsonl").read_text(encoding="utf-8").splitlines()
+    assert prove(tmp_path, forged, anchored=False)[0] == 0
+    code, said = prove(tmp_path, forged)
+    assert (code, "does not hold this checkpoint" in said) == (1, True)
+
+
+def test_what_holds_no_proof_proves_nothing(tmp_path, honest):
+    code, said = prove(tmp_path, honest)
+    assert (code, "there is no proof in this file" in said) == (1, True)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.errors import UsageError
+from holdfast.shell import anchors, git_anchor
+from holdfast.shell.anchor_urls import anchor_at
 from holdfast.shell.anchors import AnchorError, FileAnchor, added, whole_notes
 from holdfast.shell.git_anchor import FILE, GitAnchor
 from tests.shell.audited import DESK
@@ -98,6 +101,47 @@ def test_each_publication_is_a_commit_after_the_last(tmp_path):
     assert git(tmp_path / "anchor.git", "rev-list", "--count", "audit").strip() == "2"
     assert git(tmp_path / "anchor.git", "show", f"audit~1:{FILE}") == NOTES[0] + "\n"
     assert anchor.name == f"{tmp_path / 'anchor.git'}#audit"
+
+
+@pytest.mark.parametrize("full", [1, 2, 3])
+def test_a_full_file_is_kept_and_another_begun(tmp_path, monkeypatch, full):
+    monkeypatch.setattr(git_anchor, "FULL", full)
+    anchor = GitAnchor(tmp_path / "anchor.git")
+    for note in NOTES:
+        assert given(anchor, [note])[-1] == note
+        assert story(anchor.last) == note
+    assert given(anchor, NOTES[-1:]) == NOTES
+    names = git(tmp_path / "anchor.git", "ls-tree", "--name-only", "checkpoints").split()
+    assert names == [FILE, *(f"{FILE}-{place:06}" for place in range(1, -(-len(NOTES) // full)))]
+
+
+def test_of_a_long_file_only_the_end_is_read_to_add_to_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(anchors, "TAIL", len(NOTES[0].encode()) + 50)
+    anchor = FileAnchor(tmp_path / "anchor")
+    assert story(anchor.last) == ""
+    for note in NOTES:
+        given(anchor, [note])
+        assert story(anchor.last) == note
+    assert given(anchor, NOTES[-1:]) == NOTES
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("/mnt/far/anchor", "/mnt/far/anchor"),
+        ("file:///mnt/far/anchor", "/mnt/far/anchor"),
+        ("git+ssh://git@host/desk.git", "ssh://host/desk.git#checkpoints"),
+        ("git+https://ann:word@host/desk.git#audit", "https://host/desk.git#audit"),
+    ],
+)
+def test_a_url_names_an_anchor_and_its_password_is_not_shown(url, name):
+    assert anchor_at(url).name == name
+
+
+@pytest.mark.parametrize("url", ["", "s3://bucket/x", "git+", "git+--upload-pack=x", "https://host/x"])
+def test_what_names_no_anchor_is_refused(url):
+    with pytest.raises(UsageError, match="names no anchor"):
+        anchor_at(url)
 
 
 def test_a_remote_that_went_on_is_followed_and_one_that_refuses_is_told(tmp_path):

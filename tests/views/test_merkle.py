@@ -179,3 +179,23 @@ def test_a_million_leaves_take_twenty_hashes_to_go_on_from():
         tree.extend([EMPTY] * 100_000)
     assert tree.size == 1_000_000
     assert len(tree.roots) <= 20
+
+
+@given(st.data(), leaves, st.integers(1, 9))
+def test_proofs_of_many_leaves_are_made_in_one_pass(draw, data, page):
+    data = [*data, b"last"]
+    chosen = draw.draw(st.lists(st.integers(0, len(data) - 1), max_size=8))
+    ranges = {index: merkle.inclusion_ranges(index, len(data)) for index in chosen}
+    nodes = merkle.Nodes(one for ranges_ in ranges.values() for one in ranges_)
+    passing = hashes(data)
+    for at in range(0, len(passing), page):
+        nodes.extend(passing[at : at + page])
+    for index, wanted in ranges.items():
+        assert nodes.roots(wanted) == merkle.inclusion_proof(index, len(data), passing)
+
+
+def test_what_has_not_passed_is_not_made_up():
+    nodes = merkle.Nodes([(0, 4)])
+    nodes.extend(hashes(LEAVES[:3]))
+    with pytest.raises(ValueError, match="have not passed"):
+        nodes.roots([(0, 4)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import get_args
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from holdfast.errors import UsageError
 from holdfast.journal.port import FeedLine
 from holdfast.views.checkpoint import AUDIT
 from holdfast.views.note import Signer
-from holdfast.views.tampering import MOST
+from holdfast.views.tampering import MOST, WORDS, Finding, Kind
 from holdfast.views.verify import Walk
 from tests.shell.audited import KEYS, told
 
@@ -51,8 +52,8 @@ def numbered(lines):
 @pytest.mark.parametrize("page", [1, 4, 1000])
 def test_honest_journal_is_what_was_written(page):
     verdict = check(page=page, anchors=ANCHOR)
-    assert (verdict.good, verdict.entries, verdict.runs, verdict.checkpoints) == (True, 15, 5, 3)
-    assert (verdict.anchored, verdict.uncovered, verdict.position, verdict.signed) == (3, 2, 15, True)
+    assert (verdict.good, verdict.entries, verdict.runs, verdict.checkpoints) == (True, 15, 4, 3)
+    assert (verdict.anchored, verdict.uncovered, verdict.position, verdict.signed) == (3, 1, 15, True)
 
 
 def test_without_a_key_or_an_anchor_it_says_that_nothing_was_compared():
@@ -191,12 +192,12 @@ def test_line_of_another_run_is_misplaced_however_it_is_chained():
 )
 def test_entry_that_cannot_be_read_is_found_and_the_walk_goes_on(data):
     lines = [*LINES, FeedLine(16, "z", 1, data, chain(GENESIS, data))]
-    assert found(check(lines, watermark=16)) == [("unreadable", "z", 1, 0)]
+    assert found(check(lines, watermark=16, index=INDEX | {"z": 1})) == [("unreadable", "z", 1, 0)]
 
 
 def test_entry_of_a_later_schema_is_chained_and_counted():
     data = b'{"v":99,"run":"z","seq":1,"at":1,"cause":0,"actor":"x","event":{}}'
-    verdict = check([*LINES, FeedLine(16, "z", 1, data, chain(GENESIS, data))], watermark=16)
+    verdict = check([*LINES, FeedLine(16, "z", 1, data, chain(GENESIS, data))], watermark=16, index=None)
     assert (verdict.good, verdict.newer) == (True, 1)
 
 
@@ -219,6 +220,27 @@ def test_from_a_checkpoint_on_only_what_came_after_it_is_looked_at(since):
     walk.take(rest)
     verdict = walk.finish(anchors=ANCHOR, watermark=15)
     assert (verdict.good, verdict.entries, verdict.checkpoints, verdict.anchored) == (True, len(rest), 3 - since, 3)
+
+
+def test_run_that_the_index_does_not_know_is_named():
+    listed = {run: length for run, length in INDEX.items() if run != "c"}
+    assert found(check(index=listed)) == [("unlisted", "c", 0, 0)]
+
+
+def test_positions_after_the_last_checkpoint_at_which_nothing_stands_are_named():
+    lines = [*LINES, replace(LINES[0], position=18, run="z", seq=1)]
+    verdict = check(lines, index=None, watermark=18)
+    assert ("removed_run", 2) in [(one.kind, one.count) for one in verdict.findings]
+    assert "positions 16–17: nothing stands there" in " ".join(one.text for one in verdict.findings)
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_every_finding_is_one_sentence_that_says_what_to_do_next(kind):
+    said = Finding(kind, "run r, entry 4: it is so", "r", 4).sentence
+    assert said.startswith(WORDS[kind][0])
+    assert "run r, entry 4" in said
+    assert len(said.rpartition(";")[2]) > 20
+    assert "\n" not in said
 
 
 def test_from_a_checkpoint_on_the_entry_that_does_not_follow_is_found():

@@ -1,195 +1,140 @@
-"""`holdfast verify`: whether the journal holds what was written to it, entry by entry and body by body."""
+"""`holdfast verify`: whether a journal, or an export of one, holds what was written to it, and what was signed."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import sys
 import time
-from collections.abc import AsyncIterator
 from functools import partial
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from msgspec import Struct
 
-from holdfast import codec, units
-from holdfast.cli import out, reading
+from holdfast.cli import audited, out, reading
+from holdfast.cli.audited import Anchors, Pubs
 from holdfast.cli.options import DEFAULT, AsJson, Journal, Work
-from holdfast.errors import HoldfastError, JournalError
-from holdfast.events import BodiesErased, Entry, RunOpened, Unknown
-from holdfast.journal.port import Journal as Store
-from holdfast.shell import bodies
-from holdfast.views import words
+from holdfast.cli.verify_report import Report, counting, report_of
+from holdfast.errors import JournalError, UsageError
+from holdfast.shell.body_check import BodyCheck
+from holdfast.shell.export import PARQUET
+from holdfast.shell.export import reading as opened_export
+from holdfast.shell.proofs import copies, verify_export, verify_journal
+from holdfast.views.checkpoint import AUDIT
 
-PAGE: Final = 500
-DAMAGED: Final = JournalError.exit_code
+FOUND = 1
+"""The exit code where something is not what was written."""
 
-
-class Damage(Struct, frozen=True):
-    """The first entry of a run that is not what was written."""
-
-    run: str
-    seq: int
-    """0: it is not known which."""
-    what: str
+EXPORTS = ("export.jsonl", "export.parquet")
+"""What an export is called in its folder."""
 
 
-class Report(Struct, kw_only=True):
-    """What was checked, and what was found."""
+class Asked(Struct, frozen=True, kw_only=True):
+    """How a journal is to be checked."""
 
-    runs: int = 0
-    entries: int = 0
-    bodies: int = 0
-    erased: int = 0
-    """Bodies that an entry says were erased."""
-    unkeyed: int = 0
-    """Bodies that cannot be checked, since the secret of their run is gone."""
-    damaged: list[Damage] = []
-    took: int = 0
+    full: bool
+    since: int
+    pubs: list[str]
+    anchors: list[str]
+
+    @property
+    def feed(self) -> bool:
+        """Whether it is to be checked along the feed, and not run by run."""
+        return self.full or bool(self.since or self.pubs or self.anchors)
 
 
 def register(app: typer.Typer) -> None:
     """Put the verb on the command line."""
 
     @app.command()
-    def verify(
-        run: Annotated[str, typer.Argument(metavar="[RUN]", help="One run; else all.")] = "",
+    def verify(  # noqa: PLR0917 - a command's arguments and options
+        what: Annotated[str, typer.Argument(metavar="[RUN|EXPORT]", help="One run, or an export; else all runs.")] = "",
+        full: Annotated[
+            bool, typer.Option("--full", help="Along the whole feed, as is done anyway where there are checkpoints.")
+        ] = False,
+        since: Annotated[
+            int, typer.Option("--since", metavar="N", min=0, help="Only what came after checkpoint N.")
+        ] = 0,
+        pub: Pubs = None,
+        anchor: Anchors = None,
+        decisions: Annotated[
+            bool, typer.Option("--decisions", help="Decide every recorded run anew, and say where that gives another.")
+        ] = False,
+        agent: Annotated[
+            list[str] | None,
+            typer.Option("--agent", metavar="AGENT", help="With --decisions: code to decide with; may be repeated."),
+        ] = None,
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
-        """Prove that the journal holds what was written to it: every entry, every body."""
-        return partial(_verify, journal, run, as_json)
+        """Prove that the journal holds what was written to it: every entry, every body, every checkpoint."""
+        asked = Asked(full=full, since=since, pubs=pub or [], anchors=anchor or [])
+        if full and since:
+            raise UsageError("give --full or --since, not both")
+        if decisions:
+            if full or since:
+                raise UsageError("--decisions goes with neither --full nor --since", hint="check one after the other")
+            return partial(_decisions, journal, as_json, what, agent or [])
+        if what and (full or since):
+            raise UsageError(
+                f"--{'full' if full else 'since'} is about a whole journal", hint="leave out the run or the file"
+            )
+        return partial(_verify, journal, what, asked, as_json)
 
 
-def _verify(url: str, run: str, as_json: bool) -> int:
+def _decisions(url: str, as_json: bool, run: str, code: list[str]) -> int:
+    from holdfast.cli import decisions
+
+    return decisions.check(url, as_json, run, code)
+
+
+def _verify(url: str, what: str, asked: Asked, as_json: bool) -> int:
     began = time.monotonic()
-    report = asyncio.run(_checked(url, run))
+    report = asyncio.run(_export(_export_at(what), asked) if _is_export(what) else _journal(url, what, asked))
     report.took = round((time.monotonic() - began) * 1e6)
     if as_json:
         out.give(report)
     else:
-        _print(report)
-    return DAMAGED if report.damaged else 0
+        from holdfast.cli.verify_text import notes, text
+
+        print("\n".join(text(report)))
+        for line in notes(report):
+            out.note(line)
+    return FOUND if report.damaged else 0
 
 
-def _print(report: Report) -> None:
-    checked = [words.count(report.entries, "entry", "entries"), words.count(report.bodies, "body", "bodies")]
-    took = units.say_duration(report.took)
-    print(f"checked {words.count(report.runs, 'run')}: {' and '.join(checked)}, in {took}")
-    if report.erased:
-        print(f"{words.count(report.erased, 'body was', 'bodies were')} erased, as their runs say")
-    if report.unkeyed:
-        print(f"{words.count(report.unkeyed, 'body', 'bodies')} could not be checked: the secret of the run is gone")
-    for damage in report.damaged:
-        place = f"run {damage.run}, entry {damage.seq}" if damage.seq else f"run {damage.run}"
-        print(f"damaged: {place}: {damage.what}")
-    if report.damaged:
-        print("keep a copy of the file; restore a backup, and compare what was lost")
-    else:
-        print("everything is what was written")
+def _is_export(what: str) -> bool:
+    return bool(what) and (what.endswith((".jsonl", PARQUET)) or Path(what).exists())
 
 
-async def _checked(url: str, name: str) -> Report:
+def _export_at(what: str) -> Path:
+    """The file of an export. Raises JournalError for a folder that holds none."""
+    path = Path(what)
+    if not path.is_dir():
+        return path
+    for name in EXPORTS:
+        if (path / name).exists():
+            return path / name
+    raise JournalError(f"there is no export in {path}", hint=f"it would be called {' or '.join(EXPORTS)}")
+
+
+async def _export(path: Path, asked: Asked) -> Report:
+    held = await copies(audited.anchors(asked.anchors))
+    keys = audited.public_keys(asked.pubs)
+    with opened_export(path) as (header, seals, entries):
+        verdict = verify_export(header, seals, entries, keys, held)
+        return report_of(verdict, keys, held, export=str(path), part=header.part)
+
+
+async def _journal(url: str, run: str, asked: Asked) -> Report:
     async with reading.looking(url) as journal:
-        report = Report(damaged=[])
-        if name:
-            await _run(journal, await _named(journal, name), report)
-            return report
-        async for run in _runs(journal):
-            await _run(journal, run, report)
-            if report.runs % PAGE == 0 and sys.stderr.isatty():
-                out.note(f"{report.runs:,} runs, {report.entries:,} entries")
-        return report
+        if run or not (asked.feed or await journal.row(AUDIT) is not None):
+            from holdfast.cli.verify_runs import by_run
 
-
-async def _named(journal: Store, name: str) -> str:
-    """The run that is meant; one without a row too, since the index may be what is damaged."""
-    return name if await journal.read(name) else (await reading.find_row(journal, name)).run
-
-
-async def _runs(journal: Store) -> AsyncIterator[str]:
-    after = ""
-    while page := await journal.runs(after, PAGE):
-        for run in page:
-            yield run
-        after = page[-1]
-
-
-async def _run(journal: Store, run: str, report: Report) -> None:
-    """Check one run; what is found is noted, and the next run is checked all the same."""
-    report.runs += 1
-    try:
-        checking = _Checking(journal, run, report)
-        damage = await checking.damage()
-    except HoldfastError as error:
-        damage = Damage(run, error.seq, error.what)
-    if damage is not None:
-        report.damaged.append(damage)
-
-
-class _Checking:
-    """The check of one run."""
-
-    def __init__(self, journal: Store, run: str, report: Report) -> None:
-        self.journal, self.run, self.report = journal, run, report
-        self.bodies: dict[str, int] = {}
-        """Ref → the first entry that names it."""
-        self.erased: set[str] = set()
-        self.tree = run
-
-    async def damage(self) -> Damage | None:
-        """The first thing that is not what was written."""
-        lines = await self.journal.read(self.run)
-        prev = codec.GENESIS
-        for seq, (data, digest) in enumerate(lines, 1):
-            if codec.chain(prev, data) != digest:
-                return Damage(self.run, seq, "the stored bytes are not what the chain says was written")
-            entry = codec.decode(data, prev, digest)
-            if (entry.run, entry.seq) != (self.run, seq):
-                return Damage(self.run, seq, f"here stands entry {entry.seq} of run {entry.run}")
-            self._note(entry)
-            prev = digest
-            self.report.entries += 1
-        return await self._index(len(lines)) or await self._check_bodies()
-
-    async def _index(self, length: int) -> Damage | None:
-        """The index says how long the run is: entries cut off at its end would not be missed otherwise."""
-        row = await self.journal.row(self.run)
-        if row is None:
-            return Damage(self.run, 0, "the index does not know it")
-        if row.seq > length:
-            return Damage(self.run, length + 1, f"the index knows {row.seq} entries, and {length} are there")
-        return None
-
-    def _note(self, entry: Entry) -> None:
-        event = entry.event
-        if isinstance(event, Unknown):
-            return
-        if isinstance(event, RunOpened) and event.tree:
-            self.tree = event.tree
-        if isinstance(event, BodiesErased):
-            self.erased.update(event.refs)
-        for ref in bodies.refs(entry):
-            self.bodies.setdefault(ref, entry.seq)
-
-    async def _check_bodies(self) -> Damage | None:
-        secret = await self.journal.secret(self.tree)
-        for ref, seq in self.bodies.items():
-            data = await self.journal.blob(ref)
-            if data is None:
-                if ref not in self.erased:
-                    return Damage(self.run, seq, f"the body {ref} is missing, and nothing says that it was erased")
-                self.report.erased += 1
-                continue
-            if ref.startswith("contract_"):
-                good = hashlib.sha256(data).hexdigest() == ref.removeprefix("contract_")
-            elif secret is None:
-                self.report.unkeyed += 1
-                continue
-            else:
-                good = ref in {codec.keyed(secret, purpose, data) for purpose in ("body", "aside")}
-            if not good:
-                return Damage(self.run, seq, f"the body {ref} is not what was written")
-            self.report.bodies += 1
-        return None
+            return await by_run(journal, run)
+        keys, anchors = audited.public_keys(asked.pubs), audited.anchors(asked.anchors)
+        bodies = BodyCheck(journal)
+        verdict = await verify_journal(
+            journal, keys, anchors, since=asked.since, bodies=bodies, heard=counting("entries")
+        )
+        return report_of(verdict, keys, [one.name for one in anchors], bodies=bodies)

@@ -22,6 +22,9 @@ from typing import Final, Protocol
 from holdfast.errors import JournalError
 from holdfast.views.note import NoteError, parse
 
+TAIL: Final = 1 << 18
+"""Bytes at the end of an anchor's file that adding to it looks at: hundreds of notes."""
+
 _EMPTY_LINES: Final = re.compile(r"\n{2,}")
 
 
@@ -38,8 +41,15 @@ class Anchor(Protocol):
         """All that it holds, in order; a note that was damaged is among them as it is. Raises AnchorError."""
         ...
 
+    async def last(self) -> str:
+        """The last note that it holds; empty for none. Raises AnchorError."""
+        ...
+
     async def publish(self, notes: Sequence[str]) -> None:
-        """Add those of the notes that it does not hold, in order, and return when they are kept. Raises AnchorError."""
+        """Add those of the notes that it does not hold, in order, and return when they are kept. Raises AnchorError.
+
+        Of what it holds only the newest part is looked at: notes come in the order of their numbers.
+        """
         ...
 
 
@@ -92,17 +102,25 @@ class FileAnchor:
 
     async def notes(self) -> list[str]:
         """All that it holds."""
-        return await asyncio.to_thread(self._read)
+        return await asyncio.to_thread(lambda: whole_notes(self._read()))
+
+    async def last(self) -> str:
+        """The last note that it holds."""
+        return ((await asyncio.to_thread(lambda: whole_notes(self._read(TAIL)))) or [""])[-1]
 
     async def publish(self, notes: Sequence[str]) -> None:
         """Append those it does not hold, and sync them."""
         await asyncio.to_thread(self._append, notes)
 
-    def _read(self) -> list[str]:
+    def _read(self, most: int = 0) -> str:
+        """What the file holds; its last `most` bytes, if that is given."""
         try:
-            return whole_notes(self._path.read_text(encoding="utf-8", errors="replace"))
+            with self._path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(size - most, 0) if most else 0)
+                return file.read().decode(errors="replace")
         except FileNotFoundError:
-            return []
+            return ""
         except OSError as error:
             raise AnchorError(f"the anchor {self._path} cannot be read: {error.strerror}") from error
 
@@ -110,8 +128,7 @@ class FileAnchor:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._held() as (handle, new):
-                content = self._path.read_text(encoding="utf-8", errors="replace")
-                more = added(content, notes).encode()
+                more = added(self._read(TAIL), notes).encode()
                 while more:
                     more = more[os.write(handle, more) :]
                 os.fsync(handle)

@@ -47,6 +47,11 @@ class Round(Struct, frozen=True):
     deliveries: tuple[Delivery, ...] = ()
 
 
+def audit_row(seq: int, opened: int, at: int) -> Row:
+    """The index row of the run `audit`, which nothing folds: how many checkpoints, and when the first and last were taken."""
+    return Row(run=AUDIT, seq=seq, agent=AUDIT, status="closed", opened=opened, at=at, by=ACTOR)
+
+
 class _Last(Struct, frozen=True):
     """The last checkpoint of a journal, and the entry it stands in."""
 
@@ -102,7 +107,10 @@ class Auditor:
         try:
             checkpoint = opened(sealed.note, self._keys)
         except NoteError as error:
-            raise JournalDamaged(f"the last checkpoint does not hold: {error.what}", run=AUDIT, seq=seq) from error
+            raise JournalDamaged(
+                f"the last checkpoint does not hold: {error.what}",
+                run=AUDIT, seq=seq, hint="--pub FILE names the keys that signed before this one; else holdfast verify --full",
+            ) from error  # fmt: skip
         tree = sealed.tree(checkpoint)
         if tree is None or checkpoint.number != seq or checkpoint.position > self._journal.watermark():
             raise JournalDamaged(
@@ -128,10 +136,9 @@ class Auditor:
     async def _append(self, made: Sealed, last: _Last | None) -> object:
         seq = last.checkpoint.number + 1 if last is not None else 1
         at = max(self._journal.now(), last.at if last is not None else 0)
-        name = self._signer.key.name
-        data = codec.encode(Entry(AUDIT, seq, at, 0, ACTOR, event_of(made, name)))
+        data = codec.encode(Entry(AUDIT, seq, at, seq - 1, ACTOR, event_of(made)))
         head = codec.chain(last.digest if last is not None else GENESIS, data)
-        row = Row(run=AUDIT, seq=seq, agent=AUDIT, status="closed", opened=last.opened if last else at, at=at, by=ACTOR)
+        row = audit_row(seq, last.opened if last else at, at)
         batch = Append(run=AUDIT, expected=seq - 1, lines=[(data, head)], row=row, durable=True)
         return await self._journal.append(batch)
 
@@ -142,7 +149,7 @@ class Auditor:
         found: list[tuple[str, str] | Delivery] = []
         for anchor in self._anchors:
             try:
-                found.append((anchor.name, (await anchor.notes() or [""])[-1]))
+                found.append((anchor.name, await anchor.last()))
             except AnchorError as error:
                 found.append(Delivery(anchor.name, why=error.what))
         return found
@@ -154,7 +161,10 @@ class Auditor:
         try:
             there = opened(note, self._keys)
         except NoteError as error:
-            raise JournalDamaged(f"what the anchor {name} holds last is no checkpoint of ours: {error.what}") from error
+            raise JournalDamaged(
+                f"what the anchor {name} holds last is no checkpoint of ours: {error.what}",
+                hint="each journal needs an anchor of its own; --pub FILE names the keys that signed before this one",
+            ) from error
         newest = last.checkpoint.number if last is not None else 0
         here = (await seals(self._journal, there.number)).get(there.number) if there.number <= newest else None
         if here is None or digest(text_of(here.note)) != digest(text_of(note)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -14,13 +15,22 @@ PAGE: Final = 2000
 
 
 async def pages(journal: Journal, after: int, until: int, size: int = PAGE) -> AsyncIterator[list[FeedLine]]:
-    """The durable feed after one position, and up to another with it."""
-    while after < until and (page := await journal.feed(after, size)):
-        after = page[-1].position
-        if after > until:
-            page = [line for line in page if line.position <= until]
-        if page:
-            yield page
+    """The durable feed after one position, and up to another with it. A page is read while the one before is looked at."""
+    ahead = asyncio.ensure_future(journal.feed(after, size)) if after < until else None
+    try:
+        while ahead is not None and (page := await ahead):
+            after = page[-1].position
+            ahead = None
+            if after < until:
+                ahead = asyncio.ensure_future(journal.feed(after, size))
+                await asyncio.sleep(0)  # it begins now, and not when the caller waits for something
+            elif after > until:
+                page = [line for line in page if line.position <= until]
+            if page:
+                yield page
+    finally:
+        if ahead is not None:
+            ahead.cancel()
 
 
 async def seals(journal: Journal, since: int = 0) -> dict[int, Sealed | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -19,11 +19,14 @@ from msgspec import Struct
 from holdfast.errors import JournalDamaged, JournalError, SettingsError
 from holdfast.journal.port import FeedLine, Journal
 from holdfast.shell.durable import pages, seals
-from holdfast.views.checkpoint import Sealed, read, text_of
+from holdfast.shell.proofs import checkpoint_at, places
+from holdfast.views.checkpoint import AUDIT, Sealed, read, text_of
 from holdfast.views.export import (
     FORMAT,
+    PART,
     Exported,
     Header,
+    Placed,
     entry_line,
     header_line,
     read_entries,
@@ -46,6 +49,9 @@ class Written(Struct, frozen=True):
     entries: int
     checkpoints: int
     position: int
+    runs: int = 0
+    """Of a part: how many there are in it; and how many of them no checkpoint covers."""
+    unproven: int = 0
 
 
 async def export(journal: Journal, path: Path | str) -> Written:
@@ -53,18 +59,48 @@ async def export(journal: Journal, path: Path | str) -> Written:
 
     Raises SettingsError where Parquet cannot be written here, JournalError where the file cannot.
     """
-    path = Path(path)
     taken = await seals(journal)
     whole = {number: sealed for number, sealed in taken.items() if sealed is not None}
     until = journal.watermark()
     header = Header(FORMAT, _origin(whole.values()), until, len(whole))
-    head = [header_line(header), *(seal_line(number, sealed) for number, sealed in whole.items())]
-    count = 0
-    with (_parquet if path.suffix == PARQUET else _jsonl)(path, head) as write:
-        async for page in pages(journal, 0, until):
-            write(page)
-            count += len(page)
+    count, _ = await _write(journal, Path(path), header, whole, None)
     return Written(str(path), count, len(whole), until)
+
+
+async def export_part(journal: Journal, path: Path | str, runs: Set[str], number: int = 0) -> Written:
+    """Write some runs of a journal to a file, with the proof that each stands under checkpoint `number`, or the last one.
+
+    A journal without checkpoints gives a part without proofs. Raises what `export` does; UsageError where there is no such
+    checkpoint, JournalDamaged where the journal is not what was signed.
+    """
+    until, whole, proofs = journal.watermark(), dict[int, Sealed](), dict[str, Placed]()
+    if number or await journal.row(AUDIT) is not None:
+        number, sealed = await checkpoint_at(journal, number)
+        whole[number] = sealed
+        proven = await places(journal, runs, sealed, number)
+        proofs = {run: Placed(proof.seq, proof.index, proof.path) for run, proof in proven.items()}
+    last = 0
+    async for page in pages(journal, 0, until):
+        last = max((line.position for line in page if line.run in runs), default=last)
+    header = Header(PART, _origin(whole.values()), last, len(whole), proofs)
+    count, there = await _write(journal, Path(path), header, whole, runs)
+    return Written(str(path), count, len(whole), last, len(there), len(there - set(proofs)))
+
+
+async def _write(
+    journal: Journal, path: Path, header: Header, whole: Mapping[int, Sealed], runs: Set[str] | None
+) -> tuple[int, set[str]]:
+    """Write an export: of these runs only, if they are named. How many entries it has, and of a part, the runs in it."""
+    head = [header_line(header), *(seal_line(number, sealed) for number, sealed in whole.items())]
+    count, there = 0, set[str]()
+    with (_parquet if path.suffix == PARQUET else _jsonl)(path, head) as write:
+        async for page in pages(journal, 0, header.position):
+            lines = page if runs is None else [line for line in page if line.run in runs]
+            write(lines)
+            count += len(lines)
+            if runs is not None:
+                there.update(line.run for line in lines)
+    return count, there
 
 
 def _origin(seals: Iterable[Sealed]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -13,8 +14,16 @@ from typing import Final
 from holdfast.shell.anchors import AnchorError, added, whole_notes
 
 FILE: Final = "checkpoints"
+"""The file that is added to; when it is full it becomes `checkpoints-000001` and so on, and another is begun."""
+
+FULL: Final = 100
+"""Notes that a file may hold: each publication writes the whole of one anew, and git keeps them all."""
+
 TIMEOUT: Final = 30.0
 """Seconds that one git command may take."""
+
+_CREDENTIALS: Final = re.compile(r"://[^/@]*@")
+"""Of a URL: a name of it is shown to people, and kept in reports."""
 
 _WHO: Final = {"NAME": "holdfast", "EMAIL": "holdfast@localhost"}
 _ENVIRONMENT: Final = {
@@ -37,24 +46,40 @@ class GitAnchor:
         self._remote = remote
         self._branch = f"refs/heads/{branch}"
         self._timeout = timeout
-        self.name = f"{remote or folder}#{branch}"
+        self.name = f"{_CREDENTIALS.sub('://', remote) or folder}#{branch}"
 
     async def notes(self) -> list[str]:
         """All that the branch holds."""
-        return await asyncio.to_thread(lambda: whole_notes(self._content(self._head())))
+        return await asyncio.to_thread(self._notes)
+
+    async def last(self) -> str:
+        """The last note that it holds."""
+        return (
+            whole_notes(await asyncio.to_thread(lambda: self._content(self._files(self._head()).get(FILE)))) or [""]
+        )[-1]
 
     async def publish(self, notes: Sequence[str]) -> None:
         """Commit those it does not hold, and push them."""
         await asyncio.to_thread(self._publish, notes)
 
+    def _notes(self) -> list[str]:
+        files = self._files(self._head())
+        names = [*sorted(files.keys() - {FILE}), FILE]
+        return whole_notes("".join(self._content(files.get(name)) for name in names))
+
     def _publish(self, notes: Sequence[str]) -> None:
         head = self._head()
-        content = self._content(head)
+        files = self._files(head)
+        content = self._content(files.get(FILE))
+        held = whole_notes(content)
         more = added(content, notes)
         if not more:
             return
-        blob = self._git("hash-object", "-w", "--stdin", given=content + more)
-        tree = self._git("mktree", given=f"100644 blob {blob}\t{FILE}\n")
+        if len(held) >= FULL:
+            files[f"{FILE}-{len(files):06}"] = files[FILE]
+            content, more = "", added("", [note for note in notes if note not in held])
+        files[FILE] = self._git("hash-object", "-w", "--stdin", given=content + more)
+        tree = self._git("mktree", given="".join(f"100644 blob {blob}\t{name}\n" for name, blob in files.items()))
         parent = ["-p", head] if head else []
         commit = self._git("commit-tree", tree, *parent, "-m", more.strip().split("\n", 1)[0])
         if self._remote:
@@ -73,10 +98,15 @@ class GitAnchor:
         if not found:
             return ""
         self._git("fetch", "--quiet", "--no-tags", self._remote, self._branch)
-        return self._git("rev-parse", "FETCH_HEAD")
+        return found.split()[0]
 
-    def _content(self, head: str) -> str:
-        return self._git("cat-file", "blob", f"{head}:{FILE}", strip=False) if head else ""
+    def _files(self, head: str) -> dict[str, str]:
+        """Name → blob of each file at a commit."""
+        lines = self._git("ls-tree", head).splitlines() if head else []
+        return {name: what.split()[2] for what, _, name in (line.partition("\t") for line in lines)}
+
+    def _content(self, blob: str | None) -> str:
+        return self._git("cat-file", "blob", blob, strip=False) if blob else ""
 
     def _git(self, *words: str, given: str = "", strip: bool = True) -> str:
         """What a git command says. Raises AnchorError where it fails, or takes too long."""

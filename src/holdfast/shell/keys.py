@@ -11,22 +11,35 @@ from holdfast.views.note import Key, Signer, read_signer
 
 
 def make_key(path: Path | str, name: str) -> Key:
-    """Make a key that signs as `name` (the origin of the checkpoints), write it to a new file, and give the public one.
+    """Make a key that signs as `name` (the origin of the checkpoints), in a new file, and give the public one.
 
-    Raises UsageError where the file is there already, or the name cannot stand in a note.
+    The public one is written beside it, with `.pub` added to the name. Raises UsageError where there are such files
+    already, or the name cannot stand in a note.
     """
     signer = Signer(name, secrets.token_bytes(32))
+    public = Path(f"{path}.pub")
+    if public.exists():
+        raise _there(public)
+    _write(Path(path), signer.secret_text(), 0o600)
+    _write(public, str(signer.key), 0o644)
+    return signer.key
+
+
+def _write(path: Path, text: str, mode: int) -> None:
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     except FileExistsError:
-        raise UsageError(f"there is a file {path} already", hint="a key is never written over") from None
+        raise _there(path) from None
     except OSError as error:
         raise SettingsError(f"the key cannot be written to {path}: {error.strerror}") from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(signer.secret_text() + "\n")
+        file.write(text + "\n")
         file.flush()
         os.fsync(handle)
-    return signer.key
+
+
+def _there(path: Path) -> UsageError:
+    return UsageError(f"there is a file {path} already", hint="a key is never written over")
 
 
 def load_signer(path: Path | str) -> Signer:

@@ -11,10 +11,11 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from holdfast.core.pending import Outlook
 from holdfast.journal.port import Row, Where
+from holdfast.shell.rhythm import Rhythm
 from holdfast.shell.runner import Runner
 
 POLL: Final = 1.0
@@ -27,16 +28,18 @@ ORPHANS: Final = 5.0
 class Worker:
     """Drives the due runs of a runner's agents until it is told to stop.
 
-    slots: how many at once. poll: seconds between looks for due runs.
+    slots: how many at once. poll: seconds between looks for due runs. rhythm: takes checkpoints meanwhile.
     """
 
-    def __init__(self, runner: Runner, *, slots: int = 200, poll: float = POLL) -> None:
+    def __init__(self, runner: Runner, *, slots: int = 200, poll: float = POLL, rhythm: Rhythm | None = None) -> None:
         self.runner = runner
+        self.rhythm = rhythm
         self.slots = slots
         self.poll = poll
         self._stop = asyncio.Event()
         self._heard = asyncio.Event()
         self._under_way: dict[str, tuple[Row, asyncio.Task[Outlook]]] = {}
+        self._keeping: asyncio.Task[None] | None = None
         self._rests: dict[str, tuple[int, int | None]] = {}
         """Runs that are due by their rows and that were found to have nothing to do: (seq, until when)."""
 
@@ -51,6 +54,8 @@ class Worker:
         Raises the first error of a driver that is no expected failure: a worker that cannot trust itself ends.
         """
         deaf = self.runner.journal.listen(lambda run, seq: self._heard.set())
+        if self.rhythm is not None:
+            self._keeping = asyncio.create_task(self.rhythm.keep(), name="checkpoints")
         loop = asyncio.get_running_loop()
         looked = -ORPHANS
         try:
@@ -69,6 +74,15 @@ class Worker:
                 await self.runner.drain()
             finally:  # one error is raised; what else failed with it is looked at, so that asyncio does not tell it too
                 await asyncio.gather(*(task for _, task in self._under_way.values()), return_exceptions=True)
+                await self._last_checkpoint()
+
+    async def _last_checkpoint(self) -> None:
+        """Cover what was recorded last, too."""
+        keeping, self._keeping = self._keeping, None
+        if self.rhythm is not None and keeping is not None:
+            self.rhythm.stop()
+            await keeping
+            await self.rhythm.finish()
 
     async def _due(self, *, orphans: bool) -> list[Row]:
         journal = self.runner.journal
@@ -95,13 +109,19 @@ class Worker:
     async def _wait(self) -> None:
         """Until something is heard of, a run ends, or it is time to look again."""
         hearing = asyncio.ensure_future(self._heard.wait())
-        working = [task for _, task in self._under_way.values()]
+        working: list[asyncio.Task[Any]] = [task for _, task in self._under_way.values()]
+        working += [self._keeping] if self._keeping is not None else []
         await asyncio.wait({hearing, *working}, timeout=self.poll, return_when=asyncio.FIRST_COMPLETED)
         hearing.cancel()
+        if self._keeping is not None and self._keeping.done():
+            self._keeping.result()
         for run, (row, task) in list(self._under_way.items()):
             if task.done():
                 del self._under_way[run]
-                self._rests[run] = row.seq, task.result().due or None  # 0: somebody else has to see to it
+                stands = task.result()
+                self._rests[run] = row.seq, stands.due or None  # 0: somebody else has to see to it
+                if stands.status == "closed" and self.rhythm is not None:
+                    self.rhythm.ended()
 
 
 @contextlib.contextmanager

@@ -7,6 +7,12 @@ r"""An export of a journal as lines of JSON, for whoever wants to check it witho
 `data` is the stored bytes as text; `base64` stands in its place where they are no UTF-8, which only damage makes them.
 Entries are in the order of the feed, up to `position`. Bodies that are kept beside the chain are not in it: the entries
 name them by keyed digests. `docs/verify_export.py` checks such a file with nothing of ours.
+
+A *part* holds some runs of a journal, whole, one checkpoint, and of each run the proof that one of its entries, and so all
+before it, stands under that checkpoint. It cannot show that no other run was left out. `docs/verify_proof.py` checks one.
+
+    {"format":"holdfast-part/1","origin":…,"position":46,"checkpoints":1,
+     "proofs":{"r_7f":{"seq":14,"index":37,"path":["<base64 of a hash>",…]}}}
 """
 
 from __future__ import annotations
@@ -21,9 +27,19 @@ from holdfast.views.checkpoint import Sealed
 from holdfast.views.sealing import pack, unpack
 
 FORMAT: Final = "holdfast-export/1"
+PART: Final = "holdfast-part/1"
 
 
-class Header(msgspec.Struct, frozen=True):
+class Placed(msgspec.Struct, frozen=True):
+    """Where an entry of a run stands in the tree of a checkpoint, and the proof of it."""
+
+    seq: int
+    index: int
+    """Which leaf it is, from 0."""
+    path: tuple[bytes, ...]
+
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     """The first line."""
 
     format: str
@@ -32,6 +48,13 @@ class Header(msgspec.Struct, frozen=True):
     position: int
     """Of the last entry."""
     checkpoints: int
+    proofs: dict[str, Placed] = {}
+    """Of a part: run → the last of its entries that the checkpoint covers."""
+
+    @property
+    def part(self) -> bool:
+        """Whether this is only a part of a journal."""
+        return self.format == PART
 
 
 class Exported(msgspec.Struct, frozen=True, gc=False):
@@ -91,8 +114,8 @@ def read_head(lines: Iterator[bytes]) -> tuple[Header, dict[int, Sealed | None]]
     """
     try:
         header = _header.decode(next(lines, b""))
-        if header.format != FORMAT:
-            raise JournalDamaged(f"this is no {FORMAT}, it says {header.format!r}")
+        if header.format not in {FORMAT, PART}:
+            raise JournalDamaged(f"this is no export of a journal in a form known here, it says {header.format!r}")
         seals: dict[int, Sealed | None] = {}
         for _ in range(header.checkpoints):
             seal = _seal.decode(next(lines, b""))

@@ -17,6 +17,7 @@ made while leaves pass by.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import islice
@@ -95,10 +96,7 @@ class Frontier:
         """The root of the tree as it stands."""
         if not self._roots:
             return EMPTY
-        *rest, found = self._roots
-        for left in reversed(rest):
-            found = node_hash(left, found)
-        return found
+        return _joined(self._roots)
 
 
 def root(leaves: Iterable[bytes]) -> bytes:
@@ -180,6 +178,71 @@ def roots(ranges: Sequence[Range], hashes: Iterable[bytes]) -> tuple[bytes, ...]
 def inclusion_proof(index: int, size: int, hashes: Iterable[bytes]) -> tuple[bytes, ...]:
     """That leaf `index` is in the tree of `size` leaves: at most one hash for each bit of the size."""
     return roots(inclusion_ranges(index, size), hashes)
+
+
+class Nodes:
+    """The roots over many ranges, as proofs of inclusion name them, all made while the leaves pass by once."""
+
+    def __init__(self, ranges: Iterable[Range]) -> None:
+        self._found: dict[Range, bytes] = {}
+        self._wanted: dict[int, list[int]] = {}
+        """Height of a complete subtree → which ones of that height, in order."""
+        for low, high in sorted({part for one in ranges for part in _complete(one)}):
+            height = (high - low).bit_length() - 1
+            self._wanted.setdefault(height, []).append(low >> height)
+        self._made: list[int] = []
+        """How many complete subtrees of each height there were."""
+        self._waiting: list[bytes | None] = []
+        """Of each height, the one that waits for its right side."""
+
+    def extend(self, hashes: Sequence[bytes]) -> None:
+        """The hashes of the leaves that come next."""
+        new, height = list(hashes), 0
+        while new:
+            if height == len(self._made):
+                self._made.append(0)
+                self._waiting.append(None)
+            self._keep(height, new)
+            left = self._waiting[height]
+            if left is not None:
+                new.insert(0, left)
+            self._waiting[height] = new.pop() if len(new) & 1 else None
+            pairs = iter(new)
+            new = [sha256(b"\1" + one + other).digest() for one, other in zip(pairs, pairs, strict=True)]
+            height += 1
+
+    def _keep(self, height: int, new: Sequence[bytes]) -> None:
+        first = self._made[height]
+        self._made[height] = end = first + len(new)
+        wanted = self._wanted.get(height, [])
+        for place in wanted[bisect_left(wanted, first) : bisect_left(wanted, end)]:
+            self._found[place << height, place + 1 << height] = new[place - first]
+
+    def roots(self, ranges: Iterable[Range]) -> tuple[bytes, ...]:
+        """The roots over some of the ranges. Raises ValueError where not all of their leaves have passed."""
+        try:
+            return tuple(_joined([self._found[part] for part in _complete(one)]) for one in ranges)
+        except KeyError as error:
+            raise ValueError(f"the leaves {error.args[0]} have not passed") from None
+
+
+def _complete(range_: Range) -> list[Range]:
+    """The complete subtrees that a range of a proof consists of, the largest first."""
+    low, high = range_
+    found = []
+    while low < high:
+        size = 1 << (high - low).bit_length() - 1
+        found.append((low, low + size))
+        low += size
+    return found
+
+
+def _joined(parts: Sequence[bytes]) -> bytes:
+    """The root over complete subtrees side by side, the largest first."""
+    *rest, found = parts
+    for left in reversed(rest):
+        found = node_hash(left, found)
+    return found
 
 
 def consistency_proof(before: int, size: int, hashes: Iterable[bytes]) -> tuple[bytes, ...]:

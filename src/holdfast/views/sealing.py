@@ -1,43 +1,30 @@
-"""How a checkpoint stands in an entry of the run `audit`. The one place that knows which kind of entry that is."""
+"""How a checkpoint stands in an entry of the run `audit`. The one place that knows."""
 
 from __future__ import annotations
 
 import base64
-from typing import Final
 
 import msgspec
 
 from holdfast import codec
 from holdfast.errors import JournalError
-from holdfast.events import AnyEvent, Noted, Unknown
+from holdfast.events import AnyEvent, Checkpointed, Unknown
 from holdfast.views.checkpoint import Sealed
 from holdfast.views.merkle import HASH_BYTES
 
-FINDING: Final = "checkpoint"
 
-
-class _Kept(msgspec.Struct, frozen=True):
-    note: str
-    frontier: str
-    """Base64 of the roots, one after another."""
-
-
-_kept: Final = msgspec.json.Decoder(_Kept)
-
-
-def event_of(sealed: Sealed, by: str) -> AnyEvent:
+def event_of(sealed: Sealed) -> Checkpointed:
     """The event that says a checkpoint was taken."""
-    return Noted(by, FINDING, note=msgspec.json.encode(_Kept(sealed.note, pack(sealed.roots))).decode())
+    return Checkpointed(sealed.note, b"".join(sealed.roots))
 
 
 def sealed_in(event: AnyEvent | Unknown) -> Sealed | None:
     """The checkpoint in an event; None where there is none."""
-    if not isinstance(event, Noted) or event.finding != FINDING:
+    if not isinstance(event, Checkpointed):
         return None
     try:
-        kept = _kept.decode(event.note)
-        return Sealed(kept.note, unpack(kept.frontier))
-    except (msgspec.DecodeError, ValueError):
+        return Sealed(event.note, _hashes(event.frontier))
+    except ValueError:
         return None
 
 
@@ -56,7 +43,10 @@ def pack(roots: tuple[bytes, ...]) -> str:
 
 def unpack(text: str) -> tuple[bytes, ...]:
     """The hashes in a line of base64. Raises ValueError."""
-    data = base64.b64decode(text, validate=True)
+    return _hashes(base64.b64decode(text, validate=True))
+
+
+def _hashes(data: bytes) -> tuple[bytes, ...]:
     if len(data) % HASH_BYTES:
         raise ValueError(f"{len(data)} bytes are no hashes")
     return tuple(data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES))

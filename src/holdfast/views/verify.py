@@ -89,13 +89,13 @@ class Walk:
         self._heads: dict[str, tuple[bytes, int]] = {}
         self._last = self._from = 0
         """Position of the last line, and of where the stretch under the next checkpoint begins."""
-        self._size = self._held = 0
-        """Leaves under the last checkpoint, and lines since."""
+        self._size = self._held = self._own = 0
+        """Leaves under the last checkpoint, lines since, and how many of those are checkpoints."""
         self._named = 0
         """Entries that are missing in this stretch, and whose run and seq are known."""
         self._gaps: list[tuple[int, int]] = []
         """Positions that no line of this stretch has."""
-        self._entries = self._newer = self._good = 0
+        self._entries = self._newer = self._good = self._latest = 0
         if since:
             self._begin(since)
 
@@ -112,6 +112,11 @@ class Walk:
     def position(self) -> int:
         """The last position that was checked: the feed is to be read from after it."""
         return self._last
+
+    @property
+    def entries(self) -> int:
+        """How many entries were checked."""
+        return self._entries
 
     def strangers(self, lines: Iterable[FedLine]) -> dict[str, int]:
         """Runs that a walk from a checkpoint on meets in the middle: run → seq of the entry whose digest it needs."""
@@ -208,6 +213,7 @@ class Walk:
 
     def _audit(self, entry: Entry, position: int) -> None:
         """An entry of the run `audit` holds the checkpoint that was given for it, and covers what came before it."""
+        self._own += 1
         sealed = sealed_in(entry.event)
         if sealed != self._seals.get(entry.seq):
             self._say("rewritten", "it does not hold the checkpoint that is known by its number", AUDIT, entry.seq)
@@ -230,9 +236,10 @@ class Walk:
             self._tree = point.sealed.tree(signed)
         else:
             self._good += 1
+            self._latest = point.number
         self._next += 1
         self._size, self._from = signed.size, signed.position
-        self._held = self._named = 0
+        self._held = self._named = self._own = 0
         self._gaps = []
 
     def _differs(self, number: int, signed: int) -> None:
@@ -272,20 +279,21 @@ class Walk:
             self._close()
         self._grow()
         self._cut(watermark)
-        if not self._since:
-            self._missing(index or {})
+        listed = self._missing(index or {}) if not self._since else 0
+        self._bare(listed)
         held = 0
         for name, notes in (anchors or {}).items():
             held = max(held, compare(name, notes, self._points, self._keys, self._findings, since=self._since))
         return Verdict(
             entries=self._entries,
-            runs=len(self._heads),
+            runs=len(self._heads) - (AUDIT in self._heads),
             checkpoints=self._good,
+            last=self._latest,
             signed=bool(self._keys),
             anchored=held,
             since=self._since,
             position=self._last,
-            uncovered=self._held,
+            uncovered=self._held - self._own,
             newer=self._newer,
             findings=tuple(self._findings.listed),
             more=self._findings.more,
@@ -301,7 +309,18 @@ class Walk:
             text = f"the entries end at position {self._last}, and there were {watermark}"
             self._findings.add(Finding("truncated", text))
 
-    def _missing(self, index: Mapping[str, int]) -> None:
+    def _bare(self, listed: int) -> None:
+        """Positions of the feed that nothing stands at, after the last checkpoint. listed: entries the index misses."""
+        lost = sum(high - low + 1 for low, high in self._gaps) - self._named - listed
+        if lost > 0:
+            text = (
+                f"positions {ranges(self._gaps)}: nothing stands there, and no run that is left misses {lost} of them"
+            )
+            self._findings.add(Finding("removed_run", text, count=lost))
+
+    def _missing(self, index: Mapping[str, int]) -> int:
+        """Entries that the index knows and the feed does not have; how many."""
+        lost = 0
         for run, length in index.items():
             have = self.head(run)
             if have == 0 < length:
@@ -310,3 +329,8 @@ class Walk:
             elif have < length:
                 text = f"run {run}: it ends at entry {have}, and had {length}"
                 self._findings.add(Finding("removed_run", text, run, have + 1, length - have))
+            lost += max(length - have, 0)
+        for run in self._heads if index else ():
+            if run not in index:
+                self._findings.add(Finding("unlisted", f"run {run}: the index does not know it", run))
+        return lost
