@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 
-.PHONY: setup demo test test-long check real bench bench-peers clean
+.PHONY: setup demo test test-long check real real-otel bench bench-peers clean
 
 setup: $(VENV)/.ready
 
@@ -30,6 +30,11 @@ test-long: setup
 
 real: setup
 	$(BIN)/python -m real --data $(DATA) $(if $(CHECKS),--checks $(CHECKS))
+
+# A gigabyte of backends, installed once: telemetry as others read it.
+real-otel: setup
+	test -f build/demo/journal.db || $(BIN)/python -m examples.refund_desk.demo
+	$(BIN)/python -m real.backends --env .venv-backends
 
 bench: setup
 	$(BIN)/python -m bench

@@ -76,14 +76,17 @@ $ holdfast run rooms @request.txt --mode simulate
     ),
     "show": Verb(
         """\
-Without a run: the list. With one: its trace, entry by entry, with what was asked, judged, started and answered.
-`--follow` goes on until the run is closed.
+Without a run: the list. With one: its trace, entry by entry, with what was asked, judged, started and answered, and how long
+each took. `--follow` goes on until the run is closed, `--html` writes one page that needs nothing else, `--text` searches.
+What one sees is explained in [trace](trace.md).
 """,
         "0; 64 where there is no such run.",
         """\
 $ holdfast show
 $ holdfast show --where status=waiting --where agent=rooms
 $ holdfast show r_7f3 --full
+$ holdfast show r_7f3 --html trace.html
+$ holdfast show --text "lost parcel"
 """,
     ),
     "why": Verb(
@@ -151,27 +154,154 @@ can tell is listed as unresolved. Nothing is undone.
 $ holdfast cancel r_7f3 --because "ordered twice"
 """,
     ),
+    "undo": Verb(
+        """\
+The plan is shown first: what goes back, newest first, what stays and why, and who has to agree. Taking back is a run of its
+own, judged, recorded and reviewed like any other. See [undo](undo.md).
+""",
+        "0 for a plan, and when all of it was taken back; 1 when it was not; 2 while it waits; 3 where the run is open.",
+        """\
+$ holdfast undo r_7f3
+$ holdfast undo r_7f3 --to 12 --yes --as kim
+""",
+    ),
+    "fork": Verb(
+        """\
+It begins as the run did, up to the entry `--at`, and goes on from there with another model, contract, instructions or result;
+then it shows what the two did from there on, side by side. It writes nothing unless a tool is named `--live`. See
+[fork](fork.md).
+""",
+        "as the fork ends, see [exit codes](#exit-codes).",
+        """\
+$ holdfast fork r_7f3 --at 11 --model anthropic:claude-opus-4-1-20250805 --as fay
+$ holdfast fork r_7f3 --at 11 --edit 10=@order.json
+""",
+    ),
+    "diff": Verb(
+        """\
+A and B are agents' folders, contract files in them, `package.module:name`, runs, or digests of contracts in the journal.
+`--backtest` judges every recorded call of A's agent under both: what would newly be refused, reviewed or allowed, and the
+reviews that would make; see [replay](replay.md#backtest).
+""",
+        "0 whatever it finds; 64 where there is no such contract.",
+        """\
+$ holdfast diff rooms r_7f3
+$ holdfast diff rooms next/rooms --backtest --since 30d
+""",
+    ),
+    "cost": Verb(
+        """\
+What was paid for runs that fit, what a success cost with all failures in it, what was for nothing, and what more of them
+would cost. With RUN: its bill. How it is counted is in [cost](cost.md).
+""",
+        "0; a price that nobody knows is said as unknown, never as 0.",
+        """\
+$ holdfast cost --per tool
+$ holdfast cost --a-month 5000
+""",
+    ),
+    "failures": Verb(
+        """\
+Deterministic detectors over the runs that fit, in clusters; what they do not see is in [failures](failures.md). `--blame` names
+the agent and the step to look at first; see [blame](blame.md).
+""",
+        "0, whatever was found.",
+        """\
+$ holdfast failures --since 7d
+$ holdfast failures --classifier checks:long_way --write
+""",
+    ),
+    "note": Verb(
+        """\
+What you make of a run, closed or not; a correction has to fit the contract. Without words: all that was said of it, with what
+follows from reviewers' amendments and denials.
+""",
+        "0; 3 where a correction does not fit.",
+        """\
+$ holdfast note r_7f3 bad --correct refunded_cents=0 --as lea
+$ holdfast note r_7f3
+""",
+    ),
+    "erase": Verb(
+        """\
+Texts of closed runs that are about somebody, with the secrets of their digests; what happened when stays and verifies.
+`--subject` takes every run that was on behalf of one. Copies made before are not reached.
+""",
+        "0; 64 where one of the runs is open, and then nothing is erased.",
+        """\
+$ holdfast erase --subject c:551 --because "they asked" --as dpo --yes
+""",
+    ),
+    "telemetry": Verb(
+        """\
+Sends spans over OTLP/HTTP, each when it is over, and goes on where it stopped; what is sent twice has the same ids.
+What was said, asked and returned is sent only with `--content`, and never where it is about somebody. See
+[telemetry](telemetry.md). Needs `holdfast[otel]`.
+""",
+        "0 when it was told to end, or `--once` sent everything; 4 where the collector refuses, or takes nothing for a minute.",
+        """\
+$ holdfast telemetry --to http://localhost:4318
+$ holdfast telemetry --to http://localhost:6006 --once
+""",
+    ),
     "verify": Verb(
         """\
 Every entry is compared with the digest its successors were chained to, and every text kept beside the chain
-with its own. What that proves and what it does not is in [guarantees](guarantees.md#what-verify-proves).
+with its own; where there are checkpoints, all of it with what they signed, and with `--anchor` with the copies
+that others keep. `EXPORT` is what `export` or `prove` wrote, or its folder. `--decisions` decides every recorded
+run anew instead. What that proves and what it does not is in [proving what happened](audit.md).
 """,
-        "0 where everything is what was written; 4 with the first damaged entry of each run named.",
+        "0 where everything is what was written; 1 where something is not, each thing named; 4 where it cannot be read.",
         """\
 $ holdfast verify
 $ holdfast verify r_7f3
+$ holdfast verify --pub desk.key.pub --anchor /mnt/elsewhere/desk
+$ holdfast verify export.jsonl --pub desk.key.pub
+""",
+    ),
+    "checkpoint": Verb(
+        """\
+What the journal holds now is signed, appended to it, and given to the anchors. A `worker --key` does it by
+itself. `--make-key` makes a key; see [proving what happened](audit.md).
+""",
+        "0; 4 where an anchor could not be given it, or does not agree with the journal.",
+        """\
+$ holdfast checkpoint --make-key desk.key --origin example.com/desk
+$ holdfast checkpoint --key desk.key --anchor /mnt/elsewhere/desk
+""",
+    ),
+    "prove": Verb(
+        """\
+The file of `--out` holds the run, the signed checkpoint and what leads from one to the other, and nothing of any
+other run. `verify` checks it, and so does a script for those who have no holdfast; see [audit](audit.md#prove-one-run).
+""",
+        "0; 64 where no checkpoint covers the run; 4 where the journal is not what was signed.",
+        """\
+$ holdfast prove r_7f3 --out run.jsonl
+""",
+    ),
+    "export": Verb(
+        """\
+The whole journal with its checkpoints; with `--where` or `--since`, those runs, each with its proof. Texts kept
+beside the chain are not in it. `PATH` is a file, or a folder for `export.jsonl` or `export.parquet`.
+""",
+        "0 when it is written; 64 where no run fits.",
+        """\
+$ holdfast export --to export.jsonl
+$ holdfast export --to quarter/ --where agent=refund-desk --since 2026-07-01 --parquet
 """,
     ),
     "worker": Verb(
         """\
 It takes up what is due: runs that were answered, whose time has come, or whose process died. Any number of
 workers may share a journal on one machine. On SIGTERM or Ctrl-C it starts nothing more, finishes and records
-what is under way, and ends.
+what is under way, and ends. With `--key` it takes checkpoints as it goes; see [proving what happened](audit.md).
 """,
         "0 when it was told to end; 4 where the journal cannot be trusted any more.",
         """\
 $ holdfast worker rooms ./refunds --slots 50
 $ holdfast worker rooms --once
+$ holdfast worker rooms --key desk.key --anchor /mnt/elsewhere/desk
 """,
     ),
     "review": Verb(

@@ -49,6 +49,15 @@ def run_of(key: str) -> str:
     return asyncio.run(_row(key)).run
 
 
+def stricter() -> Path:
+    """The same agent, under a contract that puts more before people."""
+    place = WORK / "stricter"
+    shutil.copytree(HERE, place, ignore=shutil.ignore_patterns("__pycache__"))
+    contract = place / "contract.yaml"
+    contract.write_text(contract.read_text().replace("args.cents > 10000", "args.cents > 3000"))
+    return place
+
+
 def main() -> None:
     """Show it all."""
     shutil.rmtree(WORK, ignore_errors=True)
@@ -93,8 +102,24 @@ def main() -> None:
     command("review", "settle", doubt, "--happened", "--as", "ben", "--text", "it is in the customer's mailbox")
     command("resume", doubt, *settings)
 
-    title("is every entry what was written")
+    title("what the day cost, and what of it was for nothing")
+    command("cost")
+
+    title("what went wrong, by kind")
+    command("failures")
+
+    title("what could be taken back of the large refund, and who would have to agree")
+    command("undo", large, *settings)
+
+    title("had finance wanted to see whatever is above 30.00: the same day, judged again under that contract")
+    command("diff", agent, str(stricter()), "--backtest")
+
+    title("is every entry what was written, and would today's code decide the same again; then the journal is signed")
     command("verify")
+    command("verify", "--decisions")
+    command("checkpoint", "--make-key", f"{WORK}/audit.key")
+    command("checkpoint", "--key", f"{WORK}/audit.key")
+    command("verify", "--pub", f"{WORK}/audit.key.pub")
 
     print(f"\nAll of this took {time.perf_counter() - began:.1f} s. Look around: holdfast show --journal {JOURNAL}")
 

@@ -37,6 +37,9 @@ def place(tmp_path, monkeypatch):
         "ANTHROPIC_BASE_URL",
         "OPENAI_BASE_URL",
         "COLUMNS",
+        "HOLDFAST_AUDIT_KEY",
+        "HOLDFAST_AUDIT_PUB",
+        "HOLDFAST_AUDIT_ANCHORS",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("USER", "ana")

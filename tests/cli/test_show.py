@@ -85,7 +85,7 @@ def test_list_says_when_nothing_is_like_that_and_when_there_is_more(holdfast, ru
 
 
 def test_list_goes_through_all_pages(holdfast, runs, monkeypatch):
-    monkeypatch.setattr("holdfast.cli.show.PAGE", 1)
+    monkeypatch.setattr("holdfast.journal.walk.PAGE", 1)
     assert len(holdfast("show", "--json", "--where", "mode=live").json) == 3
 
 
@@ -132,7 +132,8 @@ def test_trace_tells_the_story_at_a_hundred_columns(holdfast, runs):
         "for review: big sums need a person",
         "tools.pay.review[0]",
         "review asked of boss",
-        "waits for boss: holdfast review show",
+        "waits for boss, for ",
+        "  holdfast review show r_",
     ):
         assert part in text, part
 
@@ -209,7 +210,7 @@ def test_follow_waits_for_what_comes(holdfast, waiting, capsys):
         (DoubtRaised(4, "no answer", ended=True), "call 4 is in doubt: no answer"),
         (CallSettled(4, "did_not", "lea"), "lea settled call 4: did not"),
         (ModelFailed(2, "overloaded", "not_done", "busy"), "it gave no answer: overloaded (busy)"),
-        (LimitReached("steps", 3, 3), "LimitReached"),
+        (LimitReached("steps", 3, 3), "the limit of steps was reached, 3 of 3"),
         (Unknown("Prophesied", b"{}"), "an entry of a kind this version does not know: Prophesied"),
     ],
 )

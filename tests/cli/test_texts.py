@@ -8,10 +8,12 @@ import pytest
 from rich.console import Console
 
 from holdfast.cli.entry_text import line
+from holdfast.cli.layout import cells
 from holdfast.cli.review_text import question_text
-from holdfast.cli.trace_text import text
+from holdfast.cli.trace_text import lines
 from holdfast.cli.why_text import text as sentences
 from holdfast.testing.sim import play
+from holdfast.views.family import Family
 from holdfast.views.trace import trace
 from holdfast.views.why import why
 
@@ -28,8 +30,13 @@ def test_every_simulated_life_can_be_shown(seed):
     for entries in play(seed, decisions=False).history.runs.values():
         for count in sorted({len(entries) // 3 or 1, len(entries)}):
             seen, story = trace(entries[:count]), why(entries[:count])
-            shown = printed([
-                *text(seen), *text(seen, full=True), *sentences(story), *sentences(story, full=True),
+            family = Family(seen)
+            traced = [row for width in (100, 72, 40) for row in lines(family, width=width, colour=False)]
+            assert all(
+                cells(row) <= width for width in (140, 100, 79, 60) for row in lines(family, width=width, colour=False)
+            )
+            shown = "\n".join([*traced, *lines(family, width=100, colour=False, full=True)]) + printed([
+                *sentences(story), *sentences(story, full=True),
                 *(part for question in seen.open_questions for part in question_text(seen, question)),
             ])  # fmt: skip
             assert max(len(row) for row in shown.splitlines()) <= 100

@@ -143,11 +143,11 @@ def appended(entries, *events):
 
 STRANGE = [
     (ContractAdopted(Inline({"name": "x"}), "f" * 64, "lea"), "goes on under contract ffffffffffff"),
-    (Contradiction((3, 9), "it did and it did not"), "a contradiction (entry 3, 9): it did and it did not"),
+    (Contradiction((3, 9), "it did and it did not"), "a contradiction (entries 3, 9): it did and it did not"),
     (CallUndone(4, "r_undo"), "call 4 was undone by run r_undo"),
     (ChildOpened(4, "r_child"), "call 4 opened the run r_child"),
     (ChildClosed(4, "r_child", "done"), "the run r_child, opened by call 4, ended: done"),
-    (RoundClosed(2, (("r_a", 4),)), "round 2 closed with 1 posts"),
+    (RoundClosed(2, (("r_a", 4),)), "round 2 closed with 1 post"),
     (LimitAsked("usd", 100_000_000), "asks for 0.10 USD more of usd"),
     (BodiesErased("dpo", "request of the person", ("a",)), "dpo erased 1 body for good: request of the person"),
     (Noted("lea", "tone", 0.5, "too curt"), "lea noted tone (0.5): too curt"),

@@ -73,9 +73,10 @@ def test_review_says_who_decided_and_denial_what_was_needed(desk):
     denied = account(desk, "mail:0017", "issue_refund")
     assert denied.clauses[0].because == "refunds above 100.00 need a person"
     assert "It was put before finance" in texts(denied.course)
-    assert "fin denied it: not this one." in texts(denied.course)
+    assert "fin denied it after " in texts(denied.course)
+    assert "“not this one”." in texts(denied.course)
     assert texts(denied.needed) == "A reviewer's approval."
-    assert "care approved it." in texts(account(desk, "mail:0020", "issue_refund").course)
+    assert "care approved it after " in texts(account(desk, "mail:0020", "issue_refund").course)
 
 
 def test_evidence_shows_the_fields_that_the_rules_read(desk):
@@ -88,7 +89,7 @@ def test_evidence_shows_the_fields_that_the_rules_read(desk):
 
 def test_lost_answer_is_told_with_its_second_attempt(desk):
     course = texts(account(desk, "mail:0046", "issue_refund").course)
-    assert "Attempt 1 failed (unknown: the connection broke before the payment side answered)" in course
+    assert "Attempt 1 failed without a clear answer (“the connection broke before the payment side answered”)" in course
     assert "nobody can tell whether it took effect" in course
     assert "Attempt 2 succeeded under the same key" in course
 
@@ -116,7 +117,7 @@ def test_ending_says_outcome_proof_and_cost(desk):
 
 
 def test_open_run_says_on_whom_it_waits(desk):
-    assert "It is not over: it waits for a person" in texts(why(desk["mail:0024"]).ended)
+    assert "It is not over. It waits for a person" in texts(why(desk["mail:0024"]).ended)
 
 
 def test_messages_and_limits_are_told(desk):
@@ -129,20 +130,22 @@ def test_messages_and_limits_are_told(desk):
 def test_reads_that_simply_worked_need_no_account(desk):
     found = why(desk["mail:0002"])
     assert [one.tool for one in found.accounts] == ["issue_refund", "send_message"]
-    assert len(found.read) == 2
+    assert len(found.read) == 3
+    assert "anyone may have written" in found.read[-1].text
 
 
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
-        ("overtaken", "Deciding again, with the requester's message read."),
-        ("tools.issue_refund.needs.get_order", "The evidence first: because."),
-        ("tools.issue_refund.from.order_id", "A value from a permitted source: because."),
-        ("tools.issue_refund.must[0]", "The condition to hold: because."),
-        ("tools.issue_refund.at_most", "Nothing more can be done in this run: because."),
+        ("overtaken", "Deciding again, with what was said meanwhile read."),
+        ("tools.issue_refund.needs.get_order", "The evidence, read first: because."),
+        ("tools.issue_refund.from.order_id", "A value of order_id out of input.order_id."),
+        ("tools.issue_refund.from.cents", "A value from a permitted source: because."),
+        ("tools.issue_refund.must[0]", "That the condition holds: because."),
+        ("tools.issue_refund.at_most", "Another run: because."),
         ("tools.issue_refund.accepts", "A run that had not read such data: because."),
         ("tools.issue_refund.review[0]", "A condition that can be answered: because."),
-        ("something.else", "Something else than: because."),
+        ("something.else", "That this were otherwise: because."),
     ],
 )
 def test_what_would_have_been_needed_follows_from_the_rule(desk, rule, text):

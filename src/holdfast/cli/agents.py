@@ -24,6 +24,7 @@ from holdfast.models.provider import Provider
 from holdfast.shell.folder import Folder, load
 from holdfast.shell.perform import Performer
 from holdfast.shell.runner import Runner
+from holdfast.shell.undoing import undoing
 from holdfast.tool import Call, CallKey, Tool
 
 STANDIN: Final = "standin"
@@ -72,7 +73,8 @@ def load_parked(where: str, row: Row | None) -> Loaded:
             "it is not known where the agent of this run is", run=row.run if row else "", hint="--agent PATH"
         )
     folder = load_folder(where)
-    if row is not None and folder.agent.name != row.agent:
+    back = undoing(folder.agent)
+    if row is not None and row.agent not in (folder.agent.name, back.name if back is not None else ""):
         raise UsageError(
             f"{where} is {folder.agent.name}, and the run is one of {row.agent}", run=row.run, hint="--agent PATH"
         )
@@ -212,7 +214,8 @@ def unprovided(agent: Agent[Any, Any], resources: Sequence[object]) -> list[str]
 
 
 def _unprovided(agent: Agent[Any, Any], performer: Performer) -> Iterator[str]:
-    for name, made in agent.tools.items():
+    tools = [made for one in agent.tools.values() for made in (one, one.reversal) if made is not None]
+    for made in tools:
         for function in (made.function, made.options.lookup):
             if function is None:
                 continue
@@ -225,6 +228,6 @@ def _unprovided(agent: Agent[Any, Any], performer: Performer) -> Iterator[str]:
                 if kind in (CallKey, Call):
                     continue
                 try:
-                    performer.resource(kind, f"{name}({argument})")
+                    performer.resource(kind, f"{made.name}({argument})")
                 except SettingsError as error:
                     yield error.what

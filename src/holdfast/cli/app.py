@@ -4,7 +4,28 @@ from __future__ import annotations
 
 import typer
 
-from holdfast.cli import check, front, new, operate, review, show, verify, why, worker
+from holdfast.cli import (
+    check,
+    checkpoint,
+    cost,
+    diff,
+    erase,
+    export,
+    failures,
+    fork,
+    front,
+    new,
+    note,
+    operate,
+    prove,
+    review,
+    show,
+    telemetry,
+    undo,
+    verify,
+    why,
+    worker,
+)  # fmt: skip
 from holdfast.cli import run as run_
 from holdfast.errors import UsageError
 
@@ -19,7 +40,10 @@ def app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-    for module in (new, run_, show, why, operate, check, verify, worker):
+    for module in (
+        new, run_, show, why, cost, failures, note, operate, fork, undo, check, diff,
+        verify, checkpoint, prove, export, erase, worker, telemetry,
+    ):  # fmt: skip
         module.register(made)
     made.add_typer(review.app(), name="review")
     return made

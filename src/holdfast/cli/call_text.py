@@ -8,9 +8,11 @@ from typing import Final
 
 from holdfast import units
 from holdfast.cli.row import Brief, Row, said
+from holdfast.events import Fired
 from holdfast.views import words
 from holdfast.views.account import MANY, spoken
-from holdfast.views.record import Amended, Call, Question, Ruling, Trace, Tried
+from holdfast.views.record import Amended, Call, Judged, Question, Ruling, Trace, Tried
+from holdfast.views.waterfall import waited
 
 STYLES: Final = {
     "done": "green",
@@ -50,6 +52,8 @@ def about_call(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Ro
             where, entries = words.origin(seen, origin)
             place = f" [{entries[0]}]" if entries else ""
             yield said(0, 0, depth + 1, (f"{words.plain(path)} from {where}{place}", "dim"))
+    elif call.effect == "write":
+        yield from _untrusted(seen, call, depth + 1)
     yield from sorted(_course(seen, call, depth + 1, brief), key=lambda row: row.seq)
     if call.result is not None and call.complete != "simulated":
         shown = words.said(call.result, brief(240))
@@ -61,6 +65,17 @@ def about_call(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Ro
         yield said(0, 0, depth + 1, (f"undone by run {call.undone_by}", "yellow"))
     for seq in call.inner:
         yield from about_call(seen, seen.calls[seq], depth + 1, brief)
+
+
+def _untrusted(seen: Trace, call: Call, depth: int) -> Iterator[Row]:
+    """Arguments that stand in text anyone may have written."""
+    origins: dict[str, list[str]] = {}
+    for path, origin in call.sources.items():
+        if origin.startswith("untrusted:"):
+            origins.setdefault(origin, []).append(words.plain(path))
+    for origin, paths in origins.items():
+        where, entries = words.origin(seen, origin)
+        yield said(0, 0, depth, (f"{words.listed(paths)} from {where} [{entries[0]}]", "dim yellow"))
 
 
 def _name(call: Call, brief: Brief) -> str:
@@ -97,8 +112,10 @@ def _judged(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
         if judged.verdict == "allow" and reviews and reviews[0] < judged.seq:
             yield said(judged.seq, judged.at, depth, ("let through", "green"))
         elif judged.verdict != "allow":
+            gone = call.ending == "given_up" and judged.seq == call.answered
             for fired in judged.rules:
-                yield _fired(judged.seq, judged.at, depth, fired.rule, fired.verdict, fired.because, brief)
+                word = "given up" if gone and fired.verdict == "refuse" else _VERDICTS[fired.verdict][0]
+                yield _fired(judged, depth, fired, word, brief)
 
 
 def _told(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
@@ -108,18 +125,32 @@ def _told(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
         yield said(call.answered, 0, depth, words.shortened(call.told, brief(300)))
 
 
-def _fired(seq: int, at: int, depth: int, rule: str, verdict: str, because: str, brief: Brief) -> Row:
-    word = {"refuse": ("refused: ", "red"), "review": ("for review: ", "yellow")}[verdict]
-    return said(seq, at, depth, word, words.shortened(because, brief(300)), (f"  {rule}", "dim"))
+_VERDICTS: Final = {
+    "refuse": ("refused", "red"),
+    "review": ("for review", "yellow"),
+    "allow": ("allowed", "green"),
+}
+
+
+def _fired(judged: Judged, depth: int, fired: Fired, word: str, brief: Brief) -> Row:
+    rule = f"  {fired.rule}" if fired.rule not in (fired.because, word) else ""
+    secret = "  (kept from the agent and the requester)" if fired.secret else ""
+    return said(
+        judged.seq, judged.at, depth, (f"{word}: ", _VERDICTS[fired.verdict][1]),
+        words.shortened(fired.because, brief(300)), (f"{rule}{secret}", "dim"),
+    )  # fmt: skip
 
 
 def about_question(seen: Trace, question: Question, depth: int, brief: Brief) -> Iterator[Row]:
     """What a person was asked, and what came of it."""
-    who = question.role or "a person"
+    who = "the requester" if question.role == "requester" else question.role or "a person"
     whom = f"{question.people} × {who}" if question.people > 1 else who
     until = f", until {units.say_at(question.until)}" if question.until else ""
     text = "" if question.about == "review" else f": {words.shortened(question.text, brief(300))}"
-    yield said(question.seq, question.at, depth, (f"{question.about} asked of {whom}{until}", "yellow"), text)
+    took = waited(seen, question) if question.end else None
+    yield said(
+        question.seq, question.at, depth, (f"{question.about} asked of {whom}{until}", "yellow"), text, took=took
+    )
     for voice in question.voices:
         told = f": {words.shortened(voice.text, brief(300))}" if voice.text else ""
         word = {
@@ -133,9 +164,9 @@ def about_question(seen: Trace, question: Question, depth: int, brief: Brief) ->
             "grant": "granted",
         }.get(voice.verdict, voice.verdict)
         style = "green" if voice.verdict in ("approve", "answer", "grant", "happened") else "magenta"
-        yield said(
-            voice.seq, voice.at, depth + 1, (f"{words.plain(spoken(voice.by, voice.actor))} {word}", style), told
-        )
+        after = (f"  after {units.say_duration(max(voice.at - question.at, 0))}", "dim")
+        name = words.plain(spoken(voice.by, voice.actor))
+        yield said(voice.seq, voice.at, depth + 1, (f"{name} {word}", style), told, after)
     why = {
         "expired": "nobody decided in time",
         "overtaken": "withdrawn: the requester has written since",

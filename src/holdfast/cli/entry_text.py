@@ -27,7 +27,9 @@ from holdfast.events import (
     Unknown,
 )
 from holdfast.views import words
-from holdfast.views.record import Content, content
+from holdfast.views.calls import Draft
+from holdfast.views.happenings import HAPPENINGS
+from holdfast.views.record import Content, Happening, content
 
 LIMIT = 160
 
@@ -89,4 +91,14 @@ def _other(entry: Entry) -> str:
             return f"{outcome}: {reason}"
         case Unknown(kind):
             return f"an entry of a kind this version does not know: {kind}"
-    return type(entry.event).__name__
+    return _happened(entry) or type(entry.event).__name__
+
+
+def _happened(entry: Entry) -> str:
+    """What the trace says of it, where that is one sentence."""
+    kind = type(entry.event)
+    if kind not in HAPPENINGS:
+        return ""
+    draft = Draft()
+    HAPPENINGS[kind](draft, entry, entry.event)
+    return next((item.text for item in draft.items if isinstance(item, Happening)), "")

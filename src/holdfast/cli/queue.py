@@ -12,6 +12,7 @@ from holdfast.cli import reading
 from holdfast.core.state import Question, State
 from holdfast.errors import HoldfastError
 from holdfast.events import PersonAsked
+from holdfast.journal import walk
 from holdfast.journal.port import Journal, Row, Where
 
 PAGE = 200
@@ -45,19 +46,11 @@ class Waiting(Struct, frozen=True, kw_only=True):
 async def waiting(journal: Journal) -> list[Waiting]:
     """Everything that waits for a person: what ends soonest first, then what has waited longest."""
     rows = [
-        *await _all(journal, Where(questions=True, limit=PAGE)),
-        *await _all(journal, Where(attention=True, questions=False, limit=PAGE)),
+        *[row async for row in walk.rows(journal, Where(questions=True))],
+        *[row async for row in walk.rows(journal, Where(attention=True, questions=False))],
     ]
     found = [one for row in rows for one in await _of(journal, row)]
     return sorted(found, key=lambda one: (one.until or 1 << 62, one.since))
-
-
-async def _all(journal: Journal, where: Where) -> list[Row]:
-    found = page = await journal.find(where)
-    while len(page) == PAGE:
-        page = await journal.find(msgspec.structs.replace(where, before=(page[-1].opened, page[-1].run)))
-        found = [*found, *page]
-    return found
 
 
 async def _of(journal: Journal, row: Row) -> list[Waiting]:

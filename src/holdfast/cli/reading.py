@@ -15,6 +15,7 @@ from holdfast.journal.open import open_journal
 from holdfast.journal.port import Journal, Row, Where
 from holdfast.shell import bodies
 from holdfast.shell.runner import Runner
+from holdfast.views.checkpoint import AUDIT
 
 _SQLITE = "sqlite:///"
 
@@ -52,14 +53,19 @@ def must_exist(url: str) -> None:
 async def find_row(journal: Journal, name: str) -> Row:
     """The run that a person means: its name, its request key, or enough of the beginning of its name.
 
-    Raises UsageError where there is none, or more than one.
+    Raises UsageError where there is none, or more than one, and for the run `audit`, which is no run of an agent.
     """
+    if name == AUDIT:
+        raise UsageError(
+            f"{AUDIT} is no run of an agent: it holds the checkpoints of the journal",
+            hint=f"holdfast show {AUDIT} lists them, holdfast verify --full checks them",
+        )
     if (row := await journal.row(name)) is not None:
         return row
     keyed = await journal.find(Where(key=name, limit=1)) if name else []
     if keyed:
         return keyed[0]
-    close = [run for run in await journal.runs(after=name, limit=3) if name and run.startswith(name)]
+    close = [run for run in await journal.runs(after=name, limit=3) if name and run.startswith(name) and run != AUDIT]
     if len(close) > 1:
         raise UsageError(f"several runs begin with {name}", hint=f"give more of it: {', '.join(close[:2])}, …")
     row = await journal.row(close[0]) if close else None

@@ -1,22 +1,25 @@
-"""One line of a trace as text."""
+"""One line of a trace: what every face of it shows, in its own way."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 from msgspec import Struct
-from rich.text import Text
+
+Part: TypeAlias = tuple[str, str]
+"""A text and its style: words like `bold`, `dim`, `red`, parted by blanks; empty for none."""
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """A line: which entry, when, how deep, what, and how long it took."""
 
     seq: int
     at: int
     depth: int
-    text: Any
-    """A rich Text."""
+    parts: tuple[Part, ...]
     took: int | None = None
+    run: str = ""
+    """The run whose entry it is, where that is not the run that is shown."""
 
 
 class Brief(Struct, frozen=True):
@@ -29,6 +32,6 @@ class Brief(Struct, frozen=True):
         return 10_000_000 if self.full else limit
 
 
-def said(seq: int, at: int, depth: int, *parts: str | tuple[str, str], took: int | None = None) -> Row:
+def said(seq: int, at: int, depth: int, *parts: str | Part, took: int | None = None) -> Row:
     """A line of parts, each plain or (text, style)."""
-    return Row(seq, at, depth, Text.assemble(*parts), took)
+    return Row(seq, at, depth, tuple([(part, "") if isinstance(part, str) else part for part in parts if part]), took)

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from holdfast.cli import out, reading
+from holdfast.cli import out, reading, relatives
+from holdfast.cli.many import FIELDS, chosen
 from holdfast.cli.options import DEFAULT, AsJson, Journal, Work, pairs
-from holdfast.errors import UsageError
-from holdfast.events import OUTCOMES
-from holdfast.journal.port import Row, Where
-
-PAGE: Final = 200
-
-FIELDS: Final[dict[str, Callable[[Row], str]]] = {
-    "run": lambda row: row.run,
-    "agent": lambda row: row.agent,
-    "status": lambda row: row.outcome or row.status,
-    "outcome": lambda row: row.outcome or "",
-    "waits_for": lambda row: row.waits_for,
-    "key": lambda row: row.key,
-    "by": lambda row: row.by,
-    "mode": lambda row: row.mode,
-    "parent": lambda row: row.parent,
-    "contract": lambda row: row.contract,
-    "attention": lambda row: "yes" if row.attention else "no",
-    "questions": lambda row: "yes" if row.questions else "no",
-}
-"""What `--where` can ask about, besides `tags.<name>`."""
+from holdfast.errors import InputError
+from holdfast.journal.port import Row
+from holdfast.views.checkpoint import AUDIT
+from holdfast.views.family import Family
 
 
 def register(app: typer.Typer) -> None:
@@ -41,26 +25,42 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def show(
         run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run, its key, or its first letters.")] = "",
+        *,
         where: Annotated[
             list[str] | None,
             typer.Option("--where", metavar="FIELD=VALUE", help=f"Of the list: {', '.join(FIELDS)}, tags.NAME."),
         ] = None,
+        text: Annotated[
+            str, typer.Option("--text", metavar="WORDS", help="Only runs that speak of it, and where they do.")
+        ] = "",
         limit: Annotated[int, typer.Option(min=1, help="Rows of the list.")] = 50,
         follow: Annotated[
             bool, typer.Option("--follow", help="Show entries as they come, until the run is closed.")
         ] = False,
         full: Annotated[bool, typer.Option("--full", help="Shorten nothing.")] = False,
+        html: Annotated[
+            Path | None, typer.Option("--html", metavar="FILE", help="Write the trace as one page; - is stdout.")
+        ] = None,
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
         """Show the runs, newest first; or what happened in one."""
+        if text:
+            from holdfast.cli.search import search
+
+            wanted = pairs(where, "--where") | ({"run": run} if run else {})
+            return partial(search, journal, text, partial(chosen, wanted=wanted), limit, as_json)
         if not run:
             return partial(_list, journal, pairs(where, "--where"), limit, as_json)
+        if run == AUDIT:
+            from holdfast.cli import checkpoint_text
+
+            return partial(checkpoint_text.shown, journal, limit, as_json)
         if follow:
             from holdfast.cli import follow as following
 
             return partial(following.follow, journal, run, as_json)
-        return partial(_one, journal, run, full, as_json)
+        return partial(_one, journal, run, full, html, as_json)
 
 
 def _list(url: str, wanted: dict[str, str], limit: int, as_json: bool) -> int:
@@ -81,45 +81,48 @@ def _list(url: str, wanted: dict[str, str], limit: int, as_json: bool) -> int:
 
 async def _rows(url: str, wanted: dict[str, str], limit: int) -> tuple[list[Row], int]:
     """The newest rows that fit, and what time it is. Raises UsageError for a field no row has."""
-    strange = [field for field in wanted if field not in FIELDS and not field.startswith("tags.")]
-    if strange:
-        raise UsageError(f"runs have no field {strange[0]}", hint=f"one of {', '.join(FIELDS)}, tags.NAME")
     found: list[Row] = []
     async with reading.looking(url) as journal:
-        where = _where(wanted)
-        while len(found) < limit:
-            page = await journal.find(where)
-            found += [row for row in page if _fits(row, wanted)]
-            if len(page) < PAGE:
+        async for row in chosen(journal, wanted, size=limit):
+            found.append(row)
+            if len(found) == limit:
                 break
-            where = msgspec.structs.replace(where, before=(page[-1].opened, page[-1].run))
-        return found[:limit], journal.now()
+        return found, journal.now()
 
 
-def _where(wanted: dict[str, str]) -> Where:
-    """The part of the question that the store answers itself."""
-    outcome = wanted.get("outcome") or (wanted.get("status") if wanted.get("status") in OUTCOMES else None)
-    return Where(
-        agent=wanted.get("agent", ""), key=wanted.get("key", ""), waits_for=wanted.get("waits_for", ""), limit=PAGE,
-        outcome=outcome if outcome in OUTCOMES else None,
-    )  # fmt: skip
+def _write(path: Path, text: str) -> None:
+    """Write a page, `-` to stdout. Raises InputError where that cannot be done."""
+    if str(path) == "-":
+        print(text, end="")
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"the page {path} cannot be written: {error.strerror}") from None
+    out.note(f"wrote {path}, {len(text.encode()) // 1024 + 1:,} kB")
 
 
-def _fits(row: Row, wanted: dict[str, str]) -> bool:
-    return all(
-        (FIELDS[field](row) if field in FIELDS else row.tags.get(field.removeprefix("tags."), "")) == value
-        for field, value in wanted.items()
-    )
+def _one(url: str, name: str, full: bool, html: Path | None, as_json: bool) -> int:
+    found = asyncio.run(relatives.family_of(url, name))
+    if html is not None:
+        from holdfast.cli.trace_page import page
 
-
-def _one(url: str, name: str, full: bool, as_json: bool) -> int:
-    from holdfast.views.trace import trace
-
-    seen = trace(asyncio.run(reading.entries_of(url, name)))
-    if as_json:
-        out.give(seen)
+        _write(html, page(found.family, found.entries))
         return 0
-    from holdfast.cli.trace_text import text
+    if as_json:
+        out.give(_plain(found.family))
+        return 0
+    from holdfast.cli.trace_text import lines
 
-    out.show(*text(seen, full=full))
+    place = out.console()
+    colour = place.is_terminal and not place.no_color
+    print("\n".join(lines(found.family, width=place.width, colour=colour, full=full, now=found.now)))
     return 0
+
+
+def _plain(family: Family) -> dict[str, Any]:
+    """A trace as JSON; the runs it opened stand in `children`, by the call each answers."""
+    found: dict[str, Any] = msgspec.to_builtins(family.seen, str_keys=True)
+    if family.children:
+        found["children"] = {str(call): _plain(child) for call, child in family.children.items()}
+    return found

@@ -9,6 +9,7 @@ from msgspec import Struct
 from holdfast import units
 from holdfast.cli import out
 from holdfast.codec import value_of
+from holdfast.core.fork import own
 from holdfast.core.pending import Outlook
 from holdfast.core.state import State
 from holdfast.events import Json
@@ -97,7 +98,7 @@ def standing(state: State, stands: Outlook) -> Standing:
         paused=state.paused,
         limit=state.limit.limit if state.limit is not None else "",
         steps=state.spent.steps,
-        usd=units.say_usd(state.spent.charged),
+        usd=units.say_usd(own(state).charged),
         unresolved=state.unresolved,
     )
 

@@ -1,185 +1,190 @@
-"""A trace as text: one line a thing that happened, calls under the answer they stand in, at a hundred columns."""
+"""A trace on a terminal: a line for each thing that happened, with its bar in the waterfall, at a hundred columns.
+
+A line with a bar ends where the bar begins; all others have the whole width. Narrow terminals get no bars.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from typing import Final
 
 from holdfast import units
-from holdfast.cli.call_text import about_call, about_question
-from holdfast.cli.row import Brief, Row, said
+from holdfast.cli.layout import cells, painted, wrapped
+from holdfast.cli.row import Brief, Part, Row
 from holdfast.cli.standing import COLOURS
-from holdfast.views import words
-from holdfast.views.record import Happening, Said, Trace, Turn
+from holdfast.cli.trace_rows import rows, spent, word
+from holdfast.views import reach, words
+from holdfast.views.family import Family
+from holdfast.views.record import Question, Trace
+from holdfast.views.waterfall import Kind, Span, Waterfall, waterfall
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+__all__ = ["lines", "word"]
 
-__all__ = ["text"]
+MARGIN: Final = 14
+"""Columns of time and entry."""
+TOOK: Final = 8
+"""Columns of how long it took, with the blank before."""
+CUT: Final = "┊"
 
-
-def text(seen: Trace, *, full: bool = False) -> list[RenderableType]:
-    """The whole trace."""
-    brief = Brief(full)
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(justify="right", style="dim", no_wrap=True, width=7)
-    table.add_column(justify="right", style="dim", no_wrap=True, width=5)
-    table.add_column(ratio=1, overflow="fold")
-    table.add_column(justify="right", style="dim", no_wrap=True, width=7)
-    table.add_row("time", "entry", "", "took")
-    last = -1
-    for row in _rows(seen, brief):
-        time = units.say_duration(max(row.at - seen.opened, 0)) if row.at > last else ""
-        last = max(last, row.at)
-        took = units.say_duration(row.took) if row.took is not None else ""
-        table.add_row(time, str(row.seq or ""), Padding(row.text, (0, 0, 0, 2 * row.depth), expand=False), took)
-    return [*_head(seen, brief), Text(), table, Text(), *_foot(seen, brief)]
+_GLYPHS: Final[dict[Kind, tuple[str, str]]] = {
+    "model": ("█", "cyan"),
+    "read": ("█", "green"),
+    "write": ("█", "magenta"),
+    "look": ("█", "blue"),
+    "failed": ("▒", "red"),
+    "wait": ("░", "yellow"),
+}
 
 
-def word(seen: Trace) -> str:
-    """How the run stands, in a word."""
-    if seen.end is not None:
-        return seen.end.outcome
-    if seen.cancelled_by:
-        return "ending"
-    return "waiting" if seen.open_questions or seen.paused else "open"
+def lines(family: Family, *, width: int, colour: bool, full: bool = False, now: int = 0) -> Iterator[str]:
+    """The whole trace, line by line. now: the journal's clock, for how long something waits already; 0 says nothing of it."""
+    brief, seen = Brief(full), family.seen
+    fall = waterfall(seen, family.below())
+    for parts in _head(seen, brief):
+        for line in wrapped(parts, width, width):
+            yield painted(line, colour=colour)
+    yield ""
+    yield from _Tree(family, fall, width, colour).lines(brief)
+    yield ""
+    for parts in _foot(family, fall, now):
+        for line in wrapped(parts, width, width):
+            yield painted(line, colour=colour)
 
 
-def _head(seen: Trace, brief: Brief) -> Iterator[RenderableType]:
+def _head(seen: Trace, brief: Brief) -> Iterator[tuple[Part, ...]]:
     state = word(seen)
-    key = f"  {words.plain(seen.key)}" if seen.key else ""
-    yield Text.assemble((seen.agent, "bold"), f"  {seen.run}  ", (state, f"bold {COLOURS.get(state, 'cyan')}"), key)
+    key = f"  {seen.key}" if seen.key else ""
+    yield (seen.agent, "bold"), (f"  {seen.run}  ", ""), (state, f"bold {COLOURS.get(state, 'cyan')}"), (key, "")
     whom = f" for {seen.on_behalf_of}" if seen.on_behalf_of else ""
-    totals = seen.totals
-    opened = f"opened {units.say_at(seen.opened)} by {words.plain(seen.by + whom)}"
-    yield Text(f"{opened} · {seen.mode} · contract {seen.contract_digest[:12]}", style="dim")
-    unsettled = f", {units.say_usd(totals.unsettled)} of it unsettled" if totals.unsettled else ""
-    tokens = f"{totals.input:,} tokens in, {totals.output:,} out"
-    yield Text(
-        f"{words.count(totals.steps, 'step')} · {tokens} · {units.say_usd(totals.charged)} USD{unsettled} · "
-        f"{units.say_duration(totals.work)} of models and tools",
-        style="dim",
-    )
+    opened = f"opened {units.say_at(seen.opened)} by {seen.by}{whom}"
+    yield ((f"{opened} · {seen.mode} · contract {seen.contract_digest[:12]}", "dim"),)
+    for told in kin(seen):
+        yield ((told, "dim"),)
+    yield ((spent(seen), "dim"),)
+    read = reach.in_a_line(seen)
+    if read:
+        yield ((read, "dim"),)
     tags = {name: value for name, value in seen.tags.items() if name != "agent_path" or brief.full}
     if tags:
-        yield Text(", ".join(f"{name}: {words.plain(value)}" for name, value in tags.items()), style="dim")
+        yield ((", ".join(f"{name}: {value}" for name, value in tags.items()), "dim"),)
 
 
-def _rows(seen: Trace, brief: Brief) -> Iterator[Row]:
-    yield said(1, seen.opened, 0, ("asked  ", "bold"), words.said(seen.input, brief(400)))
-    for name in seen.attachments:
-        yield said(1, seen.opened, 1, f"with the file {words.plain(name)}")
-    for item in seen.items:
-        match item:
-            case Turn():
-                yield from _turn(seen, item, brief)
-            case Said():
-                yield _words(item, brief)
-            case Happening():
-                yield from _happened(seen, item, brief)
-    if seen.end is not None:
-        end = seen.end
-        reason = "" if end.outcome == "done" else f"  {words.shortened(end.reason, brief(400))}"
-        yield said(end.seq, end.at, 0, (end.outcome, f"bold {COLOURS[end.outcome]}"), reason)
-        if end.output is not None:
-            yield Row(0, 0, 1, Text(words.said(end.output, brief(600))))
+def kin(seen: Trace) -> Iterator[str]:
+    """What other runs this one has to do with."""
+    if seen.parent:
+        yield f"opened by the run {seen.parent}"
+    if seen.forked_from:
+        yield f"forked from the run {seen.forked_from}; the entries up to {seen.forked_at} are that run's"
+    if seen.undoes:
+        yield f"undoes the run {seen.undoes}"
 
 
-def _words(item: Said, brief: Brief) -> Row:
-    who = item.by if item.to_agent else "the agent"
-    files = f" [with {', '.join(item.attachments)}]" if item.attachments else ""
-    ends = ", and that was all" if item.ends else ""
-    text_ = f"“{words.said(item.text, brief(400))}”{words.plain(files)}{ends}"
-    return said(item.seq, item.at, 0, (f"{words.plain(who)} said  ", "bold magenta"), text_)
+# ---------------------------------------------------------------------------------------------------------- the tree
 
 
-def _happened(seen: Trace, item: Happening, brief: Brief) -> Iterator[Row]:
-    if item.question in seen.questions:
-        yield from about_question(seen, seen.questions[item.question], 0, brief)
-        return
-    yield said(item.seq, item.at, 0, (words.shortened(item.text, brief(400)), "yellow"))
+class _Tree:
+    """The lines between head and foot."""
+
+    def __init__(self, family: Family, fall: Waterfall, width: int, colour: bool) -> None:
+        self.family, self.fall, self.width, self.colour = family, fall, width, colour
+        self.bars = 0 if width < 72 else 14 if width < 96 else 22 if width < 120 else 30
+        marks = min(len(self.fall.gaps), self.bars // 4)
+        self.marked = sorted(sorted(range(len(self.fall.gaps)), key=lambda at: -self.fall.gaps[at].long)[:marks])
+        self.blank = [" "] * self.bars
+        for at in self.marked:
+            self.blank[self._column(self.fall.gaps[at].begin, marked_before=self.marked.index(at)) // 2] = CUT
+
+    def lines(self, brief: Brief) -> Iterator[str]:
+        seen, last = self.family.seen, -1
+        yield self._titles()
+        for row in rows(self.family, brief):
+            time = units.say_duration(max(row.at - seen.opened, 0)) if row.at > last else ""
+            last = max(last, row.at)
+            yield from self._row(row, time)
+
+    def _titles(self) -> str:
+        first, scale = f"{'time':>7} {'entry':>5} ", ""
+        if self.bars:
+            scale = f" 0{units.say_duration(self.fall.length):>{self.bars - 1}}"
+        blanks = " " * (self.width - MARGIN - TOOK - len(scale))
+        return painted([(f"{first}{blanks}{'took':>{TOOK}}{scale}", "dim")], colour=self.colour)
+
+    def _row(self, row: Row, time: str) -> Iterator[str]:
+        indent = min(2 * row.depth, self.width // 3)
+        spans = self.fall.spans.get((row.run or self.family.seen.run, row.seq), ()) if row.at else ()
+        bar = self._bar(spans) if spans and self.bars else []
+        tail = bool(bar) or row.took is not None
+        wide = self.width - MARGIN - indent
+        narrow = wide - (TOOK + (self.bars + 1 if self.bars else 0) if tail else 0)
+        first, *rest = wrapped(row.parts, narrow, wide) or [[]]
+        left = painted([(f"{time:>7} {row.seq or '':>5} ", "dim")], colour=self.colour)
+        shown = f"{left}{' ' * indent}{painted(first, colour=self.colour)}"
+        if tail:
+            fill = " " * max(narrow - cells("".join([text for text, _ in first])), 0)
+            took = units.say_duration(row.took) if row.took is not None else ""
+            ends = [(f"{took:>{TOOK}}", "dim"), (" ", ""), *bar] if bar else [(f"{took:>{TOOK}}", "dim")]
+            shown += fill + painted(ends, colour=self.colour)
+        yield shown.rstrip()
+        margin = " " * (MARGIN + indent)
+        for line in rest:
+            yield margin + painted(line, colour=self.colour)
+
+    def _column(self, moment: int, *, marked_before: int | None = None) -> int:
+        """The half column at which a moment stands."""
+        place, cuts = self.fall.place(moment)
+        if marked_before is None:
+            marked_before = sum(1 for at in self.marked if at < cuts)
+        room = 2 * (self.bars - len(self.marked))
+        return min(place * room // self.fall.length, room - 1) + 2 * marked_before
+
+    def _bar(self, spans: tuple[Span, ...]) -> list[Part]:
+        """The cells of a bar. Without colours too, a cut stays to be seen: nothing is drawn over it."""
+        drawn = self.blank.copy()
+        parts: list[Part] = []
+        done = 0
+        for span in sorted(spans, key=_begin) if len(spans) > 1 else spans:
+            begin, end = self._column(span.begin), self._column(span.end)
+            first, last = max(begin // 2, done), min(max((end + 1) // 2, begin // 2 + 1), self.bars)
+            glyph, style = _GLYPHS[span.kind]
+            for column in range(first, last):
+                if drawn[column] != CUT:
+                    drawn[column] = glyph
+            if glyph == "█" and last > first:
+                drawn[first] = "▐" if begin % 2 and first == begin // 2 and drawn[first] == glyph else drawn[first]
+                half = end % 2 == 1 or end <= begin
+                drawn[last - 1] = "▌" if half and drawn[last - 1] == glyph else drawn[last - 1]
+            parts += [("".join(drawn[done:first]), "dim"), ("".join(drawn[first:last]), style)]
+            done = max(done, last)
+        return [*parts, ("".join(drawn[done:]), "dim")]
 
 
-def _turn(seen: Trace, turn: Turn, brief: Brief) -> Iterator[Row]:
-    for asked in turn.asked:
-        if asked.state == "failed":
-            fate = "surely not answered" if asked.fate == "not_done" else "may have been billed"
-            late = ", answered late" if asked.late else ""
-            what = f"attempt {asked.attempt} failed: {asked.error}, {fate}{late}"
-            yield said(
-                asked.seq,
-                asked.at,
-                0,
-                (f"step {turn.step}  ", "bold cyan"),
-                (what, "red"),
-                _more(asked.message, brief),
-                took=asked.took,
-            )
-    last = turn.asked[-1]
-    if not turn.answered:
-        if last.state == "running":
-            yield said(last.seq, last.at, 0, (f"step {turn.step}  ", "bold cyan"), f"{last.model} was asked")
-        return
-    yield said(
-        last.seq,
-        last.at,
-        0,
-        (f"step {turn.step}  ", "bold cyan"),
-        f"{turn.model or last.model} · ",
-        _tokens(turn),
-        _finish(turn),
-        took=turn.took,
-    )
-    if turn.text is not None and not _replied(seen, turn):
-        yield Row(0, 0, 1, Text(f"“{words.said(turn.text, brief(300))}”", style="italic"))
-    for seq in turn.calls:
-        yield from about_call(seen, seen.calls[seq], 1, brief)
-    for tool in turn.dropped:
-        yield said(0, 0, 1, f"{words.plain(tool)}(…)  ", ("not taken up", "red"))
-    if turn.rejected and not any(seen.calls[seq].ending == "rejected" for seq in turn.calls):
-        yield said(turn.rejected_at, 0, 1, ("could not stand: ", "red"), words.shortened(turn.rejected, brief(300)))
+def _begin(span: Span) -> int:
+    return span.begin
 
 
-def _replied(seen: Trace, turn: Turn) -> bool:
-    """Whether its text is shown as something the agent said."""
-    return any(isinstance(item, Said) and not item.to_agent and item.text == turn.text for item in seen.items)
+# ---------------------------------------------------------------------------------------------------------- the foot
 
 
-def _tokens(turn: Turn) -> str:
-    cost = "price not known" if turn.cost is None else f"{units.say_usd(turn.cost)} USD"
-    cached = f" ({turn.usage.cached:,} cached)" if turn.usage.cached else ""
-    return f"{turn.usage.input:,}{cached} → {turn.usage.output:,} tokens · {cost}"
-
-
-def _finish(turn: Turn) -> tuple[str, str]:
-    said_ = {
-        "length": " · cut off",
-        "filter": " · stopped by a content filter",
-        "unknown": " · ended in an unknown way",
-    }.get(turn.finish, "")
-    return (said_, "red")
-
-
-def _more(message: str, brief: Brief) -> str:
-    return f" ({words.shortened(message, brief(200))})" if message else ""
-
-
-def _foot(seen: Trace, brief: Brief) -> Iterator[RenderableType]:
+def _foot(family: Family, fall: Waterfall, now: int) -> Iterator[tuple[Part, ...]]:
+    seen = family.seen
+    left_out = fall.told()
+    if left_out:
+        yield ((f"{CUT} in the bars stands for {left_out}", "dim"),)
+    for run in family.missing:
+        yield ((f"not shown: the run {run}, which this one opened: holdfast show {run}", "yellow"),)
     for seq in seen.end.unresolved if seen.end is not None else ():
         call = seen.calls.get(seq)
         if call is not None and not (call.rulings and call.rulings[-1].verdict != "stop"):
-            yield Text(
-                f"nobody knows whether {words.called(call)} happened: holdfast review settle {seen.run}", style="red"
-            )
+            yield ((f"nobody knows whether {words.called(call)} happened: holdfast review settle {seen.run}", "red"),)
     for question in seen.open_questions:
-        who = question.role or "a person"
-        until = f" until {units.say_at(question.until)}" if question.until else ""
-        verb = {"question": "say" if question.role == "requester" else "review answer"}.get(
-            question.about, "review show"
-        )
-        yield Text.assemble((f"waits for {who}{until}", "yellow"), f": holdfast {verb} {seen.run}")
-    yield Text(f"why: holdfast why {seen.run}", style="dim")
+        yield from _waits(seen, question, now)
+    yield ((f"why: holdfast why {seen.run}", "dim"),)
+
+
+def _waits(seen: Trace, question: Question, now: int) -> Iterator[tuple[Part, ...]]:
+    who = "the requester" if question.role == "requester" else question.role or "a person"
+    until = f" until {units.say_at(question.until)}" if question.until else ""
+    since = f", for {units.say_duration(now - question.at)} so far" if now > question.at else ""
+    verb = {"question": "say" if question.role == "requester" else "review answer"}.get(question.about, "review show")
+    yield ((f"waits for {who}{until}{since}", "yellow"),)
+    yield ((f"  holdfast {verb} {seen.run}", ""),)

@@ -26,12 +26,37 @@ def text(found: Why, *, full: bool = False, only: bool = False) -> list[Renderab
         parts += _section("What it read", found.read)
     if found.accounts:
         parts += [Text(), Text("What it wrote, was refused, or put before a person", style="bold")]
-        for account in found.accounts:
+        for account, again in _alike(found.accounts):
             parts += about_account(account, full=full)
+            if again:
+                times = "once more" if len(again) == 1 else f"{len(again)} times more"
+                parts.append(
+                    _line(Sentence(f"The same was asked for {times}, and went the same way.", tuple(again)), 4)
+                )
     if not only:
         parts += _section("What else bore on it", found.besides)
         parts += _section("How it ended", found.ended)
     return parts
+
+
+def _alike(accounts: Iterable[Account]) -> Iterator[tuple[Account, list[int]]]:
+    """Accounts, each with the calls right after it that were refused in the same words."""
+    first: Account | None = None
+    again: list[int] = []
+    for account in accounts:
+        if first is not None and not first.ok and _said(account) == _said(first):
+            again.append(account.call)
+            continue
+        if first is not None:
+            yield first, again
+        first, again = account, []
+    if first is not None:
+        yield first, again
+
+
+def _said(account: Account) -> tuple[object, ...]:
+    clauses = tuple((clause.rule, clause.because) for clause in account.clauses)
+    return account.title, account.fate, clauses, len(account.course)
 
 
 def _section(title: str, sentences: Iterable[Sentence]) -> list[RenderableType]:
@@ -65,11 +90,12 @@ def about_account(account: Account, *, full: bool) -> Iterator[RenderableType]:
         (0, 0, 0, 2),
     )
     for clause in account.clauses:
-        yield from _clause(clause)
+        yield from _clause(clause, given_up=account.fate == "given up")
     if account.held and account.ok and not any(clause.verdict == "refuse" for clause in account.clauses):
         yield from _held(account, full=full)
     if account.evidence:
-        yield Padding(Text("It rested on:"), (0, 0, 0, 4), expand=False)
+        rested = "It rested on:" if account.ok else "What it could rest on:"
+        yield Padding(Text(rested), (0, 0, 0, 4), expand=False)
         for reading in account.evidence:
             yield _line(reading, 6)
     for text_, names in _by_origin(account):
@@ -77,7 +103,12 @@ def about_account(account: Account, *, full: bool) -> Iterator[RenderableType]:
     for sentence in account.course:
         yield _line(sentence, 4)
     for sentence in account.needed:
-        yield _line(sentence, 4, "What would have been needed: ")
+        lead = (
+            "What is needed: "
+            if account.fate in ("waits for a person", "in doubt")
+            else "What would have been needed: "
+        )
+        yield _line(Sentence(sentence.text[:1].lower() + sentence.text[1:], sentence.entries), 4, lead)
 
 
 def _by_origin(account: Account) -> Iterator[tuple[tuple[str, tuple[int, ...]], str]]:
@@ -98,11 +129,12 @@ _VERDICTS = {
 }
 
 
-def _clause(clause: Clause) -> Iterator[RenderableType]:
+def _clause(clause: Clause, *, given_up: bool = False) -> Iterator[RenderableType]:
     secret = "  (kept from the agent and the requester)" if clause.secret else ""
+    gone = given_up and clause.verdict == "refuse" and not clause.rule.startswith("tools.")
     yield Padding(
         Text.assemble(
-            _VERDICTS[clause.verdict],
+            ("It was given up: ", "red") if gone else _VERDICTS[clause.verdict],
             words.plain(clause.because),
             (secret, "dim"),
             (f"  {clause.rule}", "dim"),

@@ -106,7 +106,9 @@ def evidence(seen: Trace, call: Call) -> dict[str, Call]:
     for tool, wanted in grant(seen, call.tool).get("needs", {}).items():
         expected = {name: _lookup(seen, call, expression, {}) for name, expression in wanted.items()}
         for other in seen.calls.values():
-            usable = other.tool == tool and other.result is not None and other.complete == "complete"
+            if other.tool != tool:
+                continue
+            usable = other.result is not None and other.complete == "complete"
             shown = other.answered < call.manifest or other.serves == call.seq
             given = other.args.value if isinstance(other.args.value, dict) else {}
             fits = all(value is None or given.get(name) == value for name, value in expected.items())
@@ -266,7 +268,7 @@ def _course(seen: Trace, call: Call) -> Iterator[Sentence]:
         what = {"happened": "it happened", "did_not": "it did not happen", "stop": "nobody can tell: stop"}[
             ruling.verdict
         ]
-        text = f" ({ruling.text})" if ruling.text else ""
+        text = f" (“{ruling.text}”)" if ruling.text else ""
         yield Sentence(f"{spoken(ruling.by, ruling.actor)} settled it: {what}{text}.", (ruling.seq,))
     if call.undone_by:
         yield Sentence(f"It was undone by run {call.undone_by}.", (call.seq,))
@@ -303,7 +305,7 @@ def _attempts(call: Call) -> Iterator[Sentence]:
         number = f"Attempt {one.attempt}" if len(call.tried) > 1 else "It"
         if one.state == "failed" and not one.late:
             fate = "nothing happened" if one.fate == "not_done" else "nobody can tell whether it took effect"
-            text = f"{number} failed ({one.error}: {one.message or 'no more is known'}): {fate}."
+            text = f"{number} {_FAILED.get(one.error, 'failed')}{f' (“{one.message}”)' if one.message else ''}: {fate}."
             yield Sentence(text, (one.seq, one.ended))
         elif one.late:
             yield Sentence(f"{number} was answered late, after it had been given up.", (one.seq, one.ended))
@@ -317,6 +319,19 @@ def _attempts(call: Call) -> Iterator[Sentence]:
             yield Sentence(f"{number} {how}{key}{name}{result}.".replace("..", "."), (one.ended,))
 
 
+_FAILED = {
+    "raised": "failed with an error",
+    "timeout": "took longer than it may",
+    "lost": "was lost with its worker",
+    "refused": "was refused by the tool",
+    "not_done": "failed",
+    "unknown": "failed without a clear answer",
+    "result": "gave a result that does not fit its type",
+    "size": "gave a result that is too big",
+    "ended": "was ended",
+}
+"""What an attempt did, by its error."""
+
 _ENDS = {
     "expired": "Nobody decided in time.",
     "overtaken": "The requester wrote meanwhile, so the question was withdrawn.",
@@ -328,18 +343,18 @@ _ENDS = {
 
 def asked_people(question: Question) -> Iterator[Sentence]:
     """What people were asked, and what they answered."""
-    who = f"{question.people} of {question.role or 'anyone'}" if question.people > 1 else question.role or "a person"
-    until = f", until {units.say_at(question.until)}" if question.until else ""
+    name = "the requester" if question.role == "requester" else question.role or "a person"
+    who = f"{question.people} people ({question.role or 'anyone'})" if question.people > 1 else name
+    until = f", with time until {units.say_at(question.until)}" if question.until else ""
     if question.about == "question":
-        yield Sentence(f"It asked {who}: {words.shortened(question.text, 300)}", (question.seq,))
+        yield Sentence(f"It asked {who}: “{words.shortened(question.text, 300)}”", (question.seq,))
     else:
         yield Sentence(f"It was put before {who}{until}.", (question.seq,))
     for voice in question.voices:
-        text = f": {words.shortened(voice.text, 300)}" if voice.text else ""
-        yield Sentence(
-            f"{spoken(voice.by, voice.actor)} {_VERBS.get(voice.verdict, voice.verdict)}{text}.".replace("..", "."),
-            (voice.seq,),
-        )
+        text = f": “{words.shortened(voice.text, 300)}”" if voice.text else ""
+        after = f" after {units.say_duration(max(voice.at - question.at, 0))}"
+        verb = _VERBS.get(voice.verdict, voice.verdict)
+        yield Sentence(f"{spoken(voice.by, voice.actor)} {verb}{after}{text}.", (voice.seq,))
     if question.end in _ENDS:
         yield Sentence(_ENDS[question.end], (question.ended,))
 

@@ -237,6 +237,7 @@ def _returned(draft: Draft, entry: Entry, event: CallReturned) -> None:
         complete=event.complete,
         missing=event.missing,
         effect_id=event.effect_id,
+        label=event.label,
     )
     first = draft.calls.get(call.serves)
     if first is not None and call.cursor and event.complete == "complete" and not event.cursor:
@@ -282,6 +283,7 @@ def _looked_up(draft: Draft, entry: Entry, event: CallLookedUp) -> None:
             result=content(event.result),
             effect_id=event.effect_id,
             complete="complete",
+            label=event.label,
         )
 
 

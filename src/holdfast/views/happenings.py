@@ -12,6 +12,7 @@ from holdfast.events import (
     BodiesErased,
     CallUndone,
     CancelAsked,
+    Checkpointed,
     ChildClosed,
     ChildOpened,
     Contradiction,
@@ -94,6 +95,10 @@ def _paused(draft: Draft, entry: Entry, event: Paused) -> None:
 
 
 def _resumed(draft: Draft, entry: Entry, event: Resumed) -> None:
+    if event.forked:
+        draft.paused, draft.cancelled_by = False, ""
+        happened(draft, entry, f"{event.by} forked it here: what stands before is another run's", event.by)
+        return
     if event.epoch:
         happened(draft, entry, f"the journal was restored from a backup; this is epoch {event.epoch}", event.by)
         return
@@ -113,14 +118,14 @@ def _erased(draft: Draft, entry: Entry, event: BodiesErased) -> None:
 
 def _noted(draft: Draft, entry: Entry, event: Noted) -> None:
     score = f" ({event.score:g})" if event.score is not None else ""
-    happened(
-        draft, entry, f"{event.by} noted {event.finding}{score}{': ' + event.note if event.note else ''}", event.by
-    )
+    what = "" if event.finding == "note" else f" {event.finding}"
+    should = ", with a correction" if event.correction is not None else ""
+    happened(draft, entry, f"{event.by} noted{what}{score}{should}{': ' + event.note if event.note else ''}", event.by)
 
 
 def _contradiction(draft: Draft, entry: Entry, event: Contradiction) -> None:
-    places = ", ".join(str(seq) for seq in event.seqs)
-    happened(draft, entry, f"a contradiction (entry {places}): {event.what}")
+    places = f"{'entry' if len(event.seqs) == 1 else 'entries'} {', '.join(str(seq) for seq in event.seqs)}"
+    happened(draft, entry, f"a contradiction ({places}): {event.what}")
 
 
 def _undone(draft: Draft, entry: Entry, event: CallUndone) -> None:
@@ -131,6 +136,9 @@ def _undone(draft: Draft, entry: Entry, event: CallUndone) -> None:
 
 
 def _child_opened(draft: Draft, entry: Entry, event: ChildOpened) -> None:
+    call = draft.calls.get(event.call)
+    if call is not None:
+        keep_call(draft, call, child=event.child)
     happened(draft, entry, f"call {event.call} opened the run {event.child}")
 
 
@@ -139,11 +147,16 @@ def _child_closed(draft: Draft, entry: Entry, event: ChildClosed) -> None:
 
 
 def _round(draft: Draft, entry: Entry, event: RoundClosed) -> None:
-    happened(draft, entry, f"round {event.round} closed with {len(event.posts)} posts")
+    posts = f"{len(event.posts)} {'post' if len(event.posts) == 1 else 'posts'}"
+    happened(draft, entry, f"round {event.round} closed with {posts}")
 
 
 def _limit_asked(draft: Draft, entry: Entry, event: LimitAsked) -> None:
     happened(draft, entry, f"asks for {_amount(event.limit, event.amount)} more of {event.limit}")
+
+
+def _checkpointed(draft: Draft, entry: Entry, event: Checkpointed) -> None:
+    happened(draft, entry, "a checkpoint of the journal was signed")
 
 
 HAPPENINGS: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
@@ -161,4 +174,5 @@ HAPPENINGS: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
     ChildOpened: _child_opened,
     ChildClosed: _child_closed,
     RoundClosed: _round,
+    Checkpointed: _checkpointed,
 }

@@ -206,6 +206,10 @@ class Call(Struct, frozen=True, kw_only=True, omit_defaults=True):
     complete: Completeness = "complete"
     missing: str = ""
     effect_id: str = ""
+    label: Label = Label()
+    """Of its result."""
+    child: str = ""
+    """The run that was opened to answer it."""
     undone_by: str = ""
     told: str = ""
     """What answered it, where that is no result."""
@@ -345,6 +349,12 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str = ""
     tags: dict[str, str] = {}
     parent: str = ""
+    """The run whose call this one answers."""
+    forked_from: str = ""
+    forked_at: int = 0
+    """The last entry that is that run's."""
+    undoes: str = ""
+    """The run whose writes this one takes back."""
     attachments: tuple[str, ...] = ()
     items: tuple[Item, ...] = ()
     calls: dict[int, Call] = {}
@@ -354,6 +364,12 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cancelled_by: str = ""
     totals: Totals = Totals()
     end: End | None = None
+    moments: tuple[int, ...] = ()
+    """When each entry was written, from entry 1."""
+
+    def when(self, seq: int) -> int:
+        """When entry `seq` was written; when the last one was, for none."""
+        return self.moments[seq - 1] if 0 < seq <= len(self.moments) else self.at
 
     @property
     def open_questions(self) -> tuple[Question, ...]:

@@ -70,6 +70,9 @@ def _made(draft: Draft, entries: Sequence[Entry], opened: RunOpened) -> Trace:
         key=opened.key,
         tags=opened.tags,
         parent=opened.parent.run if opened.parent else "",
+        forked_from=opened.forked_from.run if opened.forked_from else "",
+        forked_at=opened.forked_from.call if opened.forked_from else 0,
+        undoes=opened.undoes,
         attachments=_names(opened.attachments),
         items=tuple(draft.items),
         calls=draft.calls,
@@ -78,6 +81,7 @@ def _made(draft: Draft, entries: Sequence[Entry], opened: RunOpened) -> Trace:
         cancelled_by=draft.cancelled_by,
         totals=draft.totals,
         end=draft.end,
+        moments=tuple([entry.at for entry in entries]),
     )
 
 

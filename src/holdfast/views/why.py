@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from holdfast import units
 from holdfast.events import Entry, Json
-from holdfast.views import words
-from holdfast.views.account import Account, account, rejected_output
+from holdfast.views import reach, words
+from holdfast.views.account import Account, account, asked_people, rejected_output
 from holdfast.views.record import Call, Happening, Said, Trace, Turn
 from holdfast.views.sentence import Sentence
 from holdfast.views.trace import trace
@@ -67,12 +67,12 @@ def _asked(seen: Trace) -> Iterator[Sentence]:
     whom = f" for {seen.on_behalf_of}" if seen.on_behalf_of and seen.on_behalf_of != seen.by else ""
     key = f", under the request key {seen.key}" if seen.key else ""
     yield Sentence(f"{seen.by} opened it{whom} on {units.say_at(seen.opened)}{key}.", (1,))
-    yield Sentence(f"It was given: {words.said(seen.input, 600)}", (1,))
+    yield Sentence(f"It was given {words.said(seen.input, 600)}", (1,))
     if seen.attachments:
         yield Sentence(f"Attached: {', '.join(seen.attachments)}.", (1,))
     task = seen.contract.get("task", "") if isinstance(seen.contract, dict) else ""
     if task:
-        yield Sentence(f"Its task, by contract {seen.contract_digest[:12]}: {task}", (1,))
+        yield Sentence(f"Its task, by the contract {seen.contract_digest[:12]}: {task}", (1,))
     mode = {
         "simulate": "It ran in the mode simulate: writes are recorded and not carried out.",
         "supervise": "It ran in the mode supervise: every write goes before a person.",
@@ -85,9 +85,14 @@ def _asked(seen: Trace) -> Iterator[Sentence]:
 
 
 def _read(seen: Trace) -> Iterator[Sentence]:
+    told: dict[tuple[str, str], list[Call]] = {}
     for call in seen.calls.values():
         if call.effect == "read" and call.ending in ("returned", "found", "late"):
-            yield Sentence(f"{_purpose(seen, call)}{words.called(call)} gave {_given(call)}", (call.answered,))
+            told.setdefault((f"{_purpose(seen, call)}{words.called(call)}", _given(call)), []).append(call)
+    for (title, given), calls in told.items():
+        times = "" if len(calls) == 1 else f", {words.count(len(calls), 'time')} the same,"
+        yield Sentence(f"{title}{times} gave {given}", tuple(call.answered for call in calls))
+    yield from reach.sentences(seen)
 
 
 def _purpose(seen: Trace, call: Call) -> str:
@@ -117,6 +122,11 @@ def _besides(seen: Trace) -> Iterator[Sentence]:
                 yield Sentence(f"{who} said: {words.said(item.text, 300)}", (item.seq,))
             case Turn():
                 yield from _turn(seen, item)
+            case Happening(question=asked) if asked in seen.questions and seen.questions[asked].about != "limit":
+                yield Sentence(f"{_capital(item.text)}.".replace("..", "."), (item.seq,))
+                yield from asked_people(seen.questions[asked])
+            case Happening(question=asked) if asked in seen.questions:
+                yield from asked_people(seen.questions[asked])
             case Happening():
                 text = item.text if item.by and item.text.startswith(item.by) else _capital(item.text)
                 yield Sentence(f"{text}.".replace("..", "."), (item.seq,))
@@ -183,9 +193,9 @@ def _stands(seen: Trace) -> Iterator[Sentence]:
         yield Sentence("It is not over: it was stopped for now, and goes on with `holdfast resume`.")
     open_ = seen.open_questions
     for question in open_:
-        who = question.role or "a person"
-        until = f" until {units.say_at(question.until)}" if question.until else ""
-        yield Sentence(f"It is not over: it waits for {who}{until}: {question.text}", (question.seq,))
+        who = "the requester" if question.role == "requester" else question.role or "a person"
+        until = f", until {units.say_at(question.until)} at most" if question.until else ""
+        yield Sentence(f"It is not over. It waits for {who}{until}: “{question.text}”", (question.seq,))
     if not open_ and not seen.paused and not seen.cancelled_by:
         yield Sentence("It is not over.")
     yield _cost(seen)

@@ -8,7 +8,7 @@ import re
 from holdfast.events import Json
 from holdfast.views.record import Call, Content, Trace
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def plain(text: str) -> str:
@@ -82,7 +82,7 @@ def origin(trace: Trace, name: str) -> tuple[str, tuple[int, ...]]:
         case "trusted" | "untrusted":
             return _result(trace, seq, trusted=kind == "trusted"), (seq,)
         case "model":
-            return "the model: it stands in nothing the run has read", ()
+            return "the model itself: it stands in nothing the run has read", ()
     return name, ()
 
 
