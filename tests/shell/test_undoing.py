@@ -304,6 +304,40 @@ def test_an_undo_that_wants_what_its_tool_never_got_is_an_error_of_the_contract(
         Agent(name="a", task="t.", takes=str, gives=int, models=["script:x"], tools=[pay])
 
 
+def test_two_tools_may_be_taken_back_by_one_function():
+    async def work():
+        back = []
+
+        async def undo(thing: Thing) -> Thing:
+            """Take it back."""
+            back.append(thing.id)
+            return thing
+
+        def make(name: str) -> Any:
+            async def act() -> Thing:
+                """Do something over there."""
+                return Thing(id=name)
+
+            return tool.write(timeout=5, name=name, undo=undo)(act)
+
+        clerk = Agent(
+            name="a", task="t.", takes=str, gives=int, models=["script:x"],
+            tools={make("send"): {}, make("keep"): {"review": [{"because": "people decide"}]}},
+        )  # fmt: skip
+        async with Runner.open(MemoryJournal(), model=script(call("send"), call("keep"), done(1))) as runner:
+            run = await runner.start(clerk, "x", by="ann")
+            await run.result()
+            await runner.answer(run.name, *(await run.state()).questions, "approve", by="fay")
+            assert isinstance(await run.result(), Done)
+            undone = await runner.undo(await runner.plan_undo(run.name), by="bob")
+            assert isinstance(await undone.result(), Waiting), "what a person had to allow"
+            await runner.answer(undone.name, *(await undone.state()).questions, "approve", by="fay")
+            assert isinstance(await undone.result(), Done)
+        assert back == ["keep", "send"]
+
+    story(work)
+
+
 def test_a_compensation_that_surely_did_not_happen_is_tried_again_when_a_person_says_so():
     async def work():
         broken = [True]

@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from msgspec import Struct
 
-from holdfast import codec
 from holdfast.cli import out, reading
 from holdfast.cli.operate import actor
-from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, RunName, Work, pairs
+from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, RunName, Work, like, pairs
 from holdfast.cli.review import bound_of
 from holdfast.core.state import State
 from holdfast.errors import UsageError
@@ -131,16 +129,7 @@ def typed(entries: Sequence[Entry], seq: int, correct: Mapping[str, str]) -> dic
     if not correct:
         return {}
     stood = correctable(trace(entries), seq)
-    return {path: _like(leaf(stood, path), text) for path, text in correct.items()}
-
-
-def _like(before: Json, text: str) -> Json:
-    if isinstance(before, str):
-        return text
-    try:
-        return codec.parse(text)
-    except msgspec.DecodeError:
-        return text
+    return {path: like(leaf(stood, path), text) for path, text in correct.items()}
 
 
 def keep(url: str, readings: Sequence[Reading], by: str) -> int:

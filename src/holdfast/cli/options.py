@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeAlias
 
+import msgspec
 import typer
 
+from holdfast import codec
 from holdfast.errors import UsageError
-from holdfast.events import Mode
+from holdfast.events import Json, Mode
 from holdfast.shell.runner import DEFAULT_JOURNAL
 
 Work: TypeAlias = Callable[[], int]
@@ -48,3 +50,13 @@ def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
             raise UsageError(f"{option} {item!r} is no key=value", hint=f"write it like {option} key=value")
         found[name.strip()] = value
     return found
+
+
+def like(before: Json, text: str) -> Json:
+    """A value as a person types it: a text where there was a text, else JSON."""
+    if isinstance(before, str):
+        return text
+    try:
+        return codec.parse(text)
+    except msgspec.DecodeError:
+        return text

@@ -15,13 +15,13 @@ from holdfast import codec
 from holdfast.agent import Bound
 from holdfast.cli import agents, out, reading
 from holdfast.cli.operate import actor
-from holdfast.cli.options import DEFAULT, AgentPath, As, AsJson, Journal, RunName, Work, pairs
+from holdfast.cli.options import DEFAULT, AgentPath, As, AsJson, Journal, RunName, Work, like, pairs
 from holdfast.cli.queue import Waiting, waiting
 from holdfast.contract import Contract
 from holdfast.core import desk
 from holdfast.core.state import Question, State
 from holdfast.errors import HoldfastError, InputError, UsageError
-from holdfast.events import AnyEvent, Json
+from holdfast.events import AnyEvent
 from holdfast.journal.port import Row
 from holdfast.shape import Misfit
 from holdfast.shell.runner import Runner
@@ -267,7 +267,7 @@ def _amend(decision: Decision, changes: Mapping[str, str], agent: str) -> int:
                 desk.question(state, seq, decision.name, max(runner.journal.now(), state.at), decision.roles)
                 call = state.calls.get(state.questions[seq].asked.call)
                 given = call.args if call is not None and isinstance(call.args, dict) else {}
-                new = {name: _like(given.get(name), text) for name, text in changes.items()}
+                new = {name: like(given.get(name), text) for name, text in changes.items()}
                 may = desk.amendable_of(state, call) if call is not None else []
                 at = max(runner.journal.now(), state.at)
                 return desk.amend(bound, state, seq, new, decision.name, at, secret, may)
@@ -275,16 +275,6 @@ def _amend(decision: Decision, changes: Mapping[str, str], agent: str) -> int:
             return await runner.put(row.run, make, actor=actor(decision.name))
 
     return _told(decision, asyncio.run(amend()), "changed; it is judged again, and yours is one voice for it")
-
-
-def _like(before: Json, text: str) -> Json:
-    """A value as a person types it: a text where there was a text, else JSON."""
-    if isinstance(before, str):
-        return text
-    try:
-        return codec.parse(text)
-    except msgspec.DecodeError:
-        return text
 
 
 def _settle(decision: Decision, verdict: Any, result: str, agent: str) -> int:

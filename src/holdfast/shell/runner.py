@@ -7,41 +7,35 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from holdfast import codec
 from holdfast.agent import Agent
-from holdfast.core import desk, prompt
+from holdfast.core import prompt
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
 from holdfast.dialogue import Attached
-from holdfast.errors import Bug, Conflict, InputError, JournalNewer, NotAllowed, UsageError
+from holdfast.errors import Bug, Conflict, InputError, UsageError
 from holdfast.events import (
     FOLD,
-    AnyEvent,
-    CancelAsked,
     Entry,
     Inline,
     Json,
-    LimitName,
     Mode,
-    Paused,
     Price,
-    Resumed,
     RunClosed,
     RunOpened,
 )
-from holdfast.journal import walk
 from holdfast.journal.port import Committed, Journal, KeyTaken, Row, Where
 from holdfast.models.port import Model
 from holdfast.models.shelf import Shelf
 from holdfast.shape import Misfit
 from holdfast.shell import bodies, forking
 from holdfast.shell.fleet import Fleet
-from holdfast.shell.noting import noted
+from holdfast.shell.people import People
 from holdfast.shell.perform import Performer, boot_seconds
 from holdfast.shell.redact import Redactor
 from holdfast.shell.run import Run
@@ -71,7 +65,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     drives: bool = True
 
 
-class Runner:
+class Runner(People):
     """Opens runs and drives them in this process. Made by `Runner.open`."""
 
     def __init__(
@@ -287,10 +281,6 @@ class Runner:
         self.know(agent)
         return Run(self, agent, name)
 
-    async def state(self, run: str) -> State:
-        """What is known of a run now. Raises UsageError for one that does not exist."""
-        return await self._fleet.state(run)
-
     async def entries(self, run: str) -> list[Entry]:
         """The journal of a run, bodies loaded. Raises JournalDamaged where its chain does not hold."""
         return await bodies.entries(self.journal, run)
@@ -336,137 +326,7 @@ class Runner:
         for woken in self._followers.get(run, ()):
             woken.set()
 
-    # ---- what people do
-
-    async def put(self, run: str, make: Callable[[State], AnyEvent | None], *, actor: str, cause: int = 0) -> State:
-        """Append one fact, made from the state it meets; again from the newer state where somebody was faster.
-
-        Raises what `make` raises, UsageError for a run that does not exist, JournalNewer for one that is not understood here:
-        how it would stand cannot be told (rule 14).
-        """
-
-        def understood(state: State) -> AnyEvent | None:
-            if state.strange:
-                raise JournalNewer(
-                    f"it holds {state.strange}, which this holdfast does not know", run=run, seq=state.seq,
-                    hint="say it with the holdfast that wrote it, or a newer one",
-                )  # fmt: skip
-            return make(state)
-
-        return await self._fleet.put(run, understood, actor=actor, cause=cause)
-
-    async def say(self, run: str, text: Json, *attached: Attached, by: str = "", ends: bool = False) -> None:
-        """Speak to the agent as the requester; ends: that was all. Raises NotAllowed once the run is closed."""
-        await self.put(run, lambda state: desk.said(state, text, by, attached, ends=ends), actor=by or "requester")
-
-    async def answer(
-        self, run: str, question: int, verdict: str, *, by: str, text: str = "", roles: Sequence[str] | None = None
-    ) -> None:
-        """Answer an open question. Raises NotAllowed with the reason."""
-        now = self.journal.now
-        await self.put(
-            run, lambda state: desk.answer(state, question, verdict, by, max(now(), state.at), text, roles), actor=by
-        )
-
-    async def amend(
-        self, run: str, question: int, changes: Mapping[str, Json], *, by: str, roles: Sequence[str] | None = None
-    ) -> None:
-        """Change arguments of a held call, where the contract lets a reviewer. Raises NotAllowed."""
-        state = await self.state(run)
-        secret = await self.journal.secret(state.opened.tree or run) or b""
-
-        def make(state: State) -> AnyEvent:
-            asked = state.questions.get(question)
-            call = state.calls.get(asked.asked.call) if asked else None
-            agent = self.agents.get(state.opened.agent)
-            bound = agent.under(state.contract_digest, state.contract, run) if agent is not None else None
-            may = desk.amendable_of(state, call) if call is not None else []
-            at = max(self.journal.now(), state.at)
-            return desk.amend(bound, state, question, changes, by, at, secret, may, roles=roles)
-
-        await self.put(run, make, actor=by)
-
-    async def settle(
-        self,
-        run: str,
-        call: int,
-        verdict: Literal["happened", "did_not", "stop"],
-        *,
-        by: str,
-        text: str = "",
-        result: Json = None,
-    ) -> None:
-        """Say what became of a write in doubt. Raises NotAllowed; InputError for a result that the tool could not have given."""
-
-        def make(state: State) -> AnyEvent:
-            doubtful, value = state.calls.get(call), result
-            agent = self.agents.get(state.opened.agent)
-            if value is not None and agent is None:
-                raise UsageError(
-                    "the result cannot be checked: the agent's code is not here",
-                    run=run,
-                    seq=call,
-                    hint="load the agent, or settle without a result",
-                )
-            if value is not None and agent is not None and doubtful is not None:
-                try:
-                    value = agent.tools[doubtful.tool].gives.check(value)
-                except Misfit as error:
-                    raise InputError(
-                        f"{doubtful.tool} could not have returned that: {error}", run=run, seq=call
-                    ) from None
-            return desk.settle(state, call, verdict, by, text, value, known=value is not None)
-
-        await self.put(run, make, actor=by)
-
-    async def note(
-        self, run: str, finding: str, *, by: str, text: str = "", score: float | None = None, seq: int = 0,
-        correct: Mapping[str, Json] | None = None,
-    ) -> None:  # fmt: skip
-        """Say what you make of a run, closed or not: `good`, `bad`, `note`, or the name of what a rule found.
-
-        seq: of which entry. correct: what should have stood in the output or, with `seq`, in the arguments of its call.
-        Raises UsageError for what is not there, InputError for a correction that does not fit.
-        """
-        agent = self.agents.get((await self.state(run)).opened.agent)
-        tools = agent.tools if agent is not None else None
-        made = noted(
-            await self.entries(run), finding, by=by, text=text, score=score, seq=seq, correct=correct, tools=tools
-        )
-        await self.put(run, lambda state: made, actor=by)
-
-    async def cancel(self, run: str, *, by: str, because: str = "") -> None:
-        """Ask a run to end. One that is closed stays as it is."""
-        await self.put(run, lambda state: None if state.closed or state.cancel else CancelAsked(by, because), actor=by)
-
-    async def grant(self, run: str, limit: LimitName, amount: int, *, by: str) -> None:
-        """Raise a ceiling of a run by `amount`, in the ceiling's own unit (nano-dollars, µs, or a count)."""
-        await self.put(run, lambda state: desk.grant(state, limit, amount, by), actor=by)
-
-    async def pause(self, run: str, *, by: str, why: str = "") -> None:
-        """Let nothing new start in a run."""
-        await self.put(run, lambda state: None if state.closed or state.paused else Paused(by, why), actor=by)
-
-    async def resume(self, run: str, *, by: str) -> None:
-        """Let a paused run go on, and drive it here if its agent is known."""
-        state = await self.put(run, lambda state: Resumed(by) if state.paused and not state.closed else None, actor=by)
-        self._fleet.take_up(run, state)
-
-    async def erase(self, run: str, *, by: str, basis: str) -> int:
-        """Destroy what a closed run was about, for good, and give how many bodies; the chain still verifies.
-
-        A run and its forks share what they know, and lose it together. Raises NotAllowed while one of them is open: cancel it
-        first. Backups made before are not reached.
-        """
-        tree = (await self.state(run)).opened.tree or run
-        for status in ("working", "waiting"):
-            async for row in walk.rows(self.journal, Where(status=status)):
-                if row.run != run and tree in (row.run, row.tree):
-                    raise NotAllowed(
-                        f"it shares what it knows with run {row.run}, which is open", run=run, hint="cancel that first"
-                    )
-        self._fleet.forget(run)
-        return len((await self._fleet.book(run).erase(by, basis)).refs)
+    # ---- what takes back, and what never began
 
     async def plan_undo(self, run: str, *, after: int = 0) -> Plan:
         """What undoing a closed run would do, newest first. after: only what was done after this entry.

@@ -10,6 +10,7 @@ those before it left, and a call that one of them took back, or left in doubt, i
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -20,7 +21,7 @@ from holdfast.conditions import MAX_ITEMS
 from holdfast.contract import Grant
 from holdfast.errors import Conflict, ContractError, NotAllowed, UsageError
 from holdfast.events import CallUndone, Mode, RunOpened
-from holdfast.journal.port import Where
+from holdfast.journal.port import Row, Where
 from holdfast.models.undo import NAME, RECORD
 from holdfast.tool import Call, Tool
 from holdfast.tool import read as read_tool
@@ -91,10 +92,14 @@ class Origin:
         other = (await self._runner.state(run)).opened.undoes
         said = {e.event.call for e in await self._runner.entries(other) if isinstance(e.event, CallUndone)}
         done = [call for call, fate in fates.items() if fate == "done"]
-        for call in [call for call in done if call not in said]:
-            await self._runner.put(other, lambda _, call=call: CallUndone(call, run), actor=self._runner.worker)  # type: ignore[misc]
+        for call in done:
+            if call not in said:
+                await self._say(other, CallUndone(call, run))
         simulated = sum(fate == "simulated" for fate in fates.values())
         return Left(undone=len(done), simulated=simulated, left=len(fates) - len(done) - simulated)
+
+    async def _say(self, run: str, fact: CallUndone) -> None:
+        await self._runner.put(run, lambda _: fact, actor=self._runner.worker)
 
 
 @read_tool(timeout=60, trust="trusted", name=RECORD)
@@ -110,8 +115,10 @@ def undoing(agent: Agent[Any, Any]) -> Undoing | None:
     Raises ContractError for an undo that does not fit its tool, and for two of one name.
     """
     tools: dict[Tool[..., Any], Grant] = {record_undone: Grant()}
+    shared: dict[Any, Tool[..., Any]] = {}
     for name, made in agent.tools.items():
-        if (back := made.reversal) is not None:
+        if made.reversal is not None:
+            back = shared.setdefault(made.reversal.function, made.reversal)  # two tools may name one function
             reviews = [
                 rule.model_copy(update={"when": WAS_REVIEWED.format(undo=back.name, rule=f"tools.{name}.review[{at}]")})
                 for at, rule in enumerate(agent.contract.tools[name].review)
@@ -184,7 +191,7 @@ def _order(plan: Plan) -> Order:
     return Order(run=plan.run, calls=calls)
 
 
-async def _earlier(runner: Runner, run: str) -> Any:
+async def _earlier(runner: Runner, run: str) -> AsyncIterator[Row]:
     """The rows of the runs that undo a run, oldest first."""
     number = 1
     while rows := await runner.find(Where(key=_key(run, number), limit=1)):
