@@ -66,7 +66,8 @@ def agent(name: str = "reader", made: tool.Tool[..., str] = lookup) -> Agent[str
     return Agent(name=name, takes=str, gives=str, tools=[made], models=["bench:instant"], **TERMS)  # type: ignore[arg-type]
 
 
-async def _runs(url: str, runs: int, steps: int, *, writes: bool = False) -> dict[str, float]:
+async def play(url: str, runs: int, steps: int, *, writes: bool = False) -> dict[str, float]:
+    """Play so many runs at once, of so many steps; steps/s, wall and CPU ms a step."""
     one = agent("writer", store) if writes else agent()
     model = Instant(steps, "store" if writes else "lookup")
     async with Runner.open("memory:", model=Instant(2, model.name)) as warm:
@@ -87,7 +88,7 @@ def measure(runs: int, steps: int, *, writes: bool = False) -> dict[str, float]:
     """Steps/s, wall and CPU ms a step, disk bytes a step, of so many runs at once on SQLite."""
     workload.prepare(steps)
     with tempfile.TemporaryDirectory() as folder:
-        found = asyncio.run(_runs(f"sqlite:///{folder}/journal.db", runs, steps, writes=writes))
+        found = asyncio.run(play(f"sqlite:///{folder}/journal.db", runs, steps, writes=writes))
         disk = workload.sqlite_bytes(Path(folder) / "journal.db")
     return found | {"disk_bytes": disk / (runs * steps)}
 
