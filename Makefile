@@ -45,4 +45,4 @@ bench-peers: setup
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) .venv-peers build .holdfast
+	rm -rf $(VENV) .venv-peers .venv-backends build .holdfast
