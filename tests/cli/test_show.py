@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from holdfast import Agent, Runner
-from holdfast.cli import follow, reading
+from holdfast.cli import follow
 from holdfast.cli.agents import load_agent, opened
 from holdfast.cli.entry_text import line
 from holdfast.dialogue import Answer
@@ -224,7 +224,6 @@ def test_runner_of_a_test_can_be_opened_like_that_of_a_verb(payer):
             return list(runner.agents)
 
     assert asyncio.run(look()) == ["payer"]
-    assert callable(reading.entries)
 
 
 def test_what_is_not_on_the_disk_for_good_is_not_shown_yet(holdfast, place):
