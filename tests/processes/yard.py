@@ -17,7 +17,7 @@ import msgspec
 from tests.processes.worker import Spec
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which what is waited for counts as never coming."""
 
 Told: TypeAlias = dict[str, Any]
