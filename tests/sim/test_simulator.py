@@ -29,6 +29,12 @@ def test_random_schedules_keep_every_promise(chunk: int) -> None:
     assert not [text for seed in range(FIRST + chunk, FIRST + SCHEDULES, CHUNKS) for text in wrong(seed)]
 
 
+@pytest.mark.parametrize("seed", [7_011_339])
+def test_schedules_that_once_broke_a_promise_keep_it(seed: int) -> None:
+    """7011339: a worker whose disk failed never ended, for an attempt that was cancelled before its first step."""
+    assert not wrong(seed)
+
+
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_a_death_at_any_point_of_a_run_that_does_everything_keeps_every_promise(chunk: int) -> None:
     numbers = range(1 + chunk, points.count() + 1, CHUNKS)

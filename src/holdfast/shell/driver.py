@@ -223,6 +223,13 @@ class Driver:
             attempt = Attempt(bound, state, self.book.secret, self.world.journal.now, ends, partial(self._tell, place))
             task = asyncio.create_task(self._fly(request, attempt), name=state.run)
             self._flying[place] = Flight(task, task.get_loop().create_future())
+            task.add_done_callback(partial(self._over, place))
+
+    def _over(self, place: Place, task: asyncio.Task[None]) -> None:
+        """The task of an attempt ended: one that was cancelled before its first step could not say so itself."""
+        flight = self._flying.get(place)
+        if flight is not None and flight.task is task:
+            self._land(place)
 
     async def _fly(self, request: Pending, attempt: Attempt) -> None:
         try:
