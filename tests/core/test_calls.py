@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from holdfast import units
+from holdfast.core.late import fit
 from holdfast.events import CallAsked, CallJudged, CallReturned, CallStarted, PersonAsked, Wanted
 from holdfast.models.scripted import call, done
 from holdfast.tool import Retry
@@ -416,6 +417,18 @@ def test_in_simulate_mode_a_write_counts_as_done_and_says_that_it_was_not():
     assert "simulated" in run.told()[-1]
     run.answers(done(status="ok"))
     run.then("CallAsked done", "CallJudged allow", "RunClosed done")
+
+
+def test_a_write_that_was_only_recorded_and_is_lost_starts_again_and_puts_nothing_before_a_person():
+    run = Story(desk(refund()), mode="simulate")
+    run.asks_for(PAY)
+    run.then(*WRITE)
+    late = CallReturned(run.call().seq, 1, run.entries[0].event.input, complete="simulated")
+    run.taken_over().then("CallFailed lost", "CallStarted 2")
+    assert fit(run.state, late) is None
+    run.fact(CallReturned(run.call().seq, 2, run.entries[0].event.input, complete="simulated"))
+    run.flying.clear()
+    run.then("ModelAsked")
 
 
 def test_in_supervise_mode_every_write_is_reviewed_and_reads_are_not():

@@ -16,6 +16,7 @@ from holdfast.agent import Bound
 from holdfast.codec import keyed
 from holdfast.core import attempts, calls, ending, limits, output, prompt, recovery
 from holdfast.core.fold import fold
+from holdfast.core.fork import carried_out
 from holdfast.core.state import Moment, State
 from holdfast.errors import Bug
 from holdfast.events import (
@@ -140,8 +141,10 @@ def _lost(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     for call in state.calls.values():
         if call.status == "running" and _is_lost(call.start, call.worker, call.until, moment):
             over = call.worker in moment.gone or (call.worker == moment.worker and call.start not in moment.flying)
+            harmless = call.effect == "write" and not carried_out(state.opened, call.tool)
             out.append(CallFailed(
-                call.seq, call.attempt, "lost", "unknown", f"the worker {call.worker} gave no answer", ended=over, by=moment.worker
+                call.seq, call.attempt, "lost", "not_done" if harmless else "unknown",
+                f"the worker {call.worker} gave no answer", ended=over or harmless, by=moment.worker,
             ))  # fmt: skip
     return out
 

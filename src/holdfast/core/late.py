@@ -24,8 +24,9 @@ from holdfast.events import (
 def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
     """The form in which a performer's fact can be appended now; None for one that says nothing new.
 
-    Nothing new is said by a fact that is in already, a look-up that nobody needs or that is about an earlier attempt, and a
-    time-out of an attempt that was written off already and is still alive. A look-up that finds what was ruled not to have
+    Nothing new is said by a fact that is in already, a look-up that nobody needs or that is about an earlier attempt, a
+    time-out of an attempt that was written off already and is still alive, and a superseded write that was not carried out
+    anyway. A look-up that finds what was ruled not to have
     happened does: it is kept as the late answer that it is.
     """
     if _is_in(state, fact):
@@ -40,6 +41,8 @@ def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
         case CallReturned(call=call, attempt=attempt):
             if _runs(state, call, attempt):
                 return fact
+            if fact.complete == "simulated":
+                return None
             result = fact.result if fact.complete != "started" else None
             return CallReturnedLate(
                 call, attempt, result, effect_id=fact.effect_id, fate=None if result else "unknown", took=fact.took

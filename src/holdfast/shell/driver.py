@@ -236,7 +236,6 @@ class Driver:
             await self.world.performer.perform(request, attempt)
         except asyncio.CancelledError:
             if self._ended:
-                self._land(_place(request))
                 raise
             attempt.tell(self.world.performer.cancelled(request, attempt))
         except BaseException as error:
