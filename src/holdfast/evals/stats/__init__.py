@@ -1,0 +1,1 @@
+"""Statistics: numbers in, numbers out. Each function names the source of its formula."""
