@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeAlias, TypedDict, TypeVar, Unpack
 
-from holdfast import lint, tool
+from holdfast import conditions, lint, tool
 from holdfast.conditions import Unanswered
 from holdfast.contract import Contract, Grant
 from holdfast.errors import ContractError
@@ -71,6 +71,12 @@ class Bound:
             return predicate(names) is True
         except Exception as error:
             raise Unanswered(f"the predicate {check} raised {type(error).__name__}: {error}") from error
+
+    @cached_property
+    def routed(self) -> bool:
+        """Whether a condition asks for `run.findings`, or a predicate may; where none does, nobody looks for them."""
+        asked = (path[:2] for _, text, *_ in lint.expressions(self.contract) for path in conditions.paths(text))
+        return bool(self.contract.predicates) or ("run", "findings") in asked
 
     @cached_property
     def versions(self) -> dict[str, str]:

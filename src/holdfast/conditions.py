@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cel import Program
 
 NAMES: Final = frozenset({"args", "input", "seen", "run", "caller", "effects", "output"})
+RUN: Final = frozenset({"usd", "steps", "trusted", "classes", "findings"})
+"""What `run` has."""
 MAX_LENGTH: Final = 500
 MAX_ITEMS: Final = 1_000
 """Items of a list a macro may walk: checked when a value is bound, since CEL itself counts nothing."""

@@ -102,7 +102,7 @@ def _every_rule(contract: Contract) -> Iterator[Any]:
     yield from contract.done.must
 
 
-def _expressions(contract: Contract) -> Iterator[tuple[str, str, str, Grant | None]]:
+def expressions(contract: Contract) -> Iterator[tuple[str, str, str, Grant | None]]:
     """(where, expression, tool, grant) of every condition."""
     for name, grant in contract.tools.items():
         where = f"tools.{name}"
@@ -125,7 +125,7 @@ def _expressions(contract: Contract) -> Iterator[tuple[str, str, str, Grant | No
 
 
 def _rules(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Iterator[Finding]:
-    for where, expression, name, grant in _expressions(contract):
+    for where, expression, name, grant in expressions(contract):
         try:
             conditions.compiled(expression)
             strangers = conditions.unknown_names(expression)
@@ -176,6 +176,8 @@ def _path(
                 yield from _reaches(
                     where, path, rest[1:], tools[rest[0]].gives.schema, f"the result of {rest[0]} has no field"
                 )
+        case "run" if rest and rest[0] not in conditions.RUN:
+            yield _error(where, f"`run` has no {rest[0]}", f"it has: {', '.join(sorted(conditions.RUN))}")
         case "effects" if rest:
             if rest[0] not in contract.tools:
                 yield _error(where, f"there is no tool called {rest[0]}")

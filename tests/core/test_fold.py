@@ -244,10 +244,11 @@ def test_attachments_are_never_trusted():
     assert not run.state.label.trusted
 
 
-def test_a_note_changes_nothing():
+def test_of_a_note_only_its_name_is_known():
     before = OPEN.state
     later = fold(before, after(OPEN, Noted("svc:detector", "loop", 0.9)))
-    assert msgspec.structs.replace(later, seq=before.seq, at=before.at) == before
+    assert later.found == ("loop",)
+    assert msgspec.structs.replace(later, seq=before.seq, at=before.at, found=()) == before
 
 
 def test_a_contradiction_that_is_recorded_is_not_recorded_twice():

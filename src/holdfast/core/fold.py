@@ -38,6 +38,7 @@ from holdfast.events import (
     RunClosed,
     RunOpened,
     Unknown,
+    Viewed,
 )
 from holdfast.labels import TRUSTED, UNTRUSTED
 
@@ -174,6 +175,10 @@ def _closed(state: State, entry: Entry, event: RunClosed) -> Changes:
     }
 
 
+def _noted(state: State, entry: Entry, event: Noted) -> Changes:
+    return {} if event.finding in state.found else {"found": (*state.found, event.finding)}
+
+
 def _opened_again(state: State, entry: Entry, event: RunOpened) -> Changes:
     raise Bug("a run is opened once", run=state.run, seq=entry.seq)
 
@@ -187,6 +192,6 @@ _FOLDS: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {
     Contradiction: _contradiction, LimitReached: _limit, LimitGranted: _granted, Paused: _paused, Resumed: _resumed,
     CancelAsked: _cancel, ContractAdopted: _adopted, RunClosed: _closed,
     CallUndone: _nothing, ChildOpened: _nothing, ChildClosed: _nothing, RoundClosed: _nothing, LimitAsked: _nothing,
-    BodiesErased: _nothing, Noted: _nothing, Checkpointed: _nothing,
+    BodiesErased: _nothing, Noted: _noted, Checkpointed: _nothing, Viewed: _nothing,
 }  # fmt: skip
 """Every kind there is; a kind that changes nothing says so."""

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from holdfast.codec import public_digest, value_of
-from holdfast.core import prompt
+from holdfast.core import findings, prompt
 from holdfast.core.log import Log
 from holdfast.core.state import CallState, Evidence, Question, Source, State, move
 from holdfast.errors import Bug
@@ -69,7 +69,15 @@ def judged(state: State, entry: Entry, event: CallJudged) -> Changes:
     counted = state.counted
     if call.status == "unsure" and call.effect == "write" and call.looked == "absent":  # in a fork it is unknown still
         counted = {**counted, call.tool: max(counted.get(call.tool, 0) - 1, 0)}
-    return with_call(state, done, settled=settled, counted=counted)
+    return with_call(state, done, settled=settled, counted=counted, **_attempted(state, call, event))
+
+
+def _attempted(state: State, call: CallState, event: CallJudged) -> Changes:
+    """A refused call may be an attempt at what the contract does not allow."""
+    if call.effect == "builtin" or findings.OUT_OF_SCOPE in state.found:
+        return {}
+    outside = findings.out_of_scope(call.tool, event.rules, (state.contract or {}).get("tools", {}))
+    return {"found": (*state.found, findings.OUT_OF_SCOPE)} if outside else {}
 
 
 def started(state: State, entry: Entry, event: CallStarted) -> Changes:
@@ -141,12 +149,21 @@ def _learned(state: State, entry: Entry, call: CallState) -> Changes:
     name = f"{'trusted' if call.label.trusted else 'untrusted'}:{entry.seq}"
     changes["sources"] = state.sources.plus(Source(name, call.label.trusted, call.result, call.tool))
     changes["repeats"] = state.repeats.plus(f"{call.digest}:{call.result_digest}")
+    changes |= _part(state, call)
     if call.effect == "read":
         if call.complete == "complete":
             changes["evidence"] = _with_evidence(state, entry, call, call)
     else:
         changes |= _effected(state, call)
     return changes
+
+
+def _part(state: State, call: CallState) -> Changes:
+    """A result that is not all there is stands until the same tool gives one that is."""
+    lacks = bool(findings.missing(call.complete, call.missing, call.result))
+    if lacks == (call.tool in state.partial):
+        return {}
+    return {"partial": state.partial | {call.tool} if lacks else state.partial - {call.tool}}
 
 
 def _with_evidence(state: State, entry: Entry, call: CallState, of: CallState) -> dict[str, Log[Evidence]]:
@@ -156,7 +173,7 @@ def _with_evidence(state: State, entry: Entry, call: CallState, of: CallState) -
 
 def _effected(state: State, call: CallState) -> Changes:
     """A write took effect, as far as anybody knows."""
-    value = {**call.args, "simulated": True} if call.complete == "simulated" else call.result
+    value = {**(call.args or {}), "simulated": True} if call.complete == "simulated" else call.result  # None: erased
     changes: Changes = {"effects": {**state.effects, call.tool: state.effects.get(call.tool, Log()).plus(value)}}
     if call.effect_id:
         changes["effect_ids"] = {**state.effect_ids, f"{call.tool}:{call.effect_id}": call.seq}
@@ -182,6 +199,7 @@ def _paged(state: State, entry: Entry, page: CallState) -> Changes:
         return changes | _reread(replace(state, **changes), entry, whole)
     if done:
         changes["evidence"] = _with_evidence(state, entry, whole, first)
+        changes |= _part(state, whole)
     return changes
 
 

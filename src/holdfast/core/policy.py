@@ -16,7 +16,7 @@ from holdfast.agent import Bound
 from holdfast.codec import keyed
 from holdfast.conditions import Scope, Unanswered
 from holdfast.contract import Grant, Review, Rule
-from holdfast.core import provenance
+from holdfast.core import findings, provenance
 from holdfast.core.fork import carried_out, reviewed
 from holdfast.core.log import Log
 from holdfast.core.state import CallState, Evidence, Moment, State
@@ -85,7 +85,7 @@ class _Judge:
 
     @cached_property
     def values(self) -> dict[str, Json]:
-        return {**_circumstances(self.bound, self.state), "args": self.call.args}
+        return {**_circumstances(self.bound, self.state, self.call), "args": self.call.args}
 
     @cached_property
     def scope(self) -> Scope:
@@ -335,13 +335,14 @@ def _output_scope(bound: Bound, state: State, output: Json) -> Scope:
     return Scope({**_circumstances(bound, state), "output": output, "seen": seen})
 
 
-def _circumstances(bound: Bound, state: State) -> dict[str, Json]:
+def _circumstances(bound: Bound, state: State, call: CallState | None = None) -> dict[str, Json]:
     """The names that every condition knows, whatever it is about."""
+    found = {"findings": findings.findings(bound.contract, state, call)} if bound.routed else {}
     return {
         "input": state.input,
         "run": {
             "usd": state.spent.charged / 1e9, "steps": state.spent.steps, "trusted": state.label.trusted,
-            "classes": list(state.label.classes),
+            "classes": list(state.label.classes), **found,
         },
         "caller": {"by": state.opened.by, "on_behalf_of": state.opened.on_behalf_of, "tenant": state.opened.tenant},
         "effects": {name: list(state.effects.get(name, ())) for name, tool in bound.tools.items() if tool.effect == "write"},

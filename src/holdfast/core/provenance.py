@@ -127,6 +127,11 @@ def under(argument: str, found: dict[str, str]) -> dict[str, str]:
     }
 
 
+def argument_of(path: str) -> str:
+    """The argument that a path into arguments begins with: `to[0].name` → `to`."""
+    return path.split(".", 1)[0].split("[", 1)[0]
+
+
 def untrusted_parts(value: Json, schema: Json) -> tuple[Json, Json]:
     """An input split into (what its sender vouches for, what it marks as written by somebody else)."""
     properties = schema.get("properties", {}) if isinstance(schema, dict) else {}

@@ -321,6 +321,10 @@ class State(Struct, frozen=True, gc=False, kw_only=True):
     counted: dict[str, int] = {}
     """Calls per tool that are done or unknown."""
     repeats: Tally
+    found: tuple[str, ...] = ()
+    """Names of what was noted of the run, and of what its own refusals show; see `core.findings`."""
+    partial: frozenset[str] = frozenset()
+    """Tools whose last result was not all there is."""
     sources: Log[Source]
     label: Label
     spent: Spent = Spent()

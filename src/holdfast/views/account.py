@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from holdfast import conditions, units
+from holdfast.core.provenance import argument_of
 from holdfast.events import Effect, Fired, Json, Verdict
 from holdfast.views import words
-from holdfast.views.calls import argument_of
 from holdfast.views.needed import needed
 from holdfast.views.record import Call, Content, Question, Trace, Turn
 from holdfast.views.sentence import Sentence

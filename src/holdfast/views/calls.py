@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from holdfast.core.provenance import argument_of
 from holdfast.events import (
     CallAsked,
     CallFailed,
@@ -83,11 +84,6 @@ def keep_call(draft: Draft, call: Call, **changes: Any) -> Call:
     kept = replace(call, **changes)
     draft.calls[call.seq] = kept
     return kept
-
-
-def argument_of(path: str) -> str:
-    """The argument that a path into arguments begins with: `to[0].name` → `to`."""
-    return path.split(".", 1)[0].split("[", 1)[0]
 
 
 def close_question(draft: Draft, seq: int, end: str, by: int) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from holdfast.core import findings as online
 from holdfast.events import Entry
 from holdfast.views.detectors import answers, arguments, bounds, claims, evidence, loops
 from holdfast.views.detectors.finding import Case, Finding, Grade, Rule
@@ -23,14 +24,14 @@ from holdfast.views.record import Trace
 __all__ = ["RULES", "UNDECIDED", "Case", "Finding", "Grade", "Rule", "detect"]
 
 RULES: Final[tuple[Rule, ...]] = (
-    Rule(1, "repeated identical call", "E", loops.repeated),
+    Rule(1, online.REPEATED, "E", loops.repeated),
     Rule(2, "retry storm", "E", loops.storms),
     Rule(3, "ignored tool error", "S", answers.ignored_errors),
-    Rule(4, "acted on partial response", "S", answers.partial),
+    Rule(4, online.PARTIAL, "S", answers.partial),
     Rule(5, "claimed but not done", "S", claims.undone_claims),
     Rule(6, "done but not claimed", "E", claims.unsaid),
-    Rule(7, "ungrounded argument", "S", arguments.ungrounded),
-    Rule(8, "out-of-scope attempt", "E", bounds.out_of_scope),
+    Rule(7, online.UNGROUNDED, "S", arguments.ungrounded),
+    Rule(8, online.OUT_OF_SCOPE, "E", bounds.out_of_scope),
     Rule(9, "approval mismatch", "E", bounds.unapproved),
     Rule(10, "premature stop", "E", claims.premature),
     Rule(11, "no verification after write", "E", evidence.unverified),
@@ -40,7 +41,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(17, "context dilution", "E", evidence.unshown),
     Rule(19, "duplicated delivery", "E", bounds.delivered_twice),
     Rule(20, "stale evidence", "S", evidence.stale),
-    Rule(21, "instruction from data", "S", arguments.from_data),
+    Rule(21, online.FROM_DATA, "S", arguments.from_data),
 )
 """The rules a journal of today can carry, by their number in the taxonomy."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from holdfast.core import findings
 from holdfast.events import Json
 from holdfast.views import words
 from holdfast.views.detectors.finding import Case, Hit, called, error_class, failed, text_of
@@ -51,9 +52,6 @@ def _heeded(case: Case, call: Call, acted: int) -> bool:
     return any(_SPOKEN_OF.search(text) for text in said)
 
 
-_MORE: Final = ("has_more", "next_cursor", "next_page", "next_page_token", "nextPageToken", "truncated", "incomplete")
-
-
 def partial(case: Case) -> Iterator[Hit]:
     """4, S. A result was not all there is, and then a write was done or the run ended as done, with no fuller result.
 
@@ -72,7 +70,5 @@ def partial(case: Case) -> Iterator[Hit]:
 
 
 def _missing(call: Call) -> str:
-    if call.complete == "partial":
-        return call.missing or "more was to be had"
     value: Json = call.result.value if call.result is not None else None
-    return next((name for name in _MORE if isinstance(value, dict) and value.get(name)), "")
+    return findings.missing(call.complete, call.missing, value)

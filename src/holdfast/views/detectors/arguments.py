@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import DecodeError
-
-from holdfast import conditions
-from holdfast.codec import parse
-from holdfast.core.provenance import SHORTEST
+from holdfast.core import findings
 from holdfast.events import Json
 from holdfast.views import words
-from holdfast.views.calls import argument_of
 from holdfast.views.detectors.finding import Case, Hit, leaf
-from holdfast.views.record import Call, Content
-
-NAME, WORDS = 40, 3
-"""Characters and words above which a text is a sentence, and not the name of anything."""
+from holdfast.views.record import Call
 
 
 def ungrounded(case: Case) -> Iterator[Hit]:
@@ -28,13 +20,9 @@ def ungrounded(case: Case) -> Iterator[Hit]:
     value that does stand somewhere, and is the wrong one.
     """
     for call in _started_writes(case):
-        derived = _derived(case, call)
-        paths = [
-            path for path, origin in call.sources.items() if origin == "model" and argument_of(path) not in derived
-        ]
-        bare = [path for path in paths if _telling(leaf(call.args.value, path))]
+        bare = list(findings.ungrounded(call.args.value, call.sources, _derived(case, call)))
         if bare:
-            told = words.listed([f"{path} = {words.value(leaf(call.args.value, path), 40)}" for path in bare])
+            told = words.listed([f"{path} = {words.value(value, 40)}" for path, value in bare])
             text = f"{call.tool} was called with {told}, which stands in nothing the run has read"
             yield Hit((call.seq, call.tried[0].seq), text, call.tool)
 
@@ -50,11 +38,8 @@ def from_data(case: Case) -> Iterator[Hit]:
     """
     for call in _started_writes(case):
         terms = case.terms(call.tool)
-        declared = _derived(case, call) | set(terms.get("from", {})) | bound_arguments(terms)
-        for path, origin in call.sources.items():
-            kind, _, place = origin.partition(":")
-            if kind != "untrusted" or place == "1" or argument_of(path) in declared:
-                continue
+        declared = _derived(case, call) | set(terms.get("from", {})) | findings.bound_arguments(terms.get("needs", {}))
+        for path, origin in findings.foreign(call.sources, declared):
             where, entries = words.origin(case.seen, origin)
             if _is_field(case, call, leaf(call.args.value, path)):
                 continue
@@ -64,65 +49,15 @@ def from_data(case: Case) -> Iterator[Hit]:
 
 def _is_field(case: Case, call: Call, value: Json) -> bool:
     """Whether some result before a call has a value as a field, or as all of it."""
-    wanted = plain(value)
+    wanted = findings.plain(value)
     before = [one for one in case.seen.calls.values() if one.result is not None and 0 < one.answered < call.seq]
-    return any(wanted in _fields(one.result) for one in before if one.result is not None)
-
-
-def _fields(result: Content) -> set[str]:
-    """The leaves of a result, and its keys; one that is JSON in a text is read."""
-    value: Json = result.value
-    if isinstance(value, str):
-        try:
-            value = parse(value)
-        except DecodeError:
-            return {plain(value)}
-    return {plain(one) for one in _leaves(value)}
-
-
-def plain(value: Json) -> str:
-    """A leaf as it is compared: 299.0 is 299, however it is written."""
-    text = conditions.normal(str(value))
-    number = text.rstrip("0").rstrip(".") if "." in text and text.replace(".", "", 1).isdigit() else text
-    return number or "0"
-
-
-def _leaves(value: Json) -> Iterator[Json]:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield name
-            yield from _leaves(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value
+    return any(wanted in findings.fields(one.result.value) for one in before if one.result is not None)
 
 
 def _started_writes(case: Case) -> Iterator[Call]:
     return (call for call in case.calls if call.effect == "write" and call.tried and not call.args.erased)
 
 
-def _telling(value: Json) -> bool:
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, str):
-        short = SHORTEST <= len(value) <= NAME and len(value.split()) <= WORDS
-        return short and any(char.isdigit() for char in value)
-    return isinstance(value, int | float)
-
-
 def _derived(case: Case, call: Call) -> set[str]:
     """The arguments that a condition of the contract reads."""
-    return {
-        path[1]
-        for rule in case.terms(call.tool).get("must", [])
-        for path in conditions.paths(str(rule.get("that") or ""))
-        if path[0] == "args" and len(path) > 1
-    }
-
-
-def bound_arguments(terms: dict[str, Json]) -> set[str]:
-    """The arguments that say what the evidence has to be about."""
-    wanted = [expression for binding in terms.get("needs", {}).values() for expression in binding.values()]
-    return {path[1] for one in wanted for path in conditions.paths(one) if path[0] == "args" and len(path) > 1}
+    return findings.derived_arguments([str(rule.get("that") or "") for rule in case.terms(call.tool).get("must", [])])

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from holdfast import units
+from holdfast.core.findings import bound_arguments, plain
 from holdfast.core.prompt import WINDOW, text_of
 from holdfast.events import Json
 from holdfast.views import words
 from holdfast.views.account import evidence
-from holdfast.views.detectors.arguments import bound_arguments, plain
 from holdfast.views.detectors.finding import Case, Hit, called, key
 from holdfast.views.record import Call
 
@@ -47,7 +47,7 @@ def contradicted(case: Case) -> Iterator[Hit]:
         reading = _after(case, call) if about and case.done else None
         if reading is None or reading.result is None or not isinstance(reading.result.value, dict):
             continue
-        bound, has = bound_arguments(case.terms(call.tool)), reading.result.value
+        bound, has = bound_arguments(case.terms(call.tool).get("needs", {})), reading.result.value
         given = call.args.value if isinstance(call.args.value, dict) else {}
         for name, value in given.items():
             if name in bound or name not in has or isinstance(value, dict | list) or plain(value) == plain(has[name]):

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from holdfast.core.findings import TIMES
 from holdfast.events import CallFailed, CallStarted, LimitReached, ModelAsked, ModelFailed
 from holdfast.views import words
 from holdfast.views.detectors.finding import Case, Hit, called, failed, is_effect, key, outcome
 from holdfast.views.record import Call
-
-TIMES = 3
-"""The same, this often."""
 
 LONGEST = 6
 """Calls in a round that is looked for."""
