@@ -186,7 +186,7 @@ class Performer:
         if left <= 0:
             return CallFailed(call.seq, call.attempt, "ended", "not_done", "its time was up before it began")
         try:
-            work = self._work(tool, tool.function, call, attempt)
+            work = self.work(tool, tool.function, call, attempt)
         except (Misfit, SettingsError) as error:
             return CallFailed(call.seq, call.attempt, "raised", "not_done", str(error), took=self.since(began))
 
@@ -227,7 +227,7 @@ class Performer:
         shown = "there is no such result" if text is None else prompt.window(text, start, int(wanted))
         return CallReturned(call.seq, call.attempt, Inline(shown), keyed(attempt.secret, "result", shown))
 
-    def _work(
+    def work(
         self, tool: Tool[..., Any], function: Callable[..., Any], call: CallState, attempt: Attempt
     ) -> Callable[[], Any]:
         """The call of a tool, or of its look-up, ready to be made. Raises Misfit and SettingsError."""
@@ -272,15 +272,20 @@ class Performer:
                 left = attempt.ends - self._clock()
                 out[name] = Call(attempt.state.run, call.seq, call.attempt, left, call.cursor, call.handle)
             else:
-                out[name] = self.resource(kind, f"{call.tool}({name})")
+                out[name] = self.resource(kind, f"{call.tool}({name})", attempt.state.run)
         return out
 
-    def resource(self, kind: Any, where: str) -> object:
+    def resources_of(self, run: str) -> Sequence[object]:
+        """What the tools of a run may want: here the same for all."""
+        return self._resources
+
+    def resource(self, kind: Any, where: str, run: str = "") -> object:
         """The resource of a type. Raises SettingsError where there is none."""
-        for resource in self._resources:
+        resources = self.resources_of(run)
+        for resource in resources:
             if isinstance(kind, type) and isinstance(resource, kind):
                 return resource
-        have = ", ".join(sorted(type(one).__name__ for one in self._resources)) or "none"
+        have = ", ".join(sorted(type(one).__name__ for one in resources)) or "none"
         raise SettingsError(
             f"{where} wants a {getattr(kind, '__name__', kind)}, and no resource is one",
             hint=f"yield it from the resources function; resources there are: {have}",
@@ -334,7 +339,7 @@ class Performer:
 
         silent = CannotTell("it gave no answer in time")
         try:
-            work = self._work(tool, lookup, call, attempt)
+            work = self.work(tool, lookup, call, attempt)
             if inspect.iscoroutinefunction(lookup):
                 with Deadline(left, lambda: attempt.tell(seen(silent))):
                     return seen(await work())

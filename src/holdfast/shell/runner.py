@@ -71,6 +71,7 @@ class Runner(People):
     def __init__(
         self, journal: Journal, *, mode: Mode = "live", worker: str = "", entropy: Callable[[int], bytes] = os.urandom,
         clock: Callable[[], float] = boot_seconds, watch: Callable[[], int] = time.monotonic_ns,
+        performer: Callable[..., Performer] = Performer,
     ) -> None:  # fmt: skip
         self.journal = journal
         self.mode: Mode = mode
@@ -79,7 +80,7 @@ class Runner(People):
         self._entropy = entropy
         self._models = Shelf()
         self._stack = AsyncExitStack()
-        self._performer = Performer(self._model, clock=clock, watch=watch)
+        self._performer = performer(self._model, clock=clock, watch=watch)
         self._performer.provide((Origin(self),))
         self._fleet = Fleet(journal, self.worker, self._performer, self.agents, self._model)
         self._followers: dict[str, list[asyncio.Event]] = {}

@@ -1,0 +1,241 @@
+"""Trials: a case, played once by the ordinary runner, and what came of it.
+
+Every trial is a run in a journal that one can open with `show` and `why`. Its verdict is a note in that run, so a suite that
+was killed goes on where it stopped: a trial with a verdict is not played again, and one without is begun anew, in a new world.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+from msgspec import Struct
+
+from holdfast.agent import Agent
+from holdfast.core.state import State
+from holdfast.errors import InputError, UsageError
+from holdfast.evals.case import Case, Ends
+from holdfast.evals.finished import Finished, Grader, Miss
+from holdfast.evals.fixtures import Unserved, recorded_world
+from holdfast.evals.persons import reply
+from holdfast.evals.world import MakeWorld, Stage, World
+from holdfast.events import CallFailed, Entry, Noted, PersonAsked, Price
+from holdfast.journal.port import Where
+from holdfast.models.port import Model
+from holdfast.shell import bodies
+from holdfast.shell.runner import Runner
+
+VERDICT: Final = "trial"
+"""The finding under which a trial's verdict is noted."""
+
+BY: Final = "svc:eval"
+
+ROUNDS: Final = 50
+"""How often people answer in one trial before it counts as one that never ends."""
+
+OUTSIDE: Final = frozenset({
+    "rate_limited", "overloaded", "timeout", "connection", "server", "quota", "auth", "not_found", "lost",
+})  # fmt: skip
+"""Failures of a model that say nothing of the agent."""
+
+
+class Trial(Struct, frozen=True):
+    """One trial, and its verdict."""
+
+    case: str
+    family: str
+    number: int
+    """From 1."""
+    run: str
+    passed: bool | None
+    """None: it could not be made; see `trouble`."""
+    misses: tuple[Miss, ...] = ()
+    trouble: str = ""
+    """What outside the agent kept it from being made."""
+    outcome: Ends = "waiting"
+    nusd: int = 0
+    seconds: float = 0.0
+    steps: int = 0
+    reviews: int = 0
+    """Questions that were put before people."""
+
+
+class Suite(Struct, frozen=True):
+    """An agent, the cases for it, and how they are graded."""
+
+    name: str
+    agent: Agent[Any, Any]
+    cases: tuple[Case, ...]
+    graders: tuple[Grader, ...]
+    world: MakeWorld | None = None
+    """How a world is made of a case's state."""
+
+    def check(self) -> None:
+        """Raise InputError for a case that cannot be played here."""
+        for case in self.cases:
+            if case.state is not None and self.world is None:
+                raise InputError(
+                    f"case {case.name} has a state, and nothing makes a world of it",
+                    hint="define `world` in world.py beside the contract, or give the case fixtures",
+                )
+            if case.state is None and case.fixtures is None:
+                raise InputError(f"case {case.name} has no world", hint="give it fixtures or a state")
+
+
+class TrialRunner(Runner):
+    """A runner whose runs each meet a world of their own."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, performer=Stage, **named)
+
+    @property
+    def worlds(self) -> dict[str, World]:
+        """Run → its world."""
+        assert isinstance(self._performer, Stage)
+        return self._performer.worlds
+
+
+@asynccontextmanager
+async def playing(
+    journal: str, suite: Suite, *, model: Model | Mapping[str, Model] | None = None, prices: Mapping[str, Price] | None = None
+) -> AsyncIterator[Player]:  # fmt: skip
+    """A player of this suite's trials, with a journal for them. model: answers instead of the contract's models."""
+    suite.check()
+    async with TrialRunner.open(journal, agents=[suite.agent], model=model, prices=prices, drives=False) as runner:
+        assert isinstance(runner, TrialRunner)
+        yield Player(runner, suite)
+
+
+class Player:
+    """Plays trials of one suite."""
+
+    def __init__(self, runner: TrialRunner, suite: Suite, *, label: str = "") -> None:
+        self.runner = runner
+        self.suite = suite
+        self.label = label
+        """Tells apart the trials of two players in one journal."""
+
+    async def play(
+        self, trials: int, *, seed: int = 0, concurrency: int = 32, stop: Callable[[], bool] | None = None
+    ) -> AsyncIterator[Trial]:
+        """`trials` of each case, in an order that only the seed decides; each as soon as it has its verdict.
+
+        stop: asked before each is begun; True ends it, for a gate that has seen enough.
+        """
+        if trials < 1 or concurrency < 1:
+            raise UsageError("there is nothing to play", hint="at least one trial, one at a time")
+        order = [(case, number) for number in range(1, trials + 1) for case in self.suite.cases]
+        random.Random(seed).shuffle(order)  # noqa: S311 - an order, and nobody's secret
+        waiting = iter(order)
+        under_way: set[asyncio.Task[Trial]] = set()
+        try:
+            while True:
+                while len(under_way) < concurrency and not (stop is not None and stop()):
+                    case_number = next(waiting, None)
+                    if case_number is None:
+                        break
+                    under_way.add(asyncio.create_task(self.one(*case_number)))
+                if not under_way:
+                    return
+                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    yield task.result()
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def one(self, case: Case, number: int) -> Trial:
+        """One trial of one case; the one there is already, where it has its verdict."""
+        for again in range(1, 1_000):
+            key = f"eval:{self.suite.name}:{self.label}:{self.suite.agent.contract.digest[:12]}:{case.name}:{number}:{again}"
+            rows = await self.runner.journal.find(Where(key=key, limit=1))
+            if not rows:
+                return await self._play(case, number, key)
+            known = await self._verdict(case, number, rows[0].run)
+            if known is not None:
+                return known
+            await self.runner.cancel(rows[0].run, by=BY, because="its world is gone")
+        raise UsageError(f"trial {number} of {case.name} was begun a thousand times and never ended")
+
+    async def _verdict(self, case: Case, number: int, run: str) -> Trial | None:
+        """The trial that was played already; None where it was cut short."""
+        entries = await bodies.entries(self.runner.journal, run)
+        notes = [entry.event for entry in entries if isinstance(entry.event, Noted) and entry.event.finding == VERDICT]
+        if not notes:
+            return None
+        passed = {1.0: True, 0.0: False}.get(-1.0 if notes[-1].score is None else notes[-1].score)
+        state = await self.runner.state(run)
+        misses = tuple(_read(line) for line in notes[-1].note.splitlines()) if passed is False else ()
+        trouble = notes[-1].note if passed is None else ""
+        return _trial(case, number, state, entries, passed=passed, misses=misses, trouble=trouble)
+
+    async def _play(self, case: Case, number: int, key: str) -> Trial:
+        async with AsyncExitStack() as stack:
+            world = await stack.enter_async_context(self._world(case))
+            tags = {"eval": self.suite.name, "case": case.name, "trial": str(number)}
+            run = await self.runner.start(
+                self.suite.agent, case.input, key=key, by=case.by, on_behalf_of=case.on_behalf_of, tenant=case.tenant, tags=tags
+            )  # fmt: skip
+            self.runner.worlds[run.name] = world
+            try:
+                state = await self._to_the_end(case, run.name)
+                effects = tuple(world.effects())
+            finally:
+                del self.runner.worlds[run.name]
+        entries = await bodies.entries(self.runner.journal, run.name)
+        trouble = outside(state, entries)
+        finished = Finished(case, state, entries, effects)
+        misses = () if trouble else tuple(miss for grader in self.suite.graders for miss in grader(finished))
+        passed = None if trouble else not misses
+        note = trouble or "\n".join(f"{miss.grader}: {miss.why}" for miss in misses) or "passed"
+        seqs = tuple(sorted({seq for miss in misses for seq in miss.seqs}))
+        score = None if passed is None else float(passed)
+        await self.runner.put(run.name, lambda state: Noted(BY, VERDICT, score, note, seqs), actor=BY)
+        return _trial(case, number, state, entries, passed=passed, misses=misses, trouble=trouble)
+
+    def _world(self, case: Case) -> Any:
+        if case.fixtures is not None:
+            return recorded_world(case.fixtures)
+        assert self.suite.world is not None
+        return self.suite.world(case.state)
+
+    async def _to_the_end(self, case: Case, run: str) -> State:
+        """Drive a run until it is closed, or waits for what the case has no answer to."""
+        messages = iter(case.messages)
+        state, _ = await self.runner.attend(run)
+        for _ in range(ROUNDS):
+            if state.closed is not None or not await reply(self.runner, case, state, messages):
+                break
+            state, _ = await self.runner.attend(run)
+        return state
+
+
+def outside(state: State, entries: Sequence[Entry]) -> str:
+    """What outside the agent ended a run, so that it says nothing of it; empty where nothing did."""
+    asking = state.asking
+    if state.closed is not None and state.closed.outcome == "failed" and asking is not None and asking.error in OUTSIDE:
+        return f"the model gave no answer: {asking.error}: {asking.message}"
+    unserved = [
+        entry.event for entry in entries if isinstance(entry.event, CallFailed) and Unserved.MARK in entry.event.message
+    ]
+    return unserved[0].message if unserved else ""
+
+
+def _trial(
+    case: Case, number: int, state: State, entries: Sequence[Entry], *, passed: bool | None, misses: tuple[Miss, ...], trouble: str
+) -> Trial:  # fmt: skip
+    asked = sum(isinstance(entry.event, PersonAsked) for entry in entries)
+    outcome: Ends = state.closed.outcome if state.closed is not None else "waiting"
+    return Trial(
+        case.name, case.cluster, number, state.run, passed, misses, trouble, outcome, state.spent.charged, state.spent.work / 1e6,
+        state.spent.steps, asked,
+    )  # fmt: skip
+
+
+def _read(line: str) -> Miss:
+    grader, _, why = line.partition(": ")
+    return Miss(grader, why)
