@@ -211,6 +211,28 @@ $ holdfast failures --since 7d
 $ holdfast failures --classifier checks:long_way --write
 """,
     ),
+    "drift": Verb(
+        """\
+Compares an agent's runs with its first ones: success, cost, time, tools, arguments; which changed, since which run, and how
+often that is said for nothing. See [drift](drift.md).
+""",
+        "0 no alarm, 1 an alarm, 2 too few runs to say.",
+        """\
+$ holdfast drift refund-desk --baseline 200
+$ holdfast drift refund-desk --since 7d --expect 0.95 --json
+""",
+    ),
+    "horizon": Verb(
+        """\
+Takes attempts at tasks from a file, each with its score and with how long a person needs, and says how success falls
+with that length: the curve, its 50 % and 80 % horizons with intervals, and what was seen. No number is given for
+lengths that no task had. [How to read it](horizon.md).
+""",
+        "0, whatever it finds; 3 where a row is wrong; 4 where a package is missing; 64 where a picture cannot be written.",
+        """\
+$ holdfast horizon rows.jsonl --svg horizon.svg
+""",
+    ),
     "note": Verb(
         """\
 What you make of a run, closed or not; a correction has to fit the contract. Without words: all that was said of it, with what
@@ -224,12 +246,14 @@ $ holdfast note r_7f3
     ),
     "erase": Verb(
         """\
-Texts of closed runs that are about somebody, with the secrets of their digests; what happened when stays and verifies.
-`--subject` takes every run that was on behalf of one. Copies made before are not reached.
+Shows what would go, and with `--yes` destroys it: the secrets that bodies are encrypted and digests keyed with, then the bodies.
+What happened when stays and verifies. `--subject` takes every run on behalf of one, with what came from these; `--older-than`
+what ended long ago and nobody has to look at any more. Copies made before are not reached. See [erasing](erase.md).
 """,
-        "0; 64 where one of the runs is open, and then nothing is erased.",
+        "0; 3 for less than 180 days without a reason; 64 where one of the runs is open, and then nothing is erased.",
         """\
 $ holdfast erase --subject c:551 --because "they asked" --as dpo --yes
+$ holdfast erase --older-than 400d
 """,
     ),
     "telemetry": Verb(

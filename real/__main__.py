@@ -21,9 +21,14 @@ from real.classes import check_classes
 from real.cost import check_cost
 from real.faults import check_faults
 from real.figures import Check, Figure
+from real.horizon import check_horizon, find_curves
+from real.judges import check_judges, find_judges
 from real.kill import check_kill
+from real.length import check_length, find_lengths
 from real.live import check_live
 from real.packs import Pack, find
+from real.paired import check_paired
+from real.pass_hat import check_pass_hat
 from real.rules import check_rules
 from real.tape import check_import, check_tape
 from real.traces import check_import_traces, find_traces
@@ -42,17 +47,26 @@ CHECKS: Final[dict[str, tuple[str, Check]]] = {
     "kill": ("tau_*", check_kill),
     "classes": ("tau_*", check_classes),
     "rules": ("tau_*", check_rules),
+    "pass_hat": ("tau*", check_pass_hat),
     "cost": ("tau2_traces", check_cost),
+    "paired": ("tau2_traces", check_paired),
+    "judges": ("llm_judges*", check_judges),
     "blame": ("whowhen*", check_blame),
+    "horizon": ("metr_*", check_horizon),
+    "length": ("agentdojo*", check_length),
 }
 """Each check by its name: which packs it is for, and what makes it."""
+
+
+FINDERS: Final = (find, find_traces, find_judges, find_curves, find_lengths)
+"""What knows a pack by what is in it."""
 
 
 def figures(data: Path, names: list[str]) -> Iterator[Figure]:
     """Make checks on the packs in a folder; how long each took goes to standard error."""
     for name in names:
         pattern, check = CHECKS[name]
-        packs = [*find(data, pattern), *find_traces(data, pattern)]
+        packs = list(dict.fromkeys(pack for finder in FINDERS for pack in finder(data, pattern)))
         if not packs:
             yield Figure(name, pattern, "", "skipped", note=f"{data} holds no such pack")
         for pack in packs:

@@ -11,6 +11,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, cast
 
@@ -24,7 +25,7 @@ Kind: TypeAlias = Literal["unavailable", "slow", "half", "lost", "late", "silent
 class Shop:
     """One connection to the shop. Several processes may each have theirs."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
         self._db.row_factory = sqlite3.Row
 
@@ -35,6 +36,15 @@ class Shop:
             path.parent.mkdir(parents=True, exist_ok=True)
             _create(path)
         return cls(path)
+
+    @classmethod
+    def in_memory(cls, *, faults: bool) -> Shop:
+        """A shop of its own, as it is on the first morning; without `faults` everything in it works."""
+        shop = cls(":memory:")
+        shop._db.deserialize(_first_morning())
+        if not faults:
+            shop.all("DELETE FROM faults")
+        return shop
 
     def close(self) -> None:
         """Give the connection back."""
@@ -71,6 +81,13 @@ class Shop:
                 about,
             )
         return None if row is None else cast("Kind", row["kind"])
+
+
+@cache
+def _first_morning() -> bytes:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(SCHEMA.read_text(encoding="utf-8"))
+        return db.serialize()
 
 
 def _create(path: Path) -> None:

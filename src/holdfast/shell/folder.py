@@ -201,6 +201,13 @@ def _text(path: Path) -> str:
         raise ContractError(f"{path} cannot be read: {error}") from None
 
 
+def beside(folder: Folder, name: str) -> ModuleType | None:
+    """The module of this name in an agent's folder; None where there is none. Raises ContractError where it cannot be imported."""
+    place = folder.path if folder.path.is_dir() else folder.path.parent
+    file = place / f"{name}.py"
+    return _module(f"{_package(place)}.{name}", file) if file.exists() else None
+
+
 def _package(folder: Path) -> str:
     """The folder as a package under its own name, unless another one has that name already."""
     name = "".join(char if char.isalnum() else "_" for char in folder.name)

@@ -72,7 +72,9 @@ def test_weights_that_come_to_1_flatten_the_curve_and_weights_that_come_to_n_do_
 def test_the_bias_of_the_trap_does_not_go_away_with_more_data():
     rates = np.array([TRUE.at(float(x)) for x in LENGTHS])  # as many outcomes as one likes
     trapped, free = (fit(LENGTHS, rates, scaled(np.ones(3000), total)) for total in (1, 3000))
-    assert (trapped.slope, horizon_p(trapped, 0.5), horizon_p(trapped, 0.8)) == pytest.approx((-0.511, 335, 51), rel=3e-3)
+    assert (trapped.slope, horizon_p(trapped, 0.5), horizon_p(trapped, 0.8)) == pytest.approx(
+        (-0.511, 335, 51), rel=3e-3
+    )
     assert (free.slope, horizon_p(free, 0.5), horizon_p(free, 0.8)) == pytest.approx((-0.6, 300, 60.5), rel=1e-3)
 
 
@@ -102,7 +104,9 @@ def test_the_order_of_outcomes_does_not_matter(points, chance):
 def test_where_x_has_its_zero_does_not_matter(points, away):
     x, y, w = (np.array(column) for column in zip(*points, strict=True))
     one, two = fit(x, y, w), fit(x + away, y, w)
-    assert (two.slope, two.intercept + two.slope * away) == pytest.approx((one.slope, one.intercept), rel=1e-5, abs=1e-6)
+    assert (two.slope, two.intercept + two.slope * away) == pytest.approx(
+        (one.slope, one.intercept), rel=1e-5, abs=1e-6
+    )
 
 
 @given(POINTS)

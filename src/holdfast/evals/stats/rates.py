@@ -42,8 +42,8 @@ class Interval:
         return inf if inf in (-self.low, self.high) else self.high - self.low
 
 
-def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:
-    """The score interval of one rate (Wilson 1927). Good at any count; covers `level` on average.
+def wilson(successes: float, trials: float, level: float = 0.95) -> Interval:
+    """The score interval of one rate (Wilson 1927). Good at any count, parts of one too; covers `level` on average.
 
     Raises UsageError for counts that cannot be.
     """
@@ -86,7 +86,7 @@ def newcombe(successes: int, trials: int, others: int, other_trials: int, level:
     return Interval(max(-1.0, d - low), d, min(1.0, d + high), level, "Newcombe")
 
 
-def rate(successes: int, trials: int) -> float:
+def rate(successes: float, trials: float) -> float:
     """Successes among trials. Raises UsageError where there was no trial, or fewer trials than successes."""
     if trials < 1:
         raise UsageError("no trials, no rate", hint="make at least one trial")
