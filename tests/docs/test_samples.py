@@ -6,7 +6,8 @@
 * `yaml`: a sample with a `name` is a whole contract. One without is laid over the last whole contract before it on its
   page, or else over that of the page's agent: its keys, and the tools it names, replace those there. Both are loaded as
   an agent's folder is, with the types and tools of the page, so whatever is wrong with one is found. A page's agent is
-  what `holdfast new` makes, if the page does that, and the refund desk of the examples on any other.
+  what `holdfast new` makes, if the page does that, and the refund desk of the examples on any other. A sample with `case`
+  is a whole case of that agent, and one with keys of cases alone is laid over the last of them: both are read and checked.
 * `console`: what stands after `$ holdfast` is a verb, and its options are options of that verb. That the tutorial can
   be followed is shown by `test_tutorial`.
 
@@ -27,6 +28,9 @@ import types
 import pytest
 from ruamel.yaml import YAML
 
+from holdfast.contract import Contract
+from holdfast.evals.case import Case, parse
+from holdfast.evals.graders import check_expectations
 from holdfast.shell.folder import load
 from tests.docs.pages import PAGES, ROOT, samples
 
@@ -108,9 +112,30 @@ def contracts(page):
         if sample.not_run:
             continue
         data = YAML(typ="safe").load(sample.text)
+        if is_case(data):
+            continue
         if "name" in data and len(data) > 1:
             whole = data
         yield sample, laid_over(whole, data)
+
+
+CASE_KEYS = Case.model_fields.keys() - Contract.model_fields.keys()
+
+
+def is_case(data):
+    """Whether a sample is a case, or a part of one, and no contract."""
+    return "case" in data or data.keys() <= CASE_KEYS
+
+
+def cases(page):
+    """(sample, whole case) for each sample of a page that is a case, parts laid over what they are parts of."""
+    whole = {}
+    for sample in samples(page, "yaml"):
+        data = YAML(typ="safe").load(sample.text)
+        if sample.not_run or not is_case(data):
+            continue
+        whole = data if "case" in data else whole
+        yield sample, {**whole, **data}
 
 
 def laid_over(whole, part):
@@ -125,6 +150,17 @@ def test_contract_samples_load(page, elsewhere):
     for number, (sample, contract) in enumerate(contracts(page)):
         try:
             load(str(folder_of(page, contract, elsewhere / f"{page.stem}_{number}_agent")))
+        except Exception as error:
+            raise AssertionError(f"{sample.place}: {error}") from error
+
+
+@named(PAGES)
+def test_case_samples_are_cases(page):
+    agent = load(str(agent_of(page))).agent
+    for sample, data in cases(page):
+        try:
+            case = parse(data, sample.place)
+            check_expectations(case, agent, case.expect.judges)
         except Exception as error:
             raise AssertionError(f"{sample.place}: {error}") from error
 

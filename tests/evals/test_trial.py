@@ -14,6 +14,7 @@ from holdfast import Agent, tool
 from holdfast.errors import InputError, UsageError
 from holdfast.evals.case import parse
 from holdfast.evals.finished import Finished, Miss
+from holdfast.evals.judges import Bench, Question, Seat, Verdict
 from holdfast.evals.trial import Player, Suite, playing
 from holdfast.evals.world import Effect, World
 from holdfast.journal.port import Where
@@ -183,9 +184,7 @@ def test_a_suite_that_was_cut_short_goes_on_where_it_stopped(tmp_path):
             async for _ in player.play(3, concurrency=1):
                 if len(graded) == 2:
                     break
-            begun = await player.runner.start(
-                what.agent, "please", key=f"eval:refunds::{what.agent.contract.digest[:12]}:b:3:1"
-            )
+            begun = await player.runner.start(what.agent, "please", key=player.key(what.cases[1], 3))
             assert begun.name
 
     asyncio.run(a_part())
@@ -211,3 +210,21 @@ def test_what_cannot_be_played_is_said_before():
     with pytest.raises(UsageError):
         play(suite(), PAYS, 0)
     assert Player
+
+
+def test_a_judge_is_heard_before_a_trial_is_graded_and_one_that_says_nothing_is_trouble():
+    heard: list[str] = []
+
+    async def kind(question: Question) -> Verdict:
+        heard.append(question.case)
+        if len(heard) > 2:
+            raise RuntimeError("the judge is out")
+        return Verdict(yes=len(heard) == 1, because="so")
+
+    bench = Bench([Seat("kind", "x:y", "1", kind, None)])
+    cases = tuple(case(name, expect={"judges": {"kind": "x:y"}}) for name in "abc")
+    what = Suite("refunds", desk(), cases, (bench.grader,), world, bench)
+    trials = play(what, PAYS, concurrency=1)
+    assert [trial.passed for trial in trials] == [True, False, None]
+    assert trials[1].misses[0].grader == "judges"
+    assert "the judge is out" in trials[2].trouble

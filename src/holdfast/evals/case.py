@@ -25,11 +25,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from holdfast.codec import public_digest
 from holdfast.contract import explain
 from holdfast.errors import InputError
 from holdfast.events import Json, Outcome
@@ -167,6 +169,11 @@ class Case(_Part):
     def cluster(self) -> str:
         """What it is grouped by."""
         return self.family or self.name
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all that is in it: a case that was changed is another one to play."""
+        return public_digest(self.model_dump(mode="json", by_alias=True))[:8]
 
 
 def parse(data: Any, where: str) -> Case:

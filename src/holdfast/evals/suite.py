@@ -10,18 +10,21 @@ from holdfast.agent import Agent
 from holdfast.errors import InputError
 from holdfast.evals import graders
 from holdfast.evals.case import Case, load, load_all
+from holdfast.evals.judges import Bench
 from holdfast.evals.trial import Suite
 from holdfast.evals.world import MakeWorld
 from holdfast.shell.folder import Folder, beside
 
-CASES = "cases"
-"""The folder beside a contract that holds its cases."""
+CASES, JUDGES = "cases", "judges"
+"""The folders beside a contract that hold its cases, and the labels its judges are calibrated with."""
 
 
-def suite_of(folder: Folder, agent: Agent[Any, Any] | None = None, *, cases: Path | None = None, only: Sequence[str] = ()) -> Suite:
+def suite_of(
+    folder: Folder, agent: Agent[Any, Any] | None = None, *, cases: Path | None = None, only: Sequence[str] = ()
+) -> Suite:
     """The suite of an agent's folder. agent: that of the folder with other models; cases: a file or a folder elsewhere.
 
-    Raises InputError where there are no cases, or one of them cannot be played.
+    Raises InputError where there are no cases, or one of them cannot be played; WeakJudge for a judge too weak to gate.
     """
     home = folder.path if folder.path.is_dir() else folder.path.parent
     where = cases or home / CASES
@@ -30,11 +33,14 @@ def suite_of(folder: Folder, agent: Agent[Any, Any] | None = None, *, cases: Pat
     missing = [name for name in only if name not in {case.name for case in found}]
     if missing or not wanted:
         what = f"no case is called {missing[0]}" if missing else "there is no case"
-        raise InputError(f"{where}: {what}", hint="holdfast case RUN makes one from a run; docs/cases.md says what is in it")
+        raise InputError(
+            f"{where}: {what}", hint="holdfast case RUN makes one from a run; docs/cases.md says what is in it"
+        )
     agent = agent or folder.agent
+    bench = Bench.of(wanted, home / JUDGES)
     for case in wanted:
-        graders.check_expectations(case, agent)
-    suite = Suite(agent.name, agent, tuple(wanted), graders.GRADERS, world_of(folder))
+        graders.check_expectations(case, agent, bench.names)
+    suite = Suite(agent.name, agent, tuple(wanted), (*graders.GRADERS, bench.grader), world_of(folder), bench)
     suite.check()
     return suite
 

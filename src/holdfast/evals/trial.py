@@ -20,6 +20,7 @@ from holdfast.errors import InputError, UsageError
 from holdfast.evals.case import Case, Ends
 from holdfast.evals.finished import Finished, Grader, Miss
 from holdfast.evals.fixtures import Unserved, recorded_world
+from holdfast.evals.judges import Bench, Unheard
 from holdfast.evals.persons import reply
 from holdfast.evals.world import MakeWorld, Stage, World
 from holdfast.events import CallFailed, Entry, Noted, PersonAsked, Price
@@ -61,6 +62,8 @@ class Trial(Struct, frozen=True):
     steps: int = 0
     reviews: int = 0
     """Questions that were put before people."""
+    unpriced: int = 0
+    """Answers of models of which nobody knows the price."""
 
 
 class Suite(Struct, frozen=True):
@@ -72,6 +75,8 @@ class Suite(Struct, frozen=True):
     graders: tuple[Grader, ...]
     world: MakeWorld | None = None
     """How a world is made of a case's state."""
+    bench: Bench | None = None
+    """The judges that its cases name."""
 
     def check(self) -> None:
         """Raise InputError for a case that cannot be played here."""
@@ -88,8 +93,8 @@ class Suite(Struct, frozen=True):
 class TrialRunner(Runner):
     """A runner whose runs each meet a world of their own."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, performer=Stage, **named)
+    def __init__(self, *given: Any, performer: type[Stage] = Stage, **named: Any) -> None:
+        super().__init__(*given, performer=performer, **named)
 
     @property
     def worlds(self) -> dict[str, World]:
@@ -119,17 +124,22 @@ class Player:
         """Tells apart the trials of two players in one journal."""
 
     async def play(
-        self, trials: int, *, seed: int = 0, concurrency: int = 32, stop: Callable[[], bool] | None = None
+        self,
+        trials: int,
+        *,
+        seed: int = 0,
+        concurrency: int = 32,
+        stop: Callable[[], bool] | None = None,
+        whole: bool = False,
     ) -> AsyncIterator[Trial]:
         """`trials` of each case, in an order that only the seed decides; each as soon as it has its verdict.
 
-        stop: asked before each is begun; True ends it, for a gate that has seen enough.
-        """
+        stop: asked before each is begun; True ends it, for a gate that has seen enough. whole: all trials of a case, and all
+        cases of a family, one after another, for a gate that looks at whole ones.
+        """  # fmt: skip
         if trials < 1 or concurrency < 1:
             raise UsageError("there is nothing to play", hint="at least one trial, one at a time")
-        order = [(case, number) for number in range(1, trials + 1) for case in self.suite.cases]
-        random.Random(seed).shuffle(order)  # noqa: S311 - an order, and nobody's secret
-        waiting = iter(order)
+        waiting = iter(order_of(self.suite.cases, trials, seed, whole=whole))
         under_way: set[asyncio.Task[Trial]] = set()
         try:
             while True:
@@ -151,7 +161,7 @@ class Player:
     async def one(self, case: Case, number: int) -> Trial:
         """One trial of one case; the one there is already, where it has its verdict."""
         for again in range(1, 1_000):
-            key = f"eval:{self.suite.name}:{self.label}:{self.suite.agent.contract.digest[:12]}:{case.name}:{number}:{again}"
+            key = self.key(case, number, again)
             rows = await self.runner.journal.find(Where(key=key, limit=1))
             if not rows:
                 return await self._play(case, number, key)
@@ -160,6 +170,11 @@ class Player:
                 return known
             await self.runner.cancel(rows[0].run, by=BY, because="its world is gone")
         raise UsageError(f"trial {number} of {case.name} was begun a thousand times and never ended")
+
+    def key(self, case: Case, number: int, again: int = 1) -> str:
+        """The request key of a trial: another contract or another case is another trial."""
+        under = f"{self.suite.agent.contract.digest[:12]}:{case.digest}"
+        return f"eval:{self.suite.name}:{self.label}:{under}:{case.name}:{number}:{again}"
 
     async def _verdict(self, case: Case, number: int, run: str) -> Trial | None:
         """The trial that was played already; None where it was cut short."""
@@ -187,14 +202,22 @@ class Player:
             finally:
                 del self.runner.worlds[run.name]
         entries = await bodies.entries(self.runner.journal, run.name)
-        trouble = outside(state, entries)
-        finished = Finished(case, state, entries, effects)
+        return await self._graded(Finished(case, state, entries, effects), number, outside(state, entries))
+
+    async def _graded(self, finished: Finished, number: int, trouble: str) -> Trial:
+        """Grade a trial and note its verdict. trouble: what outside the agent kept it from being made."""
+        case, state, entries = finished.case, finished.state, finished.entries
+        if self.suite.bench is not None and not trouble:
+            try:
+                await self.suite.bench.hear(finished)
+            except Unheard as error:
+                trouble = error.what
         misses = () if trouble else tuple(miss for grader in self.suite.graders for miss in grader(finished))
         passed = None if trouble else not misses
         note = trouble or "\n".join(f"{miss.grader}: {miss.why}" for miss in misses) or "passed"
         seqs = tuple(sorted({seq for miss in misses for seq in miss.seqs}))
         score = None if passed is None else float(passed)
-        await self.runner.put(run.name, lambda state: Noted(BY, VERDICT, score, note, seqs), actor=BY)
+        await self.runner.put(state.run, lambda state: Noted(BY, VERDICT, score, note, seqs), actor=BY)
         return _trial(case, number, state, entries, passed=passed, misses=misses, trouble=trouble)
 
     def _world(self, case: Case) -> Any:
@@ -212,6 +235,18 @@ class Player:
                 break
             state, _ = await self.runner.attend(run)
         return state
+
+
+def order_of(cases: Sequence[Case], trials: int, seed: int, *, whole: bool = False) -> list[tuple[Case, int]]:
+    """The order in which trials are begun. whole: shuffled by families, each with all of its trials together."""
+    order = [(case, number) for number in range(1, trials + 1) for case in cases]
+    random.Random(seed).shuffle(order)  # noqa: S311 - an order, and nobody's secret
+    if whole:
+        first: dict[str, int] = {}
+        for at, (case, _) in enumerate(order):
+            first.setdefault(case.cluster, at)
+        order.sort(key=lambda one: (first[one[0].cluster], one[0].name, one[1]))
+    return order
 
 
 def outside(state: State, entries: Sequence[Entry]) -> str:
@@ -232,7 +267,7 @@ def _trial(
     outcome: Ends = state.closed.outcome if state.closed is not None else "waiting"
     return Trial(
         case.name, case.cluster, number, state.run, passed, misses, trouble, outcome, state.spent.charged, state.spent.work / 1e6,
-        state.spent.steps, asked,
+        state.spent.steps, asked, state.spent.unpriced,
     )  # fmt: skip
 
 
