@@ -30,17 +30,21 @@ from real.packs import Pack, find
 from real.paired import check_paired
 from real.pass_hat import check_pass_hat
 from real.rules import check_rules
+from real.spoken import check_import_talks
 from real.tape import check_import, check_tape
 from real.traces import check_import_traces, find_traces
 
 
 def import_any(pack: Pack) -> Iterator[Figure]:
-    """Import plain runs, or traces with what each answer cost."""
-    yield from check_import(pack) if pack.sets() else check_import_traces(pack)
+    """Import plain runs, traces with what each answer cost, or talks among several agents."""
+    if (pack.folder / "baselines.json").exists():
+        yield from check_import_talks(pack)
+    else:
+        yield from check_import(pack) if pack.sets() else check_import_traces(pack)
 
 
 CHECKS: Final[dict[str, tuple[str, Check]]] = {
-    "import": ("tau*", import_any),
+    "import": ("tau* whowhen*", import_any),
     "tape": ("tau_*", check_tape),
     "live": ("tau_*", check_live),
     "faults": ("tau_*", check_faults),
@@ -62,11 +66,17 @@ FINDERS: Final = (find, find_traces, find_judges, find_curves, find_lengths)
 """What knows a pack by what is in it."""
 
 
+def packs_for(data: Path, name: str) -> list[Pack]:
+    """The packs in a folder that a check is for."""
+    found = (pack for one in CHECKS[name][0].split() for finder in FINDERS for pack in finder(data, one))
+    return list(dict.fromkeys(found))
+
+
 def figures(data: Path, names: list[str]) -> Iterator[Figure]:
     """Make checks on the packs in a folder; how long each took goes to standard error."""
     for name in names:
         pattern, check = CHECKS[name]
-        packs = list(dict.fromkeys(pack for finder in FINDERS for pack in finder(data, pattern)))
+        packs = packs_for(data, name)
         if not packs:
             yield Figure(name, pattern, "", "skipped", note=f"{data} holds no such pack")
         for pack in packs:

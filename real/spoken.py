@@ -9,11 +9,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import msgspec
 
 from holdfast.views.blame import Kind, Spoken
+from real.figures import Figure, Sheet, whole
 from real.packs import Pack
 from real.traces import stems
 
@@ -73,6 +76,20 @@ def _heard(wire: _WireRun) -> Heard:
 def sets(pack: Pack) -> list[str]:
     """The names of a pack's sets."""
     return stems(pack)
+
+
+def check_import_talks(pack: Pack) -> Iterator[Figure]:
+    """Count what was read of each set. These runs are held as turns and as no journal: one has a single agent so far."""
+    known = msgspec.json.decode((pack.folder / "baselines.json").read_bytes(), type=dict[str, dict[str, Any]])
+    for stem in sets(pack):
+        sheet, runs = Sheet("import", pack, stem), heard(pack, stem)
+        lines = gzip.decompress((pack.folder / f"{stem}.jsonl.gz").read_bytes()).splitlines()
+        spoken = [len(msgspec.json.decode(line)["messages"]) for line in lines]
+        yield sheet.compare("runs", len(runs), whole(known.get(stem), "n"))
+        yield sheet.compare("messages", sum(len(run.turns) for run in runs), sum(spoken))
+        inside = sum(0 <= run.truth.step < len(run.turns) for run in runs)
+        yield sheet.compare("labels that name a message", inside, len(lines))
+        yield sheet.compare("dropped", len(lines) - len(runs), 0)
 
 
 _ASKS = re.compile(r"\(\s*->")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from real.__main__ import CHECKS, main
+from real.__main__ import CHECKS, main, packs_for
 from real.figures import Figure, Sheet, less, whole
-from real.packs import Pack, data_folder, find
+from real.packs import Pack, data_folder
 from tests.real.conftest import MakePack, calls, says, tells, user
 
 RUN = [user("a"), calls(("1", "look", '{"at": "a"}')), tells("1", "saw a"), says("b"), user("c")]
@@ -85,10 +85,9 @@ LONG = [pytest.param(check, marks=pytest.mark.long) for check in CHECKS if check
 @pytest.mark.parametrize("check", ["live", *LONG])
 def test_the_recorded_runs_come_to_their_packs_figures(check: str) -> None:
     data = data_folder()
-    pattern, made = CHECKS[check]
-    packs = find(data, pattern) if data else []
+    packs = packs_for(data, check) if data else []
     if not packs:
         pytest.skip("no recordings: set HOLDFAST_DATA to a folder of packs")
-    figures = [figure for pack in packs for figure in made(pack)]
+    figures = [figure for pack in packs for figure in CHECKS[check][1](pack)]
     assert [figure for figure in figures if figure.ok is False] == []
     assert any(figure.ok for figure in figures)
