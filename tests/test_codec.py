@@ -274,3 +274,14 @@ def test_an_event_without_a_kind_is_damage(what):
 def test_a_schema_that_never_was_is_damage():
     with pytest.raises(JournalDamaged, match="never was a schema 0"):
         decode(b'{"v":0,"run":"r","seq":1,"at":1,"cause":0,"actor":"x","event":{"kind":"Paused","by":"a"}}')
+
+
+@pytest.mark.parametrize("data", [
+    b'{"v":1,"run":"z","seq":1,"at":1,"cause":0,"actor":"x","event":{"kind":"\xe1x"}}',
+    b'{"v":1,"run":"\xe1","seq":1,"at":1,"cause":0,"actor":"x","event":{"kind":"Noted"}}',
+    b'{"v":1,"run":"z","seq":1,"at":1,"cause":0,"actor":"x","event":{"kind":"Noted","correction":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    b"[" * 100_000,
+])  # fmt: skip
+def test_bytes_that_are_no_text_or_have_no_end_are_damage(data):
+    with pytest.raises(JournalDamaged):
+        decode(data)

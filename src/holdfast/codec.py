@@ -126,6 +126,10 @@ def chain(prev: bytes, data: bytes) -> bytes:
     return hashlib.sha256(prev + data).digest()
 
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What bytes raise that are no JSON, no UTF-8, or nested without end."""
+
+
 def decode(data: bytes, prev: bytes = b"", digest: bytes = b"") -> Entry:
     """The entry in stored bytes; a kind this version does not know comes as `Unknown`.
 
@@ -133,7 +137,7 @@ def decode(data: bytes, prev: bytes = b"", digest: bytes = b"") -> Entry:
     """
     try:
         line = _line.decode(data)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise JournalDamaged(f"an entry cannot be read: {error}", hint="holdfast verify says which") from None
     if line.v > SCHEMA:
         raise JournalNewer(
@@ -145,6 +149,8 @@ def decode(data: bytes, prev: bytes = b"", digest: bytes = b"") -> Entry:
         event: AnyEvent | Unknown = _event.decode(raw)
     except msgspec.ValidationError:
         event = _unknown(line, bytes(raw))
+    except UNREADABLE as error:
+        raise JournalDamaged(f"an event cannot be read: {error}", run=line.run, seq=line.seq) from None
     return Entry(line.run, line.seq, line.at, line.cause, line.actor, event, prev, digest, line.aside)
 
 
@@ -160,7 +166,7 @@ def _upcast(line: Line) -> bytes:
 def _unknown(line: Line, raw: bytes) -> Unknown:
     try:
         kind = _kind.decode(raw).kind
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise JournalDamaged(f"an entry has no kind: {error}", run=line.run, seq=line.seq) from None
     if kind in KINDS:
         raise JournalDamaged(f"an entry of kind {kind} does not have that kind's fields", run=line.run, seq=line.seq)

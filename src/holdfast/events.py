@@ -569,7 +569,7 @@ class RunClosed(Event, frozen=True):
 
 
 class Noted(Event, frozen=True):
-    """Somebody, or a detector, has something to say about the run. Never changes what is decided."""
+    """Somebody, or a detector, has something to say about the run. It changes what is decided only where a contract asks."""
 
     by: str
     finding: str
@@ -590,6 +590,25 @@ class Checkpointed(Event, frozen=True):
     """What it takes to let the tree grow from there: the roots of its complete subtrees, the largest first, 32 bytes each."""
 
 
+class Viewed(Event, frozen=True):
+    """Somebody was shown what runs hold, or took it away in a file. Stands in the run `access` alone, which is no run of an agent."""
+
+    by: str
+    """Who is said to have looked: a name that was given, or the system's for whoever sat there."""
+    verb: str
+    """What it was shown by: `show`, `why`, `export`."""
+    runs: tuple[str, ...] = ()
+    """The runs that were shown; none where there were too many to name."""
+    count: int = 0
+    """How many there were."""
+    selection: str = ""
+    """How they were chosen, where they were not named."""
+    roles: tuple[str, ...] = ()
+    """In which that person looked."""
+    hidden: tuple[str, ...] = ()
+    """Data classes of which something was kept back."""
+
+
 class Unknown(Struct, frozen=True, gc=False):
     """An entry of a kind this version does not know. It may be shown; a run that holds one is never driven."""
 
@@ -604,7 +623,7 @@ AnyEvent: TypeAlias = (
     | CallReturnedLate | ModelAnsweredLate | Contradiction | CallUndone
     | ChildOpened | ChildClosed | RoundClosed
     | LimitReached | LimitAsked | LimitGranted | Paused | Resumed | CancelAsked | ContractAdopted
-    | BodiesErased | RunClosed | Noted | Checkpointed
+    | BodiesErased | RunClosed | Noted | Checkpointed | Viewed
 )  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------------ envelope
@@ -648,7 +667,7 @@ class Line(Struct, frozen=True, gc=False, omit_defaults=True):
 FACTS: frozenset[type[Event]] = frozenset({
     RunOpened, Said, ModelAnswered, ModelFailed, ModelAnsweredLate,
     PersonAnswered, ProposalAmended, CallReturned, CallFailed, CallLookedUp, CallSettled, CallReturnedLate, CallUndone,
-    ChildClosed, LimitAsked, LimitGranted, Paused, Resumed, CancelAsked, ContractAdopted, BodiesErased, Noted,
+    ChildClosed, LimitAsked, LimitGranted, Paused, Resumed, CancelAsked, ContractAdopted, BodiesErased, Noted, Viewed,
 })  # fmt: skip
 """Happened outside; never dropped."""
 
@@ -664,7 +683,7 @@ finding is the decision."""
 
 DURABLE: frozenset[type[Event]] = frozenset({
     RunOpened, Said, Replied, CancelAsked, Paused, PersonAnswered, ProposalAmended, CallSettled, RunClosed, BodiesErased,
-    ContractAdopted, LimitGranted, PersonAsked, Resumed, Checkpointed, Noted,
+    ContractAdopted, LimitGranted, PersonAsked, Resumed, Checkpointed, Noted, Viewed,
 })  # fmt: skip
 """Kinds somebody outside was or will be told of: on the disk before anyone is. `CallStarted` of a write is one too."""
 

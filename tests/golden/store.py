@@ -3,6 +3,7 @@
 {"run": "r_…", "secret": "hex or null", "told": {…}}     what was known of the run when the journal was made
 {"line": "the stored bytes, as text", "digest": "hex"}   in order, of the run before them
 {"ref": "…", "body": "its JSON, as text"}                  a body beside the chain; once a file
+{"ref": "…", "encrypted": "base64"}                       one of a run about somebody
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 
 from holdfast.events import Entry
+from holdfast.shell.cipher import is_encrypted
 from holdfast.testing.sim.history import read
 
 HERE = Path(__file__).parent
@@ -32,6 +34,7 @@ class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     line: msgspec.Raw = msgspec.Raw()
     ref: str = ""
     body: msgspec.Raw = msgspec.Raw()
+    encrypted: bytes = b""
 
 
 @dataclass
@@ -72,11 +75,11 @@ def load(path: Path) -> list[Golden]:
             told: dict[str, Any] = msgspec.json.decode(row.told)
             runs.append(Golden(row.run, bytes.fromhex(row.secret) if row.secret else None, told))
         elif row.ref:
-            blobs[row.ref] = bytes(row.body)
+            blobs[row.ref] = row.encrypted or bytes(row.body)
         else:
             runs[-1].lines.append((bytes(row.line), bytes.fromhex(row.digest)))
     for run in runs:
-        run.entries = read(run.lines, blobs)
+        run.entries = read(run.lines, blobs, secret=run.secret)
     return runs
 
 
@@ -87,6 +90,7 @@ def dump(path: Path, runs: list[Golden], blobs: dict[str, bytes]) -> None:
         told = msgspec.Raw(msgspec.json.encode(run.told))
         rows.append(Row(run=run.run, secret=run.secret.hex() if run.secret else None, told=told))
         rows += [Row(digest=made.hex(), line=msgspec.Raw(data)) for data, made in run.lines]
-    rows += [Row(ref=ref, body=msgspec.Raw(data)) for ref, data in sorted(blobs.items())]
+    for ref, data in sorted(blobs.items()):
+        rows.append(Row(ref=ref, encrypted=data) if is_encrypted(data) else Row(ref=ref, body=msgspec.Raw(data)))
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))

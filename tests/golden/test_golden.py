@@ -13,12 +13,15 @@ import pytest
 
 from holdfast.codec import check_chain
 from holdfast.core.fold import fold_all
+from holdfast.journal.memory import MemoryJournal
 from holdfast.version import VERSION
 from holdfast.views.cost import cost_of
 from holdfast.views.replay import Replay
 from holdfast.views.trace import trace
 from holdfast.views.why import why
 from tests.golden import store
+from tests.golden.store import Golden
+from tests.shell.bench import LOOK, OK, Bank, Request, clerk, opened, story
 
 OTHERWISE = json.loads((store.HERE / "otherwise.json").read_text())
 """`<version>/<file>` → run → {"seq": where it first goes otherwise now, "because": why that is meant}."""
@@ -67,3 +70,21 @@ def test_run_would_be_decided_as_it_was(file, golden):
         return
     assert found.divergence is None, found.divergence
     assert (found.batches, found.undecided) == (golden.told["decided"], golden.told["undecided"])
+
+
+def test_a_run_about_somebody_is_written_encrypted_and_read_as_it_was(tmp_path):
+    async def work():
+        journal, one = MemoryJournal(), clerk(Bank())
+        async with opened(journal, LOOK, OK, agents=[one]) as runner:
+            run = await runner.start(one, Request(order="Mallory-7"), by="ann", on_behalf_of="c:1")
+            await run.result()
+            golden = Golden(run.name, await journal.secret(run.name), {}, await journal.read(run.name))
+            return golden, {ref: data for ref, data in journal._blobs.items() if data}, await run.entries()
+
+    golden, blobs, entries = story(work)
+    path = tmp_path / "0.0.0" / "one.jsonl"
+    store.dump(path, [golden], blobs)
+    assert b"Mallory" not in path.read_bytes()
+    (again,) = store.load(path)
+    assert again.entries == entries
+    assert "Mallory" in str(entries)

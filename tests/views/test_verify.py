@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.codec import GENESIS, chain
+from holdfast.codec import GENESIS, chain, encode
 from holdfast.errors import UsageError
+from holdfast.events import Entry, Inline, Noted, RunOpened, Stored
 from holdfast.journal.port import FeedLine
 from holdfast.views.checkpoint import AUDIT
 from holdfast.views.note import Signer
@@ -188,11 +189,40 @@ def test_line_of_another_run_is_misplaced_however_it_is_chained():
         b"{}",
         b'{"v":1,"run":"z","seq":1,"at":1,"cause":0,"actor":"x","event":5}',
         b'{"v":0,"run":"z","seq":1,"at":1,"cause":0,"actor":"x","event":{"kind":"Noted"}}',
+        b'{"v":1,"run":"z","seq":1,"at":1,"cause":0,"actor":"x","event":{"kind":"Noted"}}',
+        b'{"v":1,"run":"z","seq":1,"at":1,"cause":0,"actor":7,"event":{"kind":"Resumed","by":"x"}}',
+        b'{"v":1,"run":"z","seq":1,"at":1,"cause":0,"actor":"x","event":{"kind":"Not\xffed"}}',
+        b'{"v":1,"run":"z","seq":1,"at":1,"cause":0,"actor":"x","event":{"kind":"Resumed","by":"\xff"}}',
+        b'{"v":1,"run":"z","seq":1,"at":1,"cause":0,"actor":"x","event":{"kind":"Resumed","by":"x"},"x":'
+        + b"[" * 10**5,
     ],
 )
 def test_entry_that_cannot_be_read_is_found_and_the_walk_goes_on(data):
     lines = [*LINES, FeedLine(16, "z", 1, data, chain(GENESIS, data))]
     assert found(check(lines, watermark=16, index=INDEX | {"z": 1})) == [("unreadable", "z", 1, 0)]
+
+
+def test_entry_of_a_kind_that_is_not_known_is_chained_and_no_damage():
+    data = b'{"v":1,"run":"z","seq":1,"at":1,"cause":0,"actor":"x","event":{"kind":"Later","n":1}}'
+    verdict = check([*LINES, FeedLine(16, "z", 1, data, chain(GENESIS, data))], watermark=16, index=None)
+    assert (verdict.good, verdict.newer, verdict.entries) == (True, 0, 16)
+
+
+def test_entries_that_name_bodies_are_given_whatever_else_is_wrong_with_them():
+    event = RunOpened("a", Stored("contract_c", 1), "c", Inline("go"), "ann")
+    data = encode(Entry("z", 1, 1, 0, "x", event))
+    aside = encode(Entry("z", 2, 1, 0, "x", Noted("ann", "good"), aside="words"))
+    lines = [FeedLine(1, "z", 1, data, bytes(32)), FeedLine(2, "z", 2, aside, chain(bytes(32), aside)), *LINES]
+    walk = Walk({})
+    naming = walk.take(lines)
+    assert [(one.seq, one.event, one.aside) for one in naming] == [(1, event, ""), (2, Noted("ann", "good"), "words")]
+    assert walk.finish().findings[0].kind == "changed"
+
+
+def test_after_the_last_checkpoint_entries_are_counted_that_nothing_covers():
+    assert check(LINES, {1: SEALS[1]}, index=None).uncovered == 7
+    verdict = check(LINES, {}, index=None)
+    assert (verdict.checkpoints, verdict.uncovered, verdict.entries) == (0, 12, 15)
 
 
 def test_entry_of_a_later_schema_is_chained_and_counted():

@@ -14,7 +14,7 @@ caller computed by folding. Every backend passes `holdfast.testing.journal_contr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
@@ -180,6 +180,10 @@ class Journal(Protocol):
 
     async def blob(self, ref: str) -> bytes | None:
         """A stored body; None where there is none, or none any more."""
+        ...
+
+    async def blobs(self, refs: Iterable[str]) -> Mapping[str, bytes]:
+        """Stored bodies by their refs, without those that are not there; for whoever reads many."""
         ...
 
     async def secret(self, tree: str) -> bytes | None:

@@ -113,6 +113,10 @@ class SqliteJournal:
         """Look up a stored body."""
         return await self._reader.blob(ref)
 
+    async def blobs(self, refs: Iterable[str]) -> dict[str, bytes]:
+        """Look up stored bodies."""
+        return await self._reader.blobs(refs)
+
     async def secret(self, tree: str) -> bytes | None:
         """Look up the secret of a run tree."""
         return await self._reader.secret(tree)

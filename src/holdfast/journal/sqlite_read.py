@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -26,6 +27,9 @@ PAGE: Final = 200
 
 BIG: Final = 1 << 18
 """Bytes from which a body is read in a thread."""
+
+REFS: Final = 100
+"""Bodies that are looked up with one statement."""
 
 _NEWEST: Final = (2**63 - 1, "")
 
@@ -61,7 +65,7 @@ class Reader:
         found = await self._ask("feed", {"after": after, "limit": min(limit, PAGE)})
         if len(found) == PAGE < limit:
             found += await self._ask_slowly("feed", {"after": found[-1][0], "limit": limit - PAGE})
-        return [FeedLine(*line) for line in found]
+        return list(starmap(FeedLine, found))
 
     def extent(self) -> tuple[int, int]:
         """Durable position and last position."""
@@ -105,6 +109,16 @@ class Reader:
         ask = self._ask if size[0][0] < BIG else self._ask_slowly
         found = await ask("blob", {"ref": ref})
         return found[0][0] if found else None
+
+    async def blobs(self, refs: Iterable[str]) -> dict[str, bytes]:
+        """Look up stored bodies, so many with one statement; in a thread, since nobody knows how big they are."""
+        wanted, found = list(refs), dict[str, bytes]()
+        for first in range(0, len(wanted), REFS):
+            some = wanted[first : first + REFS]
+            given = {f"ref{n}": ref for n, ref in enumerate(some + some[-1:] * (REFS - len(some)))}
+            statement = self._sql["blobs"].format(refs=", ".join(f":{name}" for name in given))
+            found.update(await self._ask_slowly("blobs", given, statement))
+        return found
 
     async def secret(self, tree: str) -> bytes | None:
         """Look up the secret of a run tree."""

@@ -26,7 +26,8 @@ from holdfast.otel.mapping import spans
 from holdfast.otel.position import Position
 from holdfast.otel.span import Span
 from holdfast.shell import bodies
-from holdfast.views.checkpoint import AUDIT
+from holdfast.views.access import BESIDE
+from holdfast.views.visible import visible
 
 PAGE: Final = 2000
 """Lines of the feed read at once."""
@@ -75,11 +76,12 @@ class Sender:
 
     def __init__(
         self, journal: Journal, collector: Collector, position: Position, *, tell: Callable[[str], None], content: bool = False,
-        page: int = PAGE, batch: int = BATCH,
+        page: int = PAGE, batch: int = BATCH, sees: frozenset[str] | None = None,
     ) -> None:  # fmt: skip
+        """sees: the data classes of which anything may be given at all, with `content` too; None: all (see `views.visible`)."""
         self._journal, self._collector, self._position = journal, collector, position
         self._content, self._tell = content, tell
-        self._page, self._batch = page, batch
+        self._page, self._batch, self._sees = page, batch, sees
         self._contracts: dict[str, bytes | None] = {}
         self._stop = asyncio.Event()
         self._heard = asyncio.Event()
@@ -156,8 +158,8 @@ class Sender:
             self.sent.position = page[-1].position
 
     async def _over(self, run: str, first: int, last: int) -> list[Span]:
-        """The spans of a run that were over between two of its entries; checkpoints are none."""
-        if run == AUDIT:
+        """The spans of a run that were over between two of its entries; checkpoints and viewings are none."""
+        if run in BESIDE:
             return []
         try:
             entries = await self._entries(run, last)
@@ -172,23 +174,23 @@ class Sender:
         """The entries of a run up to one. Bodies are read only where they may be sent."""
         lines = (await self._journal.read(run, durable=True))[:last]
         found: list[Entry] = []
-        everything = False
+        everything, kept = False, bodies.Kept(self._journal, run)
         for entry in codec.entries(run, lines):
             if isinstance(entry.event, RunOpened):
                 everything = self._content and not about_somebody(entry.event)
             if bodies.is_stored(entry):
-                found.append(await bodies.load(entry, partial(self._fetch, entry.aside, everything)))
+                found.append(await bodies.load(entry, partial(self._fetch, kept, entry.aside, everything)))
             else:
                 found.append(entry)
-        return found
+        return visible(found, self._sees)[0]
 
-    async def _fetch(self, aside: str, everything: bool, ref: str) -> bytes | None:  # noqa: FBT001 - bound, never written out
+    async def _fetch(self, kept: bodies.Kept, aside: str, everything: bool, ref: str) -> bytes | None:  # noqa: FBT001 - bound
         """A body that may be sent; the contract, for the names in it; and the words set aside, for the names of rules."""
         if ref.startswith("contract_"):
             if ref not in self._contracts:
                 self._contracts[ref] = await self._journal.blob(ref)
             return self._contracts[ref]
-        return await self._journal.blob(ref) if everything or ref == aside else None
+        return await kept.fetch(ref) if everything or ref == aside else None
 
     # ------------------------------------------------------------------------------------------------------ sending
 

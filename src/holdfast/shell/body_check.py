@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from holdfast import codec
 from holdfast.errors import JournalError
-from holdfast.events import BodiesErased, Entry, RunOpened, Unknown
-from holdfast.journal.port import FeedLine, Journal
+from holdfast.events import BodiesErased, Entry, RunOpened
+from holdfast.journal.port import Journal
 from holdfast.shell import bodies
 from holdfast.views.tampering import Finding
 
-_STORED: Final = b'"body":"stored"'
-_ASIDE: Final = b'"aside":"'
-_ERASED: Final = b'"kind":"BodiesErased"'
-_TREE: Final = b'"tree":"'
-"""One of these stands in the stored bytes of an entry that names a body, or says of which tree its run is."""
+_AT_ONCE: Final = 64
+"""Bodies that are held in memory at once."""
 
 
 class BodyCheck:
@@ -39,56 +36,46 @@ class BodyCheck:
         self._said: set[str] = set()
         self._findings: list[Finding] = []
 
-    async def take_lines(self, lines: Iterable[FeedLine]) -> None:
-        """Check what lines of the feed name. One that cannot be read is passed over: whoever checks the chain finds it."""
-        for line in lines:
-            data = line.data
-            if data.__class__ is bytes and (_STORED in data or _ASIDE in data or _ERASED in data or _TREE in data):
-                try:
-                    entry = codec.decode(data)
-                except (JournalError, LookupError):
-                    continue
-                await self.take(entry)
+    async def take(self, entries: Sequence[Entry]) -> None:
+        """Check what entries name. Those that name nothing may be left out."""
+        named = [(ref, entry.run, entry.seq) for entry in entries for ref in sorted(bodies.refs(entry))]
+        for entry in entries:
+            if isinstance(entry.event, RunOpened):
+                self._trees[entry.run] = entry.event.tree or entry.run
+            elif isinstance(entry.event, BodiesErased):
+                self._said.update(entry.event.refs)
+        for first in range(0, len(named), _AT_ONCE):
+            some = named[first : first + _AT_ONCE]
+            wanted = {ref for ref, _, _ in some if ref not in self._contracts}
+            there = await self._journal.blobs(wanted) if wanted else {}
+            for ref, run, seq in some:
+                await self._check(ref, there.get(ref), run, seq)
 
-    async def take(self, entry: Entry) -> None:
-        """Check what one entry names."""
-        event = entry.event
-        if isinstance(event, Unknown):
-            return
-        if isinstance(event, RunOpened):
-            self._trees[entry.run] = event.tree or entry.run
-        if isinstance(event, BodiesErased):
-            self._said.update(event.refs)
-        for ref in sorted(bodies.refs(entry)):
-            await self._check(ref, entry.run, entry.seq)
-
-    async def _check(self, ref: str, run: str, seq: int) -> None:
-        good = await (self._contract(ref) if ref.startswith("contract_") else self._own(ref, run))
+    async def _check(self, ref: str, data: bytes | None, run: str, seq: int) -> None:
+        good = self._contract(ref, data) if ref.startswith(bodies.CONTRACT) else await self._own(ref, data, run)
         if good is None:
             self._gone.setdefault(ref, []).append((run, seq))
         elif not good:
             text = f"run {run}, entry {seq}: the body {ref} is not what was written"
             self._findings.append(Finding("body_changed", text, run, seq))
 
-    async def _contract(self, ref: str) -> bool | None:
+    def _contract(self, ref: str, data: bytes | None) -> bool | None:
         """Whether a contract is the one its name says; None where it is gone. Many runs share one: it is read once."""
         if ref not in self._contracts:
-            data = await self._journal.blob(ref)
-            right = data is not None and hashlib.sha256(data).hexdigest() == ref.removeprefix("contract_")
+            right = data is not None and hashlib.sha256(data).hexdigest() == ref.removeprefix(bodies.CONTRACT)
             self._contracts[ref] = right if data is not None else None
         known = self._contracts[ref]
         self.good += bool(known)
         return known
 
-    async def _own(self, ref: str, run: str) -> bool | None:
-        data = await self._journal.blob(ref)
+    async def _own(self, ref: str, data: bytes | None, run: str) -> bool | None:
         if data is None:
             return None
         secret = await self._secret(self._trees.get(run) or await self._tree(run))
         if secret is None:
             self.unkeyed += 1
             return True
-        right = ref in {codec.keyed(secret, purpose, data) for purpose in ("body", "aside")}
+        right = bodies.fits(secret, ref, data)
         self.good += right
         return right
 
@@ -97,7 +84,7 @@ class BodyCheck:
         lines = await self._journal.read(run)
         try:
             event = codec.decode(lines[0][0]).event if lines else None
-        except (JournalError, LookupError):
+        except (JournalError, LookupError, ValueError):
             event = None
         self._trees[run] = tree = event.tree or run if isinstance(event, RunOpened) else run
         return tree

@@ -30,8 +30,9 @@ from holdfast.events import (
 )
 from holdfast.journal.port import Append, Appended, Committed, Journal, Row
 from holdfast.shell import bodies
+from holdfast.shell.cipher import Cipher
 from holdfast.shell.redact import Redactor
-from holdfast.views.checkpoint import AUDIT
+from holdfast.views.access import BESIDE
 
 MAX_ENTRIES: Final = 10_000
 """Entries a run may have; a longer one wants splitting into child runs."""
@@ -83,8 +84,8 @@ class Page:
         back = codec.decode(data, self.head, digest)
         if isinstance(back.event, Unknown):
             raise Bug(f"a {type(event).__name__} was written that cannot be read", run=book.run, seq=seq)
-        if stored:
-            back = bodies.filled(back, dict(stored))
+        if stored or (not book.secret and bodies.is_stored(back)):
+            back = bodies.filled(back, dict(stored), book.cipher)
             self.blobs += stored
         same = foreseen is not None and foreseen.seq == seq and back.event == event
         state = foreseen if foreseen is not None and same else fold(state, back)
@@ -105,15 +106,24 @@ class Book:
         self.redactor = redactor or Redactor()
         self.state: State | None = None
         self.head = GENESIS
-        self.secret = b""
+        self.cipher = Cipher(b"")
         self.expecting = 0
         """Seq up to which this process has appended, or is appending."""
 
     def copy(self) -> Book:
         """Another book at the same place; states are immutable, so the two share what they know."""
         other = Book(self.journal, self.run, self.redactor)
-        other.state, other.head, other.secret, other.expecting = self.state, self.head, self.secret, self.expecting
+        other.state, other.head, other.cipher, other.expecting = self.state, self.head, self.cipher, self.expecting
         return other
+
+    @property
+    def secret(self) -> bytes:
+        """The secret of the run's tree; empty where it is not known, or was destroyed."""
+        return self.cipher.secret
+
+    @secret.setter
+    def secret(self, secret: bytes) -> None:
+        self.cipher = Cipher(secret)
 
     @property
     def known(self) -> State:
@@ -126,13 +136,13 @@ class Book:
 
     async def refresh(self) -> State | None:
         """Read what was appended since, and fold it. Raises JournalDamaged where the chain does not hold."""
-        if self.run == AUDIT:
-            raise UsageError(f"{AUDIT} holds the journal's checkpoints, and is no run of an agent")
+        if self.run in BESIDE:
+            raise UsageError(f"{self.run} holds what is said of the whole journal, and is no run of an agent")
         seq = self.state.seq if self.state is not None else 0
         state, head = self.state, self.head
+        kept = bodies.Kept(self.journal, self.run, self.cipher)
         for entry in codec.entries(self.run, await self.journal.read(self.run, seq), head, seq):
-            whole = await bodies.load(entry, self.journal.blob) if bodies.is_stored(entry) else entry
-            state, head = fold(state, whole), entry.digest
+            state, head = fold(state, await kept.load(entry)), entry.digest
         self.state, self.head = state, head
         if not self.secret and state is not None:
             self.secret = await self.journal.secret(state.opened.tree or self.run) or b""
@@ -150,30 +160,36 @@ class Book:
         data = codec.encode(entry)
         if not personal and len(data) <= bodies.INLINE_BYTES and not isinstance(event, RunOpened):
             return data, []
-        kept, stored = bodies.store(event, self.secret, personal=personal)
+        kept, stored = bodies.store(event, self.cipher, personal=personal)
         if personal:
             kept, words = bodies.set_aside(kept)
-            if words:
-                ref = codec.keyed(self.secret, "aside", words)
-                stored = [*stored, (ref, words)]
+            if words and self.secret:  # words about somebody who was erased are not kept: see `bodies.store`
+                ref = codec.keyed(self.secret, bodies.ASIDE, words)
+                stored = [*stored, (ref, self.cipher.encrypted(ref, words))]
                 entry = msgspec.structs.replace(entry, aside=ref)
-        return (codec.encode(msgspec.structs.replace(entry, event=kept)), stored) if stored else (data, [])
+        return (codec.encode(msgspec.structs.replace(entry, event=kept)), stored) if kept is not event else (data, [])
 
     def _personal(self, event: AnyEvent, before: State | None) -> bool:
-        """Bodies of a run that is about somebody are kept beside the chain, so that they can be erased."""
+        """Bodies of a run that is about somebody are kept beside the chain, encrypted, so that they can be erased."""
         opened = event if isinstance(event, RunOpened) else before.opened if before is not None else None
         return opened is not None and bool(opened.on_behalf_of)
 
     async def erase(self, by: str, basis: str) -> BodiesErased:
-        """Destroy every body of a closed run and the secret of its digests, for good; the chain goes on verifying.
+        """Destroy every body of a closed run and the secret of its tree, for good; the chain goes on verifying.
 
-        Raises NotAllowed for an open run.
+        What is erased is not read: the entry that says so is made from what will be left, so a body that does not open keeps
+        nobody from erasing it. Raises NotAllowed for an open run.
         """
-        await self.refresh()
+        state: State | None = None
+        head, found = GENESIS, set[str]()
+        for entry in codec.entries(self.run, await self.journal.read(self.run)):
+            found |= bodies.own_refs(entry)
+            state, head = fold(state, await bodies.load(entry, self._shared)), entry.digest
+        self.state, self.head = state, head
         state = self.known
         if state.closed is None:
             raise NotAllowed("an open run cannot be erased", run=self.run, hint="cancel it first")
-        refs = tuple(sorted(await self._refs()))
+        refs = tuple(sorted(found))
         event = BodiesErased(by, basis, refs)
         page = self.page(self.journal.now())
         after = page.add(event, 0, by)
@@ -186,12 +202,9 @@ class Book:
         self.state, self.head = after, page.head
         return event
 
-    async def _refs(self) -> set[str]:
-        """The blobs that are this run's alone; its contract is not."""
-        found: set[str] = set()
-        for data, digest in await self.journal.read(self.run):
-            found |= bodies.refs(codec.decode(data, b"", digest))
-        return {ref for ref in found if not ref.startswith("contract_")}
+    async def _shared(self, ref: str) -> bytes | None:
+        """A body that is not this run's alone, and stays."""
+        return await self.journal.blob(ref) if ref.startswith(bodies.CONTRACT) else None
 
     async def append(self, page: Page, outlook: Outlook, *, secret: tuple[str, bytes] | None = None) -> Appended:
         """Append a page that goes on from this book's head; the book follows if it got in."""

@@ -1,8 +1,8 @@
 """Writing a journal out for others, and reading what was written: lines of JSON, or Parquet where `pyarrow` is installed.
 
 A file gets its name when it is whole. What is written is the durable feed up to now, with all checkpoints; see
-`views.export` for the form. A Parquet file has the columns position, run, seq, data and digest, and carries the header and
-the checkpoints as lines of JSON in its metadata, under `holdfast`.
+`views.export` for the form. A Parquet file has the columns position, run, seq, data, digest, trusted and classes, and carries
+the header and the checkpoints as lines of JSON in its metadata, under `holdfast`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
+from holdfast import codec
 from holdfast.errors import JournalDamaged, JournalError, SettingsError
+from holdfast.events import Label, Loaded, RunOpened, Stored
 from holdfast.journal.port import FeedLine, Journal
 from holdfast.shell.durable import pages, seals
 from holdfast.shell.proofs import checkpoint_at, places
+from holdfast.views.access import BESIDE
+from holdfast.views.carried import Carried
 from holdfast.views.checkpoint import AUDIT, Sealed, read, text_of
 from holdfast.views.export import (
     FORMAT,
@@ -39,7 +44,7 @@ PARQUET: Final = ".parquet"
 _META: Final = b"holdfast"
 _COLUMNS: Final = ("position", "run", "seq", "data", "digest")
 
-_Writes: TypeAlias = Callable[[Sequence[FeedLine]], None]
+_Writes: TypeAlias = Callable[[Sequence[FeedLine], Sequence[Label | None]], None]
 
 
 class Written(Struct, frozen=True):
@@ -92,15 +97,42 @@ async def _write(
 ) -> tuple[int, set[str]]:
     """Write an export: of these runs only, if they are named. How many entries it has, and of a part, the runs in it."""
     head = [header_line(header), *(seal_line(number, sealed) for number, sealed in whole.items())]
-    count, there = 0, set[str]()
+    count, there, labelling = 0, set[str](), _Labelling(journal)
     with (_parquet if path.suffix == PARQUET else _jsonl)(path, head) as write:
         async for page in pages(journal, 0, header.position):
             lines = page if runs is None else [line for line in page if line.run in runs]
-            write(lines)
+            write(lines, [await labelling.of(line) for line in lines])
             count += len(lines)
             if runs is not None:
                 there.update(line.run for line in lines)
     return count, there
+
+
+class _Labelling:
+    """The labels of entries as they come in the order of the feed, run beside run."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._runs: dict[str, Carried | None] = {}
+
+    async def of(self, line: FeedLine) -> Label | None:
+        """The label of what the next entry says; None from an entry of its run on that cannot be read."""
+        carried = self._runs.setdefault(line.run, Carried())
+        if carried is None or line.run in BESIDE:
+            return None
+        try:
+            entry = codec.decode(line.data)
+        except JournalError:  # it is written as it stands there, and whoever verifies it will say so
+            self._runs[line.run] = None
+            return None
+        opened = entry.event
+        if isinstance(opened, RunOpened) and isinstance(opened.contract, Stored):
+            # it says which parts of the input anyone may have written
+            contract = await self._journal.blob(opened.contract.ref)
+            if contract is not None:
+                body = Loaded(opened.contract.ref, opened.contract.size, codec.parse(contract))
+                entry = msgspec.structs.replace(entry, event=msgspec.structs.replace(opened, contract=body))
+        return carried.take(entry)
 
 
 def _origin(seals: Iterable[Sealed]) -> str:
@@ -131,8 +163,11 @@ def _made(path: Path) -> Iterator[Path]:
 def _jsonl(path: Path, head: Sequence[bytes]) -> Iterator[_Writes]:
     with _made(path) as part, part.open("wb") as file:
         file.writelines(head)
-        yield lambda page: file.writelines(
-            [entry_line(line.position, line.run, line.seq, line.data, line.digest) for line in page]
+        yield lambda page, labels: file.writelines(
+            [
+                entry_line(line.position, line.run, line.seq, line.data, line.digest, label)
+                for line, label in zip(page, labels, strict=True)
+            ]
         )
         file.flush()
 
@@ -147,12 +182,16 @@ def _parquet(path: Path, head: Sequence[bytes]) -> Iterator[_Writes]:
             ("seq", arrow.int64()),
             ("data", arrow.binary()),
             ("digest", arrow.binary()),
+            ("trusted", arrow.bool_()),
+            ("classes", arrow.list_(arrow.string())),
         ],
         metadata={_META: b"".join(head)},
     )
 
-    def write(page: Sequence[FeedLine]) -> None:
-        columns = [[getattr(line, name) for line in page] for name in _COLUMNS]
+    def write(page: Sequence[FeedLine], labels: Sequence[Label | None]) -> None:
+        columns: list[list[Any]] = [[getattr(line, name) for line in page] for name in _COLUMNS]
+        columns.append([label.trusted if label is not None else None for label in labels])
+        columns.append([list(label.classes) if label is not None else None for label in labels])
         writer.write_table(arrow.table(columns, schema=schema))
 
     with _made(path) as part, parquet.ParquetWriter(part, schema, compression="zstd") as writer:

@@ -175,9 +175,10 @@ class Begun(Page):
         """One more: encode, chain, decode again, fold; a body that is kept in the journal stays where it is."""
         data, stored = self.book.encode(entry, self.state)
         digest, new = chain(self.head, data), dict(stored)
+        kept = bodies.Kept(self.book.journal, self.book.run, self.book.cipher)
 
         async def fetch(ref: str) -> bytes | None:
-            return new[ref] if ref in new else await self.book.journal.blob(ref)
+            return self.book.cipher.opened(ref, new[ref]) if ref in new else await kept.fetch(ref)
 
         back = await bodies.load(decode(data, self.head, digest), fetch)
         self.state, self.head = fold(self.state, back), digest

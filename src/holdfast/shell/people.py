@@ -14,10 +14,9 @@ from holdfast.core.state import State
 from holdfast.dialogue import Attached
 from holdfast.errors import InputError, JournalNewer, NotAllowed, UsageError
 from holdfast.events import AnyEvent, CancelAsked, Json, LimitName, Paused, Resumed
-from holdfast.journal import walk
-from holdfast.journal.port import Journal, Where
+from holdfast.journal.port import Journal
 from holdfast.shape import Misfit
-from holdfast.shell import bodies
+from holdfast.shell import bodies, erasure
 from holdfast.shell.fleet import Fleet
 from holdfast.shell.noting import noted
 
@@ -91,7 +90,12 @@ class People:
         text: str = "",
         result: Json = None,
     ) -> None:
-        """Say what became of a write in doubt. Raises NotAllowed; InputError for a result that the tool could not have given."""
+        """Say what became of a write in doubt.
+
+        Raises NotAllowed, also for words about somebody who was erased; InputError for a result that the tool could not have given.
+        """
+        if text or result is not None:
+            await self._remembers(run)
 
         def make(state: State) -> AnyEvent:
             doubtful, value = state.calls.get(call), result
@@ -121,8 +125,11 @@ class People:
         """Say what you make of a run, closed or not: `good`, `bad`, `note`, or the name of what a rule found.
 
         seq: of which entry. correct: what should have stood in the output or, with `seq`, in the arguments of its call.
-        Raises UsageError for what is not there, InputError for a correction that does not fit.
+        Raises UsageError for what is not there, InputError for a correction that does not fit, NotAllowed for words about
+        somebody who was erased.
         """
+        if text or correct:
+            await self._remembers(run)
         agent = self.agents.get((await self.state(run)).opened.agent)
         tools = agent.tools if agent is not None else None
         made = noted(
@@ -136,6 +143,16 @@ class People:
             tools=tools,
         )
         await self.put(run, lambda state: made, actor=by)
+
+    async def _remembers(self, run: str) -> None:
+        """Raise NotAllowed where words about a run would not be kept: it was about somebody, and they were erased."""
+        opened = (await self.state(run)).opened
+        if opened.on_behalf_of and await self.journal.secret(opened.tree or run) is None:
+            raise NotAllowed(
+                "it was erased, and no words about it are kept any more",
+                run=run,
+                hint="say it without words of your own",
+            )
 
     async def cancel(self, run: str, *, by: str, because: str = "") -> None:
         """Ask a run to end. One that is closed stays as it is."""
@@ -157,15 +174,20 @@ class People:
     async def erase(self, run: str, *, by: str, basis: str) -> int:
         """Destroy what a closed run was about, for good, and give how many bodies; the chain still verifies.
 
-        A run and its forks share what they know, and lose it together. Raises NotAllowed while one of them is open: cancel it
-        first. Backups made before are not reached.
+        With it go its forks, since they share what they know, and what came from them: undos and children. Raises NotAllowed
+        while one of them is open: cancel it first. Copies of the journal made before are not reached.
         """
-        tree = (await self.state(run)).opened.tree or run
-        for status in ("working", "waiting"):
-            async for row in walk.rows(self.journal, Where(status=status)):
-                if row.run != run and tree in (row.run, row.tree):
-                    raise NotAllowed(
-                        f"it shares what it knows with run {row.run}, which is open", run=run, hint="cancel that first"
-                    )
-        self._fleet.forget(run)
-        return len((await self._fleet.book(run).erase(by, basis)).refs)
+        plan = await erasure.of_runs(self.journal, [run])
+        if run in plan.open:
+            raise NotAllowed("an open run cannot be erased", run=run, hint="cancel it first")
+        if plan.open:
+            raise NotAllowed(
+                f"it shares what it knows with run {plan.open[0]}, which is open", run=run, hint="cancel that first"
+            )
+        return await self.erase_all(plan, by=by, basis=basis)
+
+    async def erase_all(self, plan: erasure.Plan, *, by: str, basis: str) -> int:
+        """Erase what a plan says (see `holdfast.shell.erasure`), and give how many bodies. Raises what `erase` does."""
+        for part in plan.parts:
+            self._fleet.forget(part.run)
+        return await erasure.carry_out(plan, self._fleet.book, by=by, basis=basis)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from itertools import islice
+from typing import Final
 
 from holdfast.errors import JournalDamaged, UsageError
 from holdfast.journal.port import Journal
@@ -18,6 +19,10 @@ from holdfast.views.note import Key
 from holdfast.views.part import check_part
 from holdfast.views.tampering import Verdict
 from holdfast.views.verify import Walk
+
+AT_ONCE: Final = 200
+"""Lines of a feed that are read and checked at once. So few are read without a change of thread, and are still near the
+processor when they are looked at; reading more of them ahead, in a thread, took longer in all."""
 
 
 async def copies(anchors: Sequence[Anchor]) -> dict[str, list[str]]:
@@ -44,14 +49,16 @@ async def verify_journal(
     held = await copies(anchors)
     walk = Walk(await seals(journal, since), keys, since=since)
     until = journal.watermark()
-    async for page in pages(journal, walk.position, until):
+    while walk.position < until and (page := await journal.feed(walk.position, AT_ONCE)):
+        if page[-1].position > until:
+            page = [line for line in page if line.position <= until]
         for run, seq in walk.strangers(page).items():
             lines = await journal.read(run, seq - 1)
             if lines:
                 walk.know(run, seq, lines[0][1])
-        walk.take(page)
-        if bodies is not None:
-            await bodies.take_lines(page)
+        naming = walk.take(page)
+        if bodies is not None and naming:
+            await bodies.take(naming)
         heard(walk.entries)
     index = None if since else await _lengths(journal, walk)
     return walk.finish(anchors=held, index=index, watermark=until)

@@ -2,9 +2,11 @@ r"""An export of a journal as lines of JSON, for whoever wants to check it witho
 
     {"format":"holdfast-export/1","origin":"example.com/desk","position":46,"checkpoints":2}
     {"checkpoint":1,"note":"example.com/desk\n41\n…","frontier":"…"}                          one for each checkpoint
-    {"position":1,"run":"r_7f","seq":1,"digest":"<hex>","data":"{\"v\":1,…}"}                one for each entry
+    {"position":1,"run":"r_7f","seq":1,"digest":"<hex>","data":"{\"v\":1,…}",                one for each entry
+     "label":{"trusted":false,"classes":["contact"]}}
 
 `data` is the stored bytes as text; `base64` stands in its place where they are no UTF-8, which only damage makes them.
+`label` is what may be said of where the words of an entry came from (`views.carried`); it is no part of what is signed.
 Entries are in the order of the feed, up to `position`. Bodies that are kept beside the chain are not in it: the entries
 name them by keyed digests. `docs/verify_export.py` checks such a file with nothing of ours.
 
@@ -23,6 +25,7 @@ from typing import Final
 import msgspec
 
 from holdfast.errors import JournalDamaged
+from holdfast.events import Label
 from holdfast.views.checkpoint import Sealed
 from holdfast.views.sealing import pack, unpack
 
@@ -73,6 +76,13 @@ class _Seal(msgspec.Struct, frozen=True):
     frontier: str
 
 
+class _Said(msgspec.Struct, frozen=True, gc=False):
+    """A label that says both of what there is to it."""
+
+    trusted: bool
+    classes: tuple[str, ...]
+
+
 class _Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     position: int
     run: str
@@ -80,6 +90,7 @@ class _Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     digest: str
     data: str = ""
     base64: bytes = b""
+    label: _Said | None = None
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -98,12 +109,13 @@ def seal_line(number: int, sealed: Sealed) -> bytes:
     return _encode(_Seal(number, sealed.note, pack(sealed.roots))) + b"\n"
 
 
-def entry_line(position: int, run: str, seq: int, data: bytes, digest: bytes) -> bytes:
-    """The line of an entry."""
+def entry_line(position: int, run: str, seq: int, data: bytes, digest: bytes, label: Label | None = None) -> bytes:
+    """The line of an entry. label: of what it says; None where that cannot be told."""
+    said = _Said(label.trusted, label.classes) if label is not None else None
     try:
-        line = _Line(position, run, seq, digest.hex(), data=data.decode())
+        line = _Line(position, run, seq, digest.hex(), data=data.decode(), label=said)
     except UnicodeDecodeError:
-        line = _Line(position, run, seq, digest.hex(), base64=data)
+        line = _Line(position, run, seq, digest.hex(), base64=data, label=said)
     return _encode(line) + b"\n"
 
 

@@ -11,7 +11,7 @@ A cluster is a key and needs no model: the same journal gives the same clusters,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import comb
 from typing import Final, Literal, TypeAlias
 
@@ -89,6 +89,8 @@ class Cluster(Struct, frozen=True, kw_only=True):
     earliest: int
     """In how many of these runs this is the earliest exact finding."""
     trend: Trend
+    covered: bool = False
+    """Whether a case stands for it."""
 
 
 Classifier: TypeAlias = Callable[[Sequence[Entry]], Iterable[Finding]]
@@ -117,8 +119,17 @@ def earliest(findings: Iterable[Finding]) -> Finding | None:
     return min(exact, key=lambda finding: (max(finding.seqs, default=0), finding.number), default=None)
 
 
-def clusters(readings: Iterable[Reading]) -> tuple[Cluster, ...]:
-    """Findings by detector, tool, error class and contract version; those in the most runs first."""
+def key_of(one: Finding | Cluster) -> str:
+    """What a finding, or a cluster of them, is called whatever the contract's version: `8 issue_refund at_most`."""
+    number = one.name if one.number == OWN else str(one.number)
+    return " ".join(part for part in (number, one.tool, one.error) if part)
+
+
+def clusters(readings: Iterable[Reading], covered: Mapping[str, Collection[str]] | None = None) -> tuple[Cluster, ...]:
+    """Findings by detector, tool, error class and contract version; those in the most runs first.
+
+    covered: agent → the keys of what its cases stand for.
+    """
     found: dict[tuple[int, str, str, str, str], list[tuple[Reading, Finding]]] = {}
     first: dict[str, Finding | None] = {}
     under: dict[str, list[str]] = {}
@@ -129,7 +140,7 @@ def clusters(readings: Iterable[Reading]) -> tuple[Cluster, ...]:
             name = finding.name if finding.number == OWN else ""
             key = (finding.number, name, finding.tool, finding.error, reading.contract)
             found.setdefault(key, []).append((reading, finding))
-    made = [_cluster(members, first, under[contract]) for (*_, contract), members in found.items()]
+    made = [_cluster(members, first, under[contract], covered or {}) for (*_, contract), members in found.items()]
     return tuple(
         sorted(made, key=lambda one: (-len(one.runs), one.number, one.name, one.tool, one.error, one.contract))
     )
@@ -142,8 +153,9 @@ def _trend(found: Mapping[str, Reading], under: Sequence[str]) -> Trend:
 
 
 def _cluster(
-    members: Sequence[tuple[Reading, Finding]], first: Mapping[str, Finding | None], under: Sequence[str]
-) -> Cluster:
+    members: Sequence[tuple[Reading, Finding]], first: Mapping[str, Finding | None], under: Sequence[str],
+    covered: Mapping[str, Collection[str]],
+) -> Cluster:  # fmt: skip
     by_run = {reading.run: reading for reading, _ in members}
     runs = list(by_run.values())
     newest, finding = members[-1]
@@ -163,6 +175,7 @@ def _cluster(
         sentence=finding.sentence,
         earliest=len({reading.run for reading, finding in members if finding is first[reading.run]}),
         trend=_trend(by_run, under),
+        covered=key_of(finding) in covered.get(newest.agent, ()),
     )
 
 

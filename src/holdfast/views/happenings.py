@@ -25,6 +25,7 @@ from holdfast.events import (
     PersonAsked,
     Resumed,
     RoundClosed,
+    Viewed,
 )
 from holdfast.views import record
 from holdfast.views.calls import Draft, keep_call
@@ -159,6 +160,11 @@ def _checkpointed(draft: Draft, entry: Entry, event: Checkpointed) -> None:
     happened(draft, entry, "a checkpoint of the journal was signed")
 
 
+def _viewed(draft: Draft, entry: Entry, event: Viewed) -> None:
+    what = ", ".join(event.runs) or event.selection
+    happened(draft, entry, f"{event.by} was shown {what or 'runs'} by {event.verb}", event.by)
+
+
 HAPPENINGS: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
     PersonAsked: _asked_of_a_person,
     LimitReached: _limit_reached,
@@ -175,4 +181,5 @@ HAPPENINGS: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
     ChildClosed: _child_closed,
     RoundClosed: _round,
     Checkpointed: _checkpointed,
+    Viewed: _viewed,
 }

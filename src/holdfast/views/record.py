@@ -55,6 +55,8 @@ class Content(Struct, frozen=True, omit_defaults=True):
     erased: bool = False
     size: int = 0
     """Bytes that were erased."""
+    label: Label | None = None
+    """What may be said of where it came from; None where nobody has put it there (`views.labelled`)."""
 
 
 def content(body: Body | None) -> Content | None:

@@ -39,6 +39,7 @@ from holdfast.events import (
     PersonAsked,
     Resumed,
     Unknown,
+    Viewed,
 )
 from holdfast.views import decided
 from holdfast.views.as_recorded import RecordedBound, Told, Undecidable
@@ -176,7 +177,7 @@ class _Replaying:
                 self.undecided[why] += 1
             else:
                 same += 1
-        if divergence is None and self.entries and not isinstance(self.entries[0].event, Checkpointed):
+        if divergence is None and self.entries and not isinstance(self.entries[0].event, Checkpointed | Viewed):
             divergence = self._folded(self.entries[-1].seq)
         return Replayed(
             run=self.entries[0].run if self.entries else "", batches=len(every), same=same, divergence=divergence,

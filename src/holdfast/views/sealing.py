@@ -32,7 +32,7 @@ def sealed_at(data: bytes) -> Sealed | None:
     """The checkpoint in the stored bytes of an entry; None where there is none, or the bytes are no entry."""
     try:
         return sealed_in(codec.decode(data).event)
-    except (JournalError, msgspec.MsgspecError, LookupError):
+    except (JournalError, msgspec.MsgspecError, LookupError, ValueError):
         return None
 
 

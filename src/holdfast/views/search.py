@@ -25,6 +25,7 @@ from holdfast.events import (
     Entry,
     Erased,
     Inline,
+    Label,
     Loaded,
     ModelAnswered,
     RunOpened,
@@ -72,6 +73,8 @@ class Place(Struct, frozen=True):
     """What stands before the first phrase, shortened."""
     match: str
     after: str
+    label: Label = Label()
+    """Of what the entry says."""
 
 
 def sought(text: str) -> Sought:
@@ -150,3 +153,8 @@ def erased(entry: Entry) -> int:
 def renamed(place: Place, what: str) -> Place:
     """A place under another name."""
     return msgspec.structs.replace(place, what=what)
+
+
+def labelled(place: Place, label: Label) -> Place:
+    """A place with the label of what its entry says."""
+    return msgspec.structs.replace(place, label=label)

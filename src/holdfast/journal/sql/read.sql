@@ -39,7 +39,11 @@ SELECT name FROM runs WHERE name > :after ORDER BY name LIMIT :limit;
 SELECT length(data) FROM blobs WHERE ref = :ref;
 
 -- name: blob
-SELECT data FROM blobs WHERE ref = :ref;
+SELECT CAST(data AS BLOB) FROM blobs WHERE ref = :ref;
+
+-- name: blobs
+-- `refs` are so many parameters.
+SELECT ref, CAST(data AS BLOB) FROM blobs WHERE ref IN ({refs}) AND data IS NOT NULL;
 
 -- name: secret
 SELECT secret FROM secrets WHERE tree = :tree;

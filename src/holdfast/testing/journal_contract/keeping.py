@@ -23,6 +23,17 @@ class Keeping(Stories):
         assert [await journal.blob(ref) for ref in ("small", "big", "empty")] == [b"s", big, b""]
 
     @tells
+    async def test_many_bodies_are_read_at_once(self, journal: Journal) -> None:
+        """Without those that never were or were erased, however many are asked for, and whichever twice."""
+        stored = {f"b{n}": b"%d" % n for n in range(250)} | {"big": bytes(1 << 20), "empty": b""}
+        await journal.append(a_batch("r", blobs=tuple(stored.items())))
+        await journal.append(a_batch("r", 1, erase=("b7",)))
+        del stored["b7"]
+        assert await journal.blobs([*stored, "b7", "b1", "never"]) == stored
+        assert await journal.blobs(iter(["b2", "big"])) == {ref: stored[ref] for ref in ("b2", "big")}
+        assert [await journal.blobs([]), await journal.blobs(["b7"])] == [{}, {}]
+
+    @tells
     async def test_what_is_erased_stays_erased(self, journal: Journal) -> None:
         """Lines stay as they are; a late writer does not bring a body or a secret back."""
         await journal.append(a_batch("r", blobs=(("b", b"1"), ("c", b"2")), secret=("r", b"key")))

@@ -14,6 +14,7 @@ from holdfast.codec import GENESIS
 from holdfast.errors import Bug
 from holdfast.events import Entry, RunClosed, RunOpened
 from holdfast.shell import bodies
+from holdfast.shell.cipher import Cipher
 from holdfast.testing.sim.store import Store
 from holdfast.testing.sim.world import Effect, Heard, Visit, World
 
@@ -81,7 +82,7 @@ def history(
     """Read everything out of the store and the world."""
     tables = store.tables
     return History(
-        runs={run: read(lines, tables.blobs, known) for run, lines in tables.lines.items()},
+        runs={run: read(lines, tables.blobs, known, secret_of(lines, tables.secrets)) for run, lines in tables.lines.items()},
         lines={run: list(lines) for run, lines in tables.lines.items()},
         ledger=list(world.ledger), visits=list(world.visits), heard=list(world.heard), bills=list(world.bills),
         shown=dict(store.shown), promises=promises, secrets=dict(tables.secrets), agent=agent,
@@ -91,13 +92,19 @@ def history(
 
 
 def read(
-    lines: list[tuple[bytes, bytes]], blobs: Mapping[str, bytes | None], known: dict[bytes, Entry] | None = None
-) -> list[Entry]:
-    """The entries in stored lines, bodies loaded. known: those read before, by digest; what is read is added to them."""
+    lines: list[tuple[bytes, bytes]], blobs: Mapping[str, bytes | None], known: dict[bytes, Entry] | None = None,
+    secret: bytes | None = None,
+) -> list[Entry]:  # fmt: skip
+    """The entries in stored lines, bodies loaded. known: those read before, by digest; what is read is added to them.
+
+    secret: of the run's tree, for the bodies of a run about somebody.
+    """
     out, prev, known = list[Entry](), GENESIS, {} if known is None else known
+    cipher = Cipher(secret)
 
     async def fetch(ref: str) -> bytes | None:
-        return blobs.get(ref)
+        data = blobs.get(ref)
+        return None if data is None else cipher.opened(ref, data)
 
     for data, digest in lines:
         entry = known.get(digest)
@@ -106,6 +113,14 @@ def read(
         out.append(entry)
         prev = digest
     return out
+
+
+def secret_of(lines: list[tuple[bytes, bytes]], secrets: Mapping[str, bytes | None]) -> bytes | None:
+    """The secret of the tree that a run belongs to, as its first line says."""
+    if not lines:
+        return None
+    entry = codec.decode(lines[0][0])
+    return secrets.get((entry.event.tree if isinstance(entry.event, RunOpened) else "") or entry.run)
 
 
 def _at_once(coroutine: Coroutine[Any, Any, Entry]) -> Entry:

@@ -17,7 +17,7 @@ from holdfast.core.state import CallState, Question, State
 from holdfast.errors import HoldfastError, JournalError, NotAllowed, UserError
 from holdfast.events import Json, PersonAsked
 from holdfast.shell.runner import Runner
-from holdfast.testing.sim.history import Promise, read
+from holdfast.testing.sim.history import Promise, read, secret_of
 from holdfast.testing.sim.room import SECOND, Process
 from holdfast.testing.sim.world import receipt
 
@@ -240,5 +240,6 @@ def is_expected(error: BaseException) -> bool:
 def promise(stage: Stage, run: str, token: str) -> Promise:
     """Look whether what somebody was just told is durable by now."""
     tables = stage.store.tables
-    entries = read(tables.lines.get(run, [])[: stage.store.durable_head(run)], tables.blobs, stage.known)
+    lines = tables.lines.get(run, [])[: stage.store.durable_head(run)]
+    entries = read(lines, tables.blobs, stage.known, secret_of(lines, tables.secrets))
     return Promise(stage.room.now, run, token, durable=any(token in str(entry.event) for entry in reversed(entries)))

@@ -321,6 +321,10 @@ class Connection:
         """Look up a stored body."""
         return self._store.tables.blobs.get(ref)
 
+    async def blobs(self, refs: Iterable[str]) -> dict[str, bytes]:
+        """Look up stored bodies."""
+        return {ref: data for ref in refs if (data := self._store.tables.blobs.get(ref)) is not None}
+
     async def secret(self, tree: str) -> bytes | None:
         """Look up the secret of a run tree."""
         return self._store.tables.secrets.get(tree)
