@@ -211,6 +211,37 @@ $ holdfast failures --since 7d
 $ holdfast failures --classifier checks:long_way --write
 """,
     ),
+    "case": Verb(
+        """\
+Writes the run's input, what its tools answered, how people answered and what somebody said should have come of it into
+`cases/` beside the agent; what is about somebody is replaced. See [cases](cases.md).
+""",
+        "0; 2 where nobody said what should have come of it, so that the case judges next to nothing; 3 for an erased run.",
+        """\
+$ holdfast case mail:0012 --expect outcome=declined --expect 'effects={}'
+""",
+    ),
+    "eval": Verb(
+        """\
+Plays each case of an agent several times through the ordinary runner, every trial a run one can open, and null agents
+beside it; says how often it does all of them every time, with intervals. See [eval](eval.md).
+""",
+        "0 pass, 1 fail, 2 inconclusive.",
+        """\
+$ holdfast eval refund-desk --trials 4 --junit eval.xml
+$ holdfast eval refund-desk --require 0.9
+""",
+    ),
+    "drill": Verb(
+        """\
+Plays cases with faults at the tools and at the model, each recorded as landed or not, beside the same cases without; or
+kills the worker before, in and after every effect (`--standard`). See [drill](drill.md).
+""",
+        "0 nothing came twice or was lost, 1 something did, or a tool is not safe, 2 too few faults landed to say.",
+        """\
+$ holdfast drill refund-desk --standard
+""",
+    ),
     "drift": Verb(
         """\
 Compares an agent's runs with its first ones: success, cost, time, tools, arguments; which changed, since which run, and how
@@ -302,6 +333,17 @@ other run. `verify` checks it, and so does a script for those who have no holdfa
         "0; 64 where no checkpoint covers the run; 4 where the journal is not what was signed.",
         """\
 $ holdfast prove r_7f3 --out run.jsonl
+""",
+    ),
+    "access": Verb(
+        """\
+Who was shown what, who took it away, and who decided what: viewings, where the settings have them recorded, beside the
+decisions that stand in the runs. See [access](access.md).
+""",
+        "0.",
+        """\
+$ holdfast access mail:0012
+$ holdfast access --by lea --since 30d
 """,
     ),
     "export": Verb(

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from holdfast.cli.blame import show
+from holdfast.cli.viewing import Viewer
 from holdfast.codec import GENESIS, chain, encode, value_of
 from holdfast.core.fold import fold_all
 from holdfast.core.pending import outlook
@@ -65,7 +66,7 @@ async def with_child(run):
 
 
 def test_a_run_of_one_agent_has_nobody_to_choose_from(cancelled, capsys):
-    assert show(URL, [cancelled[:8]], as_json=False) == 0
+    assert show(Viewer("failures --blame"), URL, [cancelled[:8]], as_json=False) == 0
     text = capsys.readouterr().out
     assert text.startswith(f"{cancelled}  payer  cancelled\n")
     assert "one agent only: to name one of several, a run needs more than one" in text
@@ -74,11 +75,11 @@ def test_a_run_of_one_agent_has_nobody_to_choose_from(cancelled, capsys):
 
 def test_agent_and_step_of_a_run_tree_are_named(cancelled, capsys):
     asyncio.run(with_child(cancelled))
-    assert show(URL, ["r_lead"], as_json=False) == 0
+    assert show(Viewer("failures --blame"), URL, ["r_lead"], as_json=False) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "most suspect: helper at step " in text
     assert "[r_child " in text
-    assert show(URL, [], as_json=True) == 0
+    assert show(Viewer("failures --blame"), URL, [], as_json=True) == 0
     found = {one["run"]: one for one in json.loads(capsys.readouterr().out)}
     assert set(found) == {"r_lead", cancelled}, "a child is read with the run it answers"
     assert found["r_lead"]["agents"] == ["payer", "helper"]
@@ -88,19 +89,19 @@ def test_agent_and_step_of_a_run_tree_are_named(cancelled, capsys):
 
 def test_lines_fit_a_hundred_columns(cancelled, capsys):
     asyncio.run(with_child(cancelled))
-    show(URL, [], as_json=False)
+    show(Viewer("failures --blame"), URL, [], as_json=False)
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
 
 
 def test_no_failed_runs_are_said_to_be_none(holdfast, payer, capsys):
     assert holdfast("run", payer, '{"bill": "700"}').code == 0
-    assert show(URL, [], as_json=False) == 0
+    assert show(Viewer("failures --blame"), URL, [], as_json=False) == 0
     assert capsys.readouterr().out == "no failed runs\n"
 
 
 def test_a_run_or_a_journal_that_is_not_there_is_an_error(holdfast, place, payer):
     with pytest.raises(JournalError):
-        show(URL, [], as_json=False)
+        show(Viewer("failures --blame"), URL, [], as_json=False)
     assert holdfast("run", payer, '{"bill": "700"}').code == 0
     with pytest.raises(UsageError, match="no run"):
-        show(URL, ["r_nowhere"], as_json=False)
+        show(Viewer("failures --blame"), URL, ["r_nowhere"], as_json=False)

@@ -11,6 +11,7 @@ import pytest
 from holdfast import codec
 from holdfast.cli import relatives
 from holdfast.cli.trace_text import lines
+from holdfast.cli.viewing import Viewer
 from holdfast.events import CallAsked, ChildClosed, ChildOpened, Entry, Inline, Loaded, RunOpened
 from holdfast.journal.port import Append, Row
 from holdfast.journal.sqlite import SqliteJournal
@@ -85,11 +86,11 @@ def test_page_has_the_entries_of_the_child(family, holdfast):
 def test_generations_are_bounded(family, monkeypatch):
     url, call = family
     monkeypatch.setattr(relatives, "DEEP", 0)
-    found = asyncio.run(relatives.family_of(url, "r_parent"))
+    found = asyncio.run(relatives.family_of(Viewer("show"), url, "r_parent"))
     assert found.family.children == {}
     assert set(found.family.missing) == {"r_child", "r_not_yet"}
     monkeypatch.undo()
-    found = asyncio.run(relatives.family_of(url, "r_parent"))
+    found = asyncio.run(relatives.family_of(Viewer("show"), url, "r_parent"))
     assert list(found.family.children) == [call]
     text = "\n".join(lines(found.family, width=100, colour=True))
     assert "\x1b[" in text

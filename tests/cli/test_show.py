@@ -12,6 +12,7 @@ from holdfast import Agent, Runner
 from holdfast.cli import follow
 from holdfast.cli.agents import load_agent, opened
 from holdfast.cli.entry_text import line
+from holdfast.cli.viewing import Viewer
 from holdfast.dialogue import Answer
 from holdfast.events import (
     CallLookedUp,
@@ -192,7 +193,7 @@ def test_follow_waits_for_what_comes(holdfast, waiting, capsys):
 
     def watch():
         began.set()
-        ended.append(follow.follow("sqlite:///.holdfast/journal.db", waiting, as_json=False))
+        ended.append(follow.follow(Viewer("show --follow"), "sqlite:///.holdfast/journal.db", waiting, as_json=False))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
+from holdfast.codec import chain
 from holdfast.journal import walk
 from holdfast.shell.runner import Runner
-from tests.cli.damage import execute, flip
+from tests.cli.damage import JOURNAL, execute, flip, flip_bodies
 
 
 @pytest.fixture
@@ -52,6 +55,21 @@ def test_first_damage_of_each_run_is_named(holdfast, runs, place):
     flip(place, runs[2], 2)
     damaged = holdfast("verify", "--json").json["damaged"]
     assert sorted((one["run"], one["seq"]) for one in damaged) == sorted([(runs[0], 3), (runs[2], 2)])
+
+
+@pytest.mark.parametrize("whole", [[], ["--full"]])
+@pytest.mark.parametrize("now", [b'"actor":"\xff', b'"actor":7,"x":"', b'"x":' + b"[" * 9_999])
+def test_entry_that_fits_the_chain_and_cannot_be_read_is_found(holdfast, runs, place, now, whole):
+    of = "run = (SELECT id FROM runs WHERE name = ?)"
+    with closing(sqlite3.connect(place / JOURNAL)) as db:
+        (_, before), (data, _) = db.execute(f"SELECT data, digest FROM entries WHERE {of} ORDER BY seq", (runs[1],)).fetchall()[-2:]  # fmt: skip
+        (seq,) = db.execute(f"SELECT max(seq) FROM entries WHERE {of}", (runs[1],)).fetchone()
+        data = data.replace(b'"actor":"', now)
+        db.execute(f"UPDATE entries SET data = ?, digest = ? WHERE {of} AND seq = ?", (data, chain(before, data), runs[1], seq))  # fmt: skip
+        db.commit()
+    found = holdfast("verify", *whole)
+    assert found.code == 1
+    assert f"unreadable: run {runs[1]}, entry {seq}: " in found.out
 
 
 def test_entries_cut_off_at_the_end_are_missed(holdfast, runs, place):
@@ -129,11 +147,17 @@ def test_erased_run_still_verifies_and_is_shown_as_erased(holdfast, runs):
     assert holdfast("show", runs[0], "--json").code == 0
 
 
-def test_changed_words_of_a_run_about_somebody_are_found(holdfast, payer, place):
+def test_a_changed_bit_of_what_is_encrypted_is_found_and_named(holdfast, payer, place):
     run = holdfast("run", payer, '{"bill": "0"}', "--on-behalf-of", "c:1", "--json").json["run"]
     before = holdfast("verify", "--json").json["bodies"]
-    assert before > 1
-    changed = "UPDATE blobs SET data = CAST(replace(CAST(data AS TEXT), 'nothing', 'anythin') AS BLOB)"
-    assert execute(place, f"{changed} WHERE CAST(data AS TEXT) LIKE '%nothing is owed%'")
-    damaged = holdfast("verify", "--json").json["damaged"]
-    assert [one["run"] for one in damaged] == [run]
+    changed = flip_bodies(place)
+    assert 1 < len(changed) < before
+    found = holdfast("verify")
+    assert found.code == 1
+    assert f"changed: run {run}, entry " in found.out
+    assert ": the body " in found.out
+    shown = holdfast("show", run)
+    assert shown.code == 4
+    assert f"is not what was written (run {run}, entry 1)" in shown.err
+    report = holdfast("verify", "--json").json
+    assert [(one["run"], one["seq"]) for one in report["damaged"]] == [(run, 1)]

@@ -19,7 +19,7 @@ from holdfast.evals.trial import Player, Suite, playing
 from holdfast.evals.world import Effect, World
 from holdfast.journal.port import Where
 from holdfast.models.scripted import ask, call, done, fail, script
-from holdfast.tool import CallKey
+from holdfast.tool import CallKey, Found
 
 
 class Answer(BaseModel):
@@ -228,3 +228,28 @@ def test_a_judge_is_heard_before_a_trial_is_graded_and_one_that_says_nothing_is_
     assert [trial.passed for trial in trials] == [True, False, None]
     assert trials[1].misses[0].grader == "judges"
     assert "the judge is out" in trials[2].trouble
+
+
+def test_recorded_answers_that_were_lost_are_found_again_in_every_trial_of_a_journal():
+    """By the same key or by a look-up; and no trial takes another one's effect for its own."""
+
+    def found(order: str) -> Found[dict[str, str]]:
+        raise NotImplementedError
+
+    @tool.write(timeout=5, lookup=found, effect_id="id")
+    def send(order: str) -> dict[str, str]:
+        """Send it."""
+        raise NotImplementedError
+
+    agent = Agent(name="desk", task="Send one order.", takes=str, gives=Answer, tools=[send], models=["m"])
+    sends = script(call("send", order="O-1"), done(status="sent"))
+    fixtures = {
+        "calls": [{"tool": "send", "args": {"order": "O-1"}, "unknown": "the line broke", "gives": {"id": "s1"}}]
+    }
+    what = Suite("sending", agent, (case(state=None, fixtures=fixtures),), ())
+    trials = play(what, sends, 3)
+    assert [trial.outcome for trial in trials] == ["done"] * 3
+    keyed = {"calls": [{"tool": "pay", "args": {"order": "O-1", "cents": 50}, "unknown": "the line broke", "gives": "re_1"},
+                       {"tool": "look", "gives": 50}]}  # fmt: skip
+    (trial,) = play(suite(case(state=None, fixtures=keyed)), PAYS)
+    assert (trial.outcome, trial.passed) == ("done", True)

@@ -16,6 +16,7 @@ from holdfast.cli.progress import Board, watched
 from holdfast.cli.run import Order, tags
 from holdfast.cli.standing import standing
 from holdfast.cli.summary import Ended, Summary, refusals, show
+from holdfast.cli.viewing_runs import seen_standing
 from holdfast.core.pending import Outlook
 from holdfast.core.state import State
 from holdfast.errors import Bug, HoldfastError, UserError
@@ -73,6 +74,7 @@ class _Batch:
             async with opening as runner, asyncio.TaskGroup() as group:
                 for _ in range(order.concurrency):
                     group.create_task(self._work(runner, self.good))
+        await order.looks.record(order.journal)
 
     async def _work(self, runner: Runner, lines: Iterator[Line]) -> None:
         for line in lines:
@@ -101,9 +103,9 @@ class _Batch:
         )  # fmt: skip
         self.taken.add(run.name)
         state, stands = await self._speak(runner, line, *await runner.attend(run.name))
-        found = standing(state, stands)
+        found = await seen_standing(standing(state, stands), runner, self.order.looks, record=False)
         took = round((time.monotonic() - began) * 1e6)
-        seen = trace(await runner.entries(run.name))
+        seen = trace(self.order.looks.shown(await runner.entries(run.name)))
         self.ended.append(Ended(line.number, line.key, found, state.spent.charged, took, before, refusals(seen)))
         self.board.ended(found.word, state.spent.charged, took, before=before)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from holdfast.cli import out, reading
+from holdfast.cli.viewing import Viewer
 from holdfast.events import Entry, Outcome
 from holdfast.journal import walk
 from holdfast.journal.port import Journal, Row, Where
@@ -54,12 +55,12 @@ class Blamed(Struct, frozen=True, kw_only=True):
     why_none: str = ""
 
 
-def show(url: str, runs: list[str], as_json: bool) -> int:
+def show(looks: Viewer, url: str, runs: list[str], as_json: bool) -> int:
     """Name agent and step of failed runs; runs: their names, or none for all that failed. Gives the exit code.
 
     Raises UsageError for a name that fits no run or several, JournalError where there is no journal.
     """
-    found = asyncio.run(_read(url, runs))
+    found = asyncio.run(_read(looks, url, runs))
     if as_json:
         out.give(found)
         return 0
@@ -70,10 +71,12 @@ def show(url: str, runs: list[str], as_json: bool) -> int:
     return 0
 
 
-async def _read(url: str, runs: Sequence[str]) -> list[Blamed]:
+async def _read(looks: Viewer, url: str, runs: Sequence[str]) -> list[Blamed]:
     async with reading.looking(url) as journal:
         rows = [await reading.find_row(journal, name) for name in runs] if runs else await _failed(journal)
-        return [one for row in rows if (one := await _blamed(journal, row)) is not None]
+        found = [one for row in rows if (one := await _blamed(looks, journal, row)) is not None]
+    await looks.record(url)
+    return found
 
 
 async def _failed(journal: Journal) -> list[Row]:
@@ -84,8 +87,8 @@ async def _failed(journal: Journal) -> list[Row]:
     return sorted(found, key=lambda row: (-row.opened, row.run))
 
 
-async def _blamed(journal: Journal, row: Row) -> Blamed | None:
-    tree = await _tree(journal, row)
+async def _blamed(looks: Viewer, journal: Journal, row: Row) -> Blamed | None:
+    tree = await _tree(looks, journal, row)
     if row.run not in tree:
         return None  # opened, and not on the disk for good yet
     traces = {run: trace(entries) for run, entries in tree.items()}
@@ -103,13 +106,13 @@ async def _blamed(journal: Journal, row: Row) -> Blamed | None:
     )
 
 
-async def _tree(journal: Journal, row: Row) -> dict[str, list[Entry]]:
+async def _tree(looks: Viewer, journal: Journal, row: Row) -> dict[str, list[Entry]]:
     """The entries of a run and of all runs below it."""
     found: dict[str, list[Entry]] = {}
     waiting = [row.run]
     while waiting and len(found) < MOST:
         run = waiting.pop(0)
-        entries = await reading.entries(journal, run)
+        entries = await looks.entries(journal, run)
         if entries and run not in found:
             found[run] = entries
             waiting += [child.run for child in await journal.find(Where(parent=run, limit=MOST))]

@@ -10,17 +10,22 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from holdfast import units
 from holdfast.agent import Agent
 from holdfast.cli import agents, out, reading
+from holdfast.cli.viewing import Viewer, named
 from holdfast.errors import HoldfastError, JournalError
-from holdfast.events import RunOpened
+from holdfast.events import Entry, RunOpened
 from holdfast.journal import walk
 from holdfast.journal.port import Journal as Store
 from holdfast.views import replay, words
 from holdfast.views.replay import Divergence, Replay, Replayed
+from holdfast.views.visible import visible
+
+replace = msgspec.structs.replace
 
 PAGE: Final = 500
 SHOWN: Final = 20
@@ -73,7 +78,8 @@ def check(url: str, as_json: bool, run: str = "", code: Sequence[str] = ()) -> i
     """
     began = time.monotonic()
     loaded = [agents.load_folder(path).agent for path in code]
-    found = asyncio.run(checked(url, run, loaded))
+    looks = Viewer("verify --decisions", named(""), selection="" if run else "all runs")
+    found = asyncio.run(checked(url, run, loaded, looks))
     found.took = round((time.monotonic() - began) * 1e6)
     if as_json:
         out.give(found)
@@ -82,15 +88,15 @@ def check(url: str, as_json: bool, run: str = "", code: Sequence[str] = ()) -> i
     return found.exit_code
 
 
-async def checked(url: str, name: str, loaded: list[Agent[Any, Any]]) -> Redecided:
-    """Decide a journal again, or the run that is named. loaded: agents whose code is at hand."""
+async def checked(url: str, name: str, loaded: list[Agent[Any, Any]], looks: Viewer | None = None) -> Redecided:
+    """Decide a journal again, or the run that is named. loaded: agents whose code is at hand. looks: who is shown it."""
     found = Redecided(code=tuple(agent.name for agent in loaded), diverged=[], undecided={}, assumed={}, damaged=[])
     undecided, assumed = Counter[str](), Counter[str]()
     again = Replay(loaded)
     async with reading.looking(url) as journal:
         async for run in _named(journal, name) if name else walk.names(journal):
             found.runs += 1
-            one = await _run(journal, run, again)
+            one = await _run(journal, run, again, looks)
             if isinstance(one, Damaged):
                 found.damaged.append(one)
                 continue
@@ -102,6 +108,8 @@ async def checked(url: str, name: str, loaded: list[Agent[Any, Any]]) -> Redecid
             assumed.update(one.assumed)
             if found.runs % PAGE == 0 and sys.stderr.isatty():
                 out.note(f"{found.runs:,} runs, {found.batches:,} batches of decisions")
+    if looks is not None:
+        await looks.record(url)
     found.undecided, found.assumed = dict(undecided.most_common()), dict(assumed.most_common())
     return found
 
@@ -110,15 +118,29 @@ async def _named(journal: Store, name: str) -> AsyncIterator[str]:
     yield (await reading.find_row(journal, name)).run
 
 
-async def _run(journal: Store, run: str, again: Replay) -> Replayed | Damaged:
+async def _run(journal: Store, run: str, again: Replay, looks: Viewer | None) -> Replayed | Damaged:
     """One run; what cannot be read is what `verify` is for, and is said here too."""
     try:
         entries = await reading.entries(journal, run)
         first = entries[0].event if entries else None
         tree = first.tree if isinstance(first, RunOpened) else ""
-        return again.of(entries, await journal.secret(tree or run))
+        found = again.of(entries, await journal.secret(tree or run))
+        return found if looks is None or found.divergence is None else _shown(found, entries, looks)
     except HoldfastError as error:
         return Damaged(run, error.seq, error.what)
+
+
+def _shown(found: Replayed, entries: list[Entry], looks: Viewer) -> Replayed:
+    """What is otherwise, as it is shown to who looks: words of a run that has read what is not for them are hidden."""
+    _, glass = visible(entries, looks.sees)
+    looks.runs[found.run] = None
+    one = found.divergence
+    if glass is None or one is None:
+        return found
+    fields = tuple(replace(part, stands=glass.text(part.stands), now=glass.text(part.now)) for part in one.fields)
+    hidden = replace(one, stands=glass.text(one.stands), now=glass.text(one.now), fields=fields)
+    looks.noticed(glass)
+    return replace(found, divergence=hidden)
 
 
 def _print(found: Redecided) -> None:

@@ -8,21 +8,28 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 import typer
 from msgspec import Struct
 
 from holdfast.agent import Agent, Predicate
 from holdfast.cli import agents, out, reading
 from holdfast.cli.many import Fields, Since, read_all
-from holdfast.cli.options import DEFAULT, AsJson, Journal, Work, pairs
+from holdfast.cli.options import DEFAULT, AsJson, Journal, Viewer, Work, pairs
+from holdfast.cli.viewing import Viewer as Looks
+from holdfast.cli.viewing import selection
 from holdfast.contract import Contract
 from holdfast.core.fold import fold_all
 from holdfast.errors import UsageError
+from holdfast.events import Entry
 from holdfast.journal import walk
 from holdfast.journal.port import Journal as Store
-from holdfast.views.backtest import CHANGES, Terms, Tested, backtest, causes, together
+from holdfast.views.backtest import CHANGES, Judged, Terms, Tested, backtest, causes, together
 from holdfast.views.contract_diff import Change, differences
 from holdfast.views.review_load import load_of
+from holdfast.views.visible import Glass, visible
+
+replace = msgspec.structs.replace
 
 PAGE: Final = 200
 SHORTEST: Final = 6
@@ -65,6 +72,7 @@ def register(app: typer.Typer) -> None:
         ] = False,
         since: Since = "",
         where: Fields = None,
+        name: Viewer = "",
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
@@ -72,14 +80,15 @@ def register(app: typer.Typer) -> None:
         if (since or where) and not backtest:
             raise UsageError("--since and --where choose the runs of a backtest", hint="add --backtest")
         runs = (pairs(where, "--where"), since) if backtest else None
-        return partial(_diff, journal, one, other, runs, as_json)
+        looks = Looks("diff --backtest", name, selection=selection(*runs) if runs is not None else "")
+        return partial(_diff, looks, journal, one, other, runs, as_json)
 
 
-def _diff(url: str, one: str, other: str, runs: tuple[dict[str, str], str] | None, as_json: bool) -> int:
+def _diff(looks: Looks, url: str, one: str, other: str, runs: tuple[dict[str, str], str] | None, as_json: bool) -> int:
     first, second = _sides(url, one, other)
     tested = None
     if runs is not None:
-        tested = _tested(url, first, second, *runs)
+        tested = _tested(looks, url, first, second, *runs)
     found = Compared(one=first, other=second, changes=differences(first.contract, second.contract), tested=tested)
     if as_json:
         out.give(_object(found))
@@ -90,12 +99,34 @@ def _diff(url: str, one: str, other: str, runs: tuple[dict[str, str], str] | Non
     return 0
 
 
-def _tested(url: str, one: Side, other: Side, where: dict[str, str], since: str) -> Tested:
+def _tested(looks: Looks, url: str, one: Side, other: Side, where: dict[str, str], since: str) -> Tested:
     """Every recorded call of the first one's agent under both. Predicates of either side serve the other, if they are the same."""
     first = Terms(one.contract, {**other.predicates, **one.predicates})
     second = Terms(other.contract, {**one.predicates, **other.predicates})
     wanted = {"agent": one.contract.name, **where}
-    return together(read_all(url, wanted, since, lambda entries: backtest(entries, first, second)))
+    found = together(
+        read_all(url, wanted, since, lambda entries: _shown(backtest(entries, first, second), entries, looks))
+    )
+    asyncio.run(looks.record(url))
+    return found
+
+
+def _shown(tested: Tested, entries: list[Entry], looks: Looks) -> Tested:
+    """What came of a run, as it is shown to who looks: reasons that the machine composed may hold what was read."""
+    if entries:
+        looks.runs[entries[0].run] = None
+    _, glass = visible(entries, looks.sees)
+    if glass is not None:
+        tested.differing = [
+            replace(call, before=_hidden(call.before, glass), after=_hidden(call.after, glass))
+            for call in tested.differing
+        ]
+        looks.noticed(glass)
+    return tested
+
+
+def _hidden(judged: Judged, glass: Glass) -> Judged:
+    return replace(judged, rules=tuple([replace(fired, because=glass.text(fired.because)) for fired in judged.rules]))
 
 
 # -------------------------------------------------------------------------------------------- what is to be compared

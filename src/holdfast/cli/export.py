@@ -11,11 +11,15 @@ import typer
 
 from holdfast.cli import out, reading
 from holdfast.cli.many import Fields, Since, chosen
-from holdfast.cli.options import DEFAULT, AsJson, Journal, Work, pairs
+from holdfast.cli.options import DEFAULT, AsJson, Journal, Viewer, Work, pairs
+from holdfast.cli.viewing import Viewer as Looks
+from holdfast.cli.viewing import selection
 from holdfast.errors import JournalError, UsageError
+from holdfast.journal import walk
 from holdfast.shell.export import PARQUET, Written, export_part
 from holdfast.shell.export import export as export_whole
 from holdfast.views import words
+from holdfast.views.access import BESIDE
 
 
 def register(app: typer.Typer) -> None:
@@ -27,12 +31,14 @@ def register(app: typer.Typer) -> None:
         where: Fields = None,
         since: Since = "",
         parquet: Annotated[bool, typer.Option("--parquet", help="Parquet, and not lines of JSON.")] = False,
+        name: Viewer = "",
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
         """Write all entries with their checkpoints; or some runs, each with the proof that it stands under the last one."""
         wanted = pairs(where, "--where")
-        return partial(_export, journal, _file(to, parquet), wanted, since, as_json)
+        looks = Looks("export", name, selection=selection(wanted, since))
+        return partial(_export, looks, journal, _file(to, parquet), wanted, since, as_json)
 
 
 def _file(to: str, parquet: bool) -> Path:
@@ -45,13 +51,13 @@ def _file(to: str, parquet: bool) -> Path:
     return path
 
 
-def _export(url: str, path: Path, wanted: dict[str, str], since: str, as_json: bool) -> int:
+def _export(looks: Looks, url: str, path: Path, wanted: dict[str, str], since: str, as_json: bool) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise JournalError(f"the folder {path.parent} cannot be made: {error.strerror}") from None
     part = bool(wanted or since)
-    done = asyncio.run(_written(url, path, wanted, since) if part else _whole(url, path))
+    done = asyncio.run(_written(looks, url, path, wanted, since) if part else _whole(looks, url, path))
     if as_json:
         out.give(done)
         return 0
@@ -73,14 +79,19 @@ def _missing(done: Written, part: bool) -> list[str]:
     return []
 
 
-async def _whole(url: str, path: Path) -> Written:
+async def _whole(looks: Looks, url: str, path: Path) -> Written:
     async with reading.looking(url) as journal:
+        if looks.sees is not None or looks.logs:
+            await looks.whole(journal, [run async for run in walk.names(journal) if run not in BESIDE], "an export")
+            await looks.record(url)
         return await export_whole(journal, path)
 
 
-async def _written(url: str, path: Path, wanted: dict[str, str], since: str) -> Written:
+async def _written(looks: Looks, url: str, path: Path, wanted: dict[str, str], since: str) -> Written:
     async with reading.looking(url) as journal:
         runs = frozenset([row.run async for row in chosen(journal, wanted, since)])
         if not runs:
             raise UsageError("no runs like that", hint="holdfast show --where lists them")
+        await looks.whole(journal, sorted(runs), "an export")
+        await looks.record(url)
         return await export_part(journal, path, runs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -13,12 +13,15 @@ import typer
 from msgspec import Struct
 
 from holdfast.cli import out
+from holdfast.cli.case import covered
+from holdfast.cli.failures_seen import Seen
 from holdfast.cli.many import Fields, Since, read_all
-from holdfast.cli.options import DEFAULT, AsJson, Journal, Work, pairs
+from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, Work, pairs
+from holdfast.cli.viewing import Viewer, explicit, named, selection
 from holdfast.errors import UsageError
-from holdfast.events import Entry, RunClosed
+from holdfast.events import Entry, RunClosed, RunOpened
 from holdfast.views.detectors import RULES, UNDECIDED, Finding
-from holdfast.views.failures import BAD, OWN, Classifier, Cluster, Reading, clusters, read
+from holdfast.views.failures import BAD, OWN, Classifier, Cluster, Reading, clusters
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -32,6 +35,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     write: bool
     by: str
     as_json: bool
+    looks: Viewer
+    agent: str
     runs: tuple[str, ...] = ()
     """To blame somebody for; none: all that fit."""
 
@@ -51,6 +56,8 @@ class Found(Struct, frozen=True, kw_only=True):
     """When the first and the last of them was opened."""
     contracts: int
     clusters: tuple[Cluster, ...]
+    cases: bool
+    """Whether there are any cases, of which some may cover clusters."""
 
 
 def register(app: typer.Typer) -> None:
@@ -76,6 +83,7 @@ def register(app: typer.Typer) -> None:
             bool,
             typer.Option("--blame", help="Of failed runs with several agents: the agent and step to look at first."),
         ] = False,
+        agent: AgentPath = "",
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
@@ -88,7 +96,8 @@ def register(app: typer.Typer) -> None:
             raise UsageError("--blame goes by what agents said, and not by detectors", hint="leave the others out")
         asked = Asked(
             journal=journal, where=pairs(where, "--where"), since=since, detector=detector, classifier=classifier,
-            write=write, by=by, as_json=as_json, runs=tuple(runs or ()),
+            write=write, by=by, as_json=as_json, runs=tuple(runs or ()), agent=agent,
+            looks=Viewer("failures --blame" if blame else "failures", named(by), selection=selection(pairs(where, "--where"), since)),
         )  # fmt: skip
         return partial(_blame if blame else _failures, asked)
 
@@ -105,7 +114,7 @@ def _blame(asked: Asked) -> int:
             else:
                 print("no failed runs like that")
             return 0
-    return blame.show(asked.journal, names, asked.as_json)
+    return blame.show(asked.looks, asked.journal, names, asked.as_json)
 
 
 def _failed_run(entries: list[Entry]) -> str:
@@ -117,15 +126,25 @@ def _failed_run(entries: list[Entry]) -> str:
 def _failures(asked: Asked) -> int:
     wanted = _wanted(asked.detector) if asked.detector else None
     own = _rule(asked.classifier) if asked.classifier else None
-    readings = read_all(asked.journal, asked.where, asked.since, partial(read, own=own))
-    found = _found(readings, wanted)
+    seen = Seen(asked.looks, own)
+    places: set[tuple[str, str]] = set()
+
+    def read(entries: list[Entry]) -> Reading:
+        opened = entries[0].event
+        if isinstance(opened, RunOpened):
+            places.add((opened.agent, asked.agent or opened.tags.get("agent_path", "")))
+        return seen.read(entries)
+
+    readings = read_all(asked.journal, asked.where, asked.since, read)
+    seen.record(asked.journal)
+    found = _found(readings, wanted, covered(places))
     if asked.write:
         from holdfast.cli.note import keep
 
         kept = keep(asked.journal, readings, asked.by or f"classifier:{asked.classifier}")
         out.note(f"{kept} noted")
     if asked.as_json:
-        out.give(found)
+        out.give(explicit(seen.labelled(found)))
         return 0
     if not readings:
         print("no runs" + (" like that" if asked.where or asked.since else " yet"))
@@ -136,9 +155,9 @@ def _failures(asked: Asked) -> int:
     return 0
 
 
-def _found(readings: list[Reading], wanted: set[int] | None) -> Found:
+def _found(readings: list[Reading], wanted: set[int] | None, cases: Mapping[str, Collection[str]]) -> Found:
     bad = [reading for reading in readings if reading.outcome in BAD]
-    kept = tuple(one for one in clusters(readings) if wanted is None or one.number in wanted)
+    kept = tuple(one for one in clusters(readings, cases) if wanted is None or one.number in wanted)
     opened = [reading.at for reading in readings]
     return Found(
         runs=len(readings),
@@ -149,6 +168,7 @@ def _found(readings: list[Reading], wanted: set[int] | None) -> Found:
         last=max(opened, default=0),
         contracts=len({reading.contract for reading in readings}),
         clusters=kept,
+        cases=any(cases.values()),
     )
 
 

@@ -44,6 +44,12 @@ def text(found: Found) -> list[RenderableType]:
         old = "old→new: of the runs under the same contract, found in so many of the older and of the newer half"
         parts += [Text(), Text(old, style="dim")]
         parts.append(Text(f"open one: holdfast show {run}, or holdfast why {run}{place}", style="dim"))
+        bare = sum(not one.covered for one in found.clusters)
+        if bare:
+            which = f"{bare} of {len(found.clusters)} {'has' if bare == 1 else 'have'} no case"
+            none = "none of these has a case"
+            what = f"{none if bare == len(found.clusters) else which}: holdfast case RUN makes one"
+            parts.append(Text(what, style="dim"))
     return [*parts, Text(), Text(BLIND)]
 
 
@@ -65,7 +71,7 @@ def _clusters(title: Text, clusters: Sequence[Cluster], found: Found) -> Iterato
         trend = f"{one.trend.older}→{one.trend.newer}" if one.trend.half else "–"
         yield _line(
             wide,
-            _title(one),
+            _title(one, uncovered=found.cases and not one.covered),
             f"{len(one.runs):,}",
             Text(f"{one.bad:,}", style="red" if one.bad else ""),
             Text(trend, style={"rising": "bold red", "falling": "green"}.get(one.trend.word, "")),
@@ -95,7 +101,7 @@ def _when(at: int, *, same_day: bool) -> str:
     return datetime.fromtimestamp(at / units.SECOND, UTC).strftime("%H:%M:%S" if same_day else "%m-%d %H:%M")
 
 
-def _title(one: Cluster) -> Text:
+def _title(one: Cluster, *, uncovered: bool) -> Text:
     number = "own" if one.number == OWN else str(one.number)
     error = one.error.removeprefix(f"tools.{one.tool}.")
     more = [words.plain(part) for part in (one.tool, error) if part]
@@ -103,4 +109,5 @@ def _title(one: Cluster) -> Text:
         (f"{number} {words.plain(one.name)}", "bold"),
         *(f" · {part}" for part in more),
         (f" · {one.trend.word}" if one.trend.word else "", "bold"),
+        (" · no case" if uncovered else "", "yellow"),
     )

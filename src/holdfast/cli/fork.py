@@ -20,10 +20,14 @@ from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, RunName, S
 from holdfast.cli.progress import watching
 from holdfast.cli.run import read_input
 from holdfast.cli.standing import Standing, next_step, panel, standing
+from holdfast.cli.viewing import Viewer, named
+from holdfast.cli.viewing_runs import seen_standing
 from holdfast.errors import InputError, UsageError
 from holdfast.events import Entry, Json
 from holdfast.journal.port import Row
+from holdfast.shell.runner import Runner
 from holdfast.views.parting import Parting, parting
+from holdfast.views.visible import References
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -42,6 +46,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, str] = {}
     journal: str = DEFAULT
     as_json: bool = False
+    looks: Viewer
 
 
 def register(app: typer.Typer) -> None:
@@ -75,6 +80,7 @@ def register(app: typer.Typer) -> None:
         wanted = Wanted(
             run=run, at=at, by=by or out.me(), model=model, contract=contract, instructions=instructions, edits=_edits(edit),
             live=tuple(live or ()), key=key, agent=agent, settings=pairs(setting, "--setting"), journal=journal, as_json=as_json,
+            looks=Viewer("fork", named(by)),
         )  # fmt: skip
         return partial(_fork, wanted)
 
@@ -139,10 +145,19 @@ async def _run(
             live=wanted.live, key=wanted.key,
         )  # fmt: skip
         if not wanted.as_json:
-            _say(parting(await runner.entries(row.run), await runner.entries(forked.name)))
-        async with watching(runner, forked.name):
+            _say(parting(*await _both(wanted, runner, row.run, forked.name)))
+        async with watching(runner, forked.name, wanted.looks):
             state, stands = await runner.attend(forked.name)
-        return standing(state, stands), (await runner.entries(row.run), await runner.entries(forked.name))
+        found = await seen_standing(standing(state, stands), runner, wanted.looks)
+        return found, await _both(wanted, runner, row.run, forked.name)
+
+
+async def _both(wanted: Wanted, runner: Runner, origin: str, fork: str) -> tuple[list[Entry], list[Entry]]:
+    """The entries of both, as they are shown to who looks: what is equal in them has one reference."""
+    shared = References()
+    one, other = [wanted.looks.shown(await runner.entries(run), shared) for run in (origin, fork)]
+    await wanted.looks.record(wanted.journal, runner.journal)
+    return one, other
 
 
 def _say(both: Parting) -> None:

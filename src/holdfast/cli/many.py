@@ -11,11 +11,12 @@ import typer
 
 from holdfast import units
 from holdfast.cli import reading
+from holdfast.cli.viewing import Viewer
 from holdfast.errors import UsageError
 from holdfast.events import OUTCOMES, Entry
 from holdfast.journal import walk
 from holdfast.journal.port import Journal, Row, Where
-from holdfast.views.checkpoint import AUDIT
+from holdfast.views.access import BESIDE
 
 T = TypeVar("T")
 
@@ -48,16 +49,25 @@ Since: TypeAlias = Annotated[
 ]
 
 
-def read_all(url: str, wanted: Mapping[str, str], since: str, make: Callable[[list[Entry]], T]) -> list[T]:
-    """What `make` gives of each run that fits, the newest first. Raises UsageError for a field no run has, or no moment."""
+def read_all(
+    url: str, wanted: Mapping[str, str], since: str, make: Callable[[list[Entry]], T], looks: Viewer | None = None
+) -> list[T]:
+    """What `make` gives of each run that fits, the newest first. Raises UsageError for a field no run has, or no moment.
+
+    looks: who is shown what comes of it; `make` gets what they may see, and that they look is recorded. None: it says nothing of
+    what anybody said or was given, and gets everything.
+    """
 
     async def read() -> list[T]:
         async with reading.looking(url) as journal:
-            return [
-                make(entries)
+            found = [
+                make(looks.shown(entries) if looks is not None else entries)
                 async for row in chosen(journal, wanted, since)
                 if (entries := await reading.entries(journal, row.run))  # none yet where nothing is on the disk
             ]
+        if looks is not None:
+            await looks.record(url)
+        return found
 
     return asyncio.run(read())
 
@@ -81,7 +91,7 @@ async def chosen(
     async for row in walk.rows(journal, _where(wanted), size if set(wanted) <= ANSWERED else walk.PAGE):
         if row.opened < first:
             return
-        if row.run != AUDIT and _fits(row, wanted):  # no run of an agent: it holds the checkpoints of the others
+        if row.run not in BESIDE and _fits(row, wanted):
             yield row
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from msgspec import Struct
 
@@ -14,12 +15,14 @@ from holdfast.cli import out, reading
 from holdfast.cli.operate import actor
 from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, RunName, Work, like, pairs
 from holdfast.cli.review import bound_of
+from holdfast.cli.viewing import Viewer, named, plain
 from holdfast.core.state import State
 from holdfast.errors import UsageError
 from holdfast.events import Entry, Json, Noted
 from holdfast.journal.port import Row
 from holdfast.shell.noting import VERDICTS, correctable, noted
 from holdfast.tool import Tool
+from holdfast.views.carried import labels
 from holdfast.views.detectors.finding import leaf
 from holdfast.views.failures import OWN, Reading
 from holdfast.views.feedback import notes, sentences
@@ -69,7 +72,7 @@ def register(app: typer.Typer) -> None:
         if not words and not fixed and score is None and not reason:
             if seq:
                 raise UsageError("nothing is said of that entry", hint=f"holdfast note {run} bad --seq {seq}")
-            return partial(_read, journal, run, as_json)
+            return partial(_read, Viewer("note", named(by)), journal, run, as_json)
         finding = words.pop(0) if words and words[0] in VERDICTS else "note"
         text = " ".join([*words, *([reason] if reason else [])])
         given = Given(
@@ -79,12 +82,14 @@ def register(app: typer.Typer) -> None:
         return partial(_note, given)
 
 
-def _read(url: str, run: str, as_json: bool) -> int:
-    entries = asyncio.run(reading.entries_of(url, run))
+def _read(looks: Viewer, url: str, run: str, as_json: bool) -> int:
+    entries = asyncio.run(looks.entries_of(url, run))
     seen = trace(entries)
     found = notes(entries, seen)
     if as_json:
-        out.give(found)
+        out.give(
+            [{**msgspec.to_builtins(one, str_keys=True), "label": plain(labels(entries)[one.seq - 1])} for one in found]
+        )
         return 0
     if not found:
         print(f"nobody has said anything of {seen.run}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, cast, get_args
+from typing import Annotated, TypeAlias, cast, get_args
 
 import typer
 from msgspec import Struct
@@ -15,6 +15,8 @@ from holdfast.cli import agents, out, reading
 from holdfast.cli.options import DEFAULT, AgentPath, AsJson, By, Journal, RunName, Settings, Work, pairs
 from holdfast.cli.progress import watching
 from holdfast.cli.standing import Standing, report, standing
+from holdfast.cli.viewing import Viewer, beside, named
+from holdfast.cli.viewing_runs import seen_standing
 from holdfast.core import desk
 from holdfast.core.pending import outlook
 from holdfast.core.state import State
@@ -23,6 +25,9 @@ from holdfast.events import CancelAsked, LimitName, Paused
 from holdfast.journal.port import Row, Where
 from holdfast.shell.runner import Runner
 from holdfast.shell.worker import Worker
+
+Told: TypeAlias = tuple[State, Standing]
+"""What came of an act: what is known of the run, and how it stands."""
 
 
 class Drive(Struct, frozen=True, kw_only=True):
@@ -36,6 +41,7 @@ class Drive(Struct, frozen=True, kw_only=True):
     grants: Mapping[str, str] = {}
     settings: Mapping[str, str] = {}
     as_json: bool = False
+    looks: Viewer
 
 
 def actor(name: str) -> str:
@@ -67,7 +73,7 @@ def register(app: typer.Typer) -> None:
         as_json: AsJson = False,
     ) -> Work:
         """Let nothing new start in a run, until it is resumed. What is being done is finished and recorded."""
-        return partial(_stop, journal, run, because, by or out.me(), as_json)
+        return partial(_stop, journal, run, because, by, as_json)
 
     @app.command()
     def cancel(
@@ -78,7 +84,7 @@ def register(app: typer.Typer) -> None:
         as_json: AsJson = False,
     ) -> Work:
         """End a run for good. What is being written is awaited first."""
-        return partial(_cancel, journal, run, because, by or out.me(), as_json)
+        return partial(_cancel, journal, run, because, by, as_json)
 
     @app.command()
     def resume(
@@ -97,7 +103,7 @@ def register(app: typer.Typer) -> None:
         """Let a run go on, and drive it here to its end, or until it waits for somebody."""
         drive = Drive(
             run=run, journal=journal, agent=agent, by=by or out.me(), every=every, grants=pairs(grant, "--grant"),
-            settings=pairs(setting, "--setting"), as_json=as_json,
+            settings=pairs(setting, "--setting"), as_json=as_json, looks=Viewer("resume", named(by)),
         )  # fmt: skip
         return partial(_resume_all if every else _resume, drive)
 
@@ -110,32 +116,41 @@ def _say(url: str, name: str, text: str, by: str, ends: bool, as_json: bool) -> 
 
     words = read_input(text)
 
-    async def speak() -> State:
+    looks = Viewer("say", beside(by))
+
+    async def speak() -> Told:
         async with reading.speaking(url) as runner:
             run = (await reading.find_row(runner.journal, name)).run
-            return await runner.put(
+            state = await runner.put(
                 run, lambda state: desk.said(state, words, by, ends=ends), actor=actor(by or "requester")
             )
+            return await _stands(runner, looks, state, as_json)
 
     return _told(asyncio.run(speak()), "said", as_json)
 
 
 def _stop(url: str, name: str, because: str, by: str, as_json: bool) -> int:
-    async def pause() -> State:
+    looks, by = Viewer("stop", beside(by)), by or out.me()
+
+    async def pause() -> Told:
         async with reading.speaking(url) as runner:
             run = await _open_run(runner, name)
-            return await runner.put(run, lambda state: None if state.paused else Paused(by, because), actor=actor(by))
+            state = await runner.put(run, lambda state: None if state.paused else Paused(by, because), actor=actor(by))
+            return await _stands(runner, looks, state, as_json)
 
     return _told(asyncio.run(pause()), "stopped for now: nothing new starts", as_json)
 
 
 def _cancel(url: str, name: str, because: str, by: str, as_json: bool) -> int:
-    async def end() -> State:
+    looks, by = Viewer("cancel", beside(by)), by or out.me()
+
+    async def end() -> Told:
         async with reading.speaking(url) as runner:
             run = await _open_run(runner, name)
-            return await runner.put(
+            state = await runner.put(
                 run, lambda state: None if state.cancel else CancelAsked(by, because), actor=actor(by)
             )
+            return await _stands(runner, looks, state, as_json)
 
     return _told(asyncio.run(end()), "it will end: nothing new starts, and what is being written is awaited", as_json)
 
@@ -148,10 +163,17 @@ async def _open_run(runner: Runner, name: str) -> str:
     return row.run
 
 
-def _told(state: State, what: str, as_json: bool) -> int:
+async def _stands(runner: Runner, looks: Viewer, state: State, as_json: bool) -> Told:
+    """How a run stands now, as JSON shows it to who acts; a text for people says nothing of what is in it."""
+    found = standing(state, outlook(state))
+    return state, await seen_standing(found, runner, looks) if as_json else found
+
+
+def _told(told: Told, what: str, as_json: bool) -> int:
     """Say that something was recorded, and what takes it up."""
+    state, found = told
     if as_json:
-        out.give(standing(state, outlook(state)))
+        out.give(found)
         return 0
     print(f"{state.run}: {what}")
     if not state.paused or state.cancel:
@@ -200,8 +222,9 @@ async def _drive(drive: Drive, loaded: agents.Loaded, row: Row, grants: Mapping[
         for limit, amount in grants.items():
             await runner.grant(row.run, limit, amount, by=drive.by)
         await runner.resume(row.run, by=drive.by)
-        async with watching(runner, row.run):
-            return standing(*await runner.attend(row.run))
+        async with watching(runner, row.run, drive.looks):
+            found = standing(*await runner.attend(row.run))
+        return await seen_standing(found, runner, drive.looks)
 
 
 def _resume_all(drive: Drive) -> int:

@@ -32,6 +32,16 @@ ModeName = Annotated[
 As = Annotated[
     str, typer.Option("--as", metavar="NAME", help="Who decides. An assertion, not an identity; recorded as such.")
 ]
+Viewer = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        metavar="NAME",
+        envvar="HOLDFAST_AS",
+        show_envvar=True,
+        help="Who looks, where settings name roles. An assertion, not an identity.",
+    ),
+]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who you are; your user name where it is not given.")]
 AgentPath = Annotated[
     str,

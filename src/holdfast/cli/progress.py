@@ -12,6 +12,7 @@ from typing import Final
 from holdfast import units
 from holdfast.cli import out
 from holdfast.cli.entry_text import line
+from holdfast.cli.viewing import Viewer
 from holdfast.shell.runner import Runner
 
 STOPPED: Final = ("stopped", "failed", "cancelled")
@@ -88,18 +89,20 @@ def watched(board: Board) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def watching(runner: Runner, run: str) -> AsyncIterator[None]:
-    """Show on a terminal what one run is doing, while it does it."""
+async def watching(runner: Runner, run: str, looks: Viewer) -> AsyncIterator[None]:
+    """Show on a terminal what one run is doing, while it does it, as it is shown to who looks."""
     if not sys.stderr.isatty():
         yield
         return
     from rich.text import Text
 
     with out.console(stderr=True).status("") as status:
+        glass = looks.glass()
 
         async def tell() -> None:
             async for entry in runner.follow(run):
-                status.update(Text(line(entry), overflow="ellipsis", no_wrap=True))
+                shown = glass.of(entry) if glass is not None else entry
+                status.update(Text(line(shown), overflow="ellipsis", no_wrap=True))
 
         telling = asyncio.create_task(tell())
         try:

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from holdfast.cli import out, reading
-from holdfast.cli.options import DEFAULT, AsJson, Journal, RunName, Work
+from holdfast.cli.options import DEFAULT, AsJson, Journal, RunName, Viewer, Work
+from holdfast.cli.viewing import Viewer as Looks
 from holdfast.errors import JournalError, UsageError
 from holdfast.shell.export import PARQUET, export_part
 from holdfast.shell.proofs import prove as prove_run
@@ -31,19 +32,20 @@ def register(app: typer.Typer) -> None:
         number: Annotated[
             int, typer.Option("--checkpoint", metavar="N", min=0, help="Under this checkpoint; else the last one.")
         ] = 0,
+        name: Viewer = "",
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
         """Prove that a run stands under a signed checkpoint, entry by entry as it was written."""
-        return partial(_prove, journal, run, file, number, as_json)
+        return partial(_prove, Looks("prove", name), journal, run, file, number, as_json)
 
 
-def _prove(url: str, name: str, file: str, number: int, as_json: bool) -> int:
+def _prove(looks: Looks, url: str, name: str, file: str, number: int, as_json: bool) -> int:
     if file.endswith(PARQUET):
         raise UsageError(f"a proof is a file of lines of JSON, and {file} is not", hint="--out proof.jsonl")
     if file and (Path(file).is_dir() or not Path(file).absolute().parent.is_dir()):
         raise JournalError(f"{file} is no file that can be written")
-    proof = asyncio.run(_proven(url, name, file, number))
+    proof = asyncio.run(_proven(looks, url, name, file, number))
     signed = read(text_of(proof.note))
     if as_json:
         out.give(_plain(proof, signed))
@@ -58,11 +60,13 @@ def _prove(url: str, name: str, file: str, number: int, as_json: bool) -> int:
     return 0
 
 
-async def _proven(url: str, name: str, file: str, number: int) -> Proof:
+async def _proven(looks: Looks, url: str, name: str, file: str, number: int) -> Proof:
     async with reading.looking(url) as journal:
         run = (await reading.find_row(journal, name)).run
         proof = await prove_run(journal, run, number)
         if file:
+            await looks.whole(journal, [run], "a proof")
+            await looks.record(url)
             await export_part(journal, file, {run}, number)
         return proof
 

@@ -9,9 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from holdfast.cli import reading
+from holdfast.cli.viewing import Viewer
+from holdfast.core.fold import fold_all
 from holdfast.core.state import Question, State
 from holdfast.errors import HoldfastError
-from holdfast.events import PersonAsked
+from holdfast.events import CallJudged, Entry, PersonAsked
 from holdfast.journal import walk
 from holdfast.journal.port import Journal, Row, Where
 
@@ -43,38 +45,42 @@ class Waiting(Struct, frozen=True, kw_only=True):
     """Enough people have; it goes on when the run is driven."""
 
 
-async def waiting(journal: Journal) -> list[Waiting]:
-    """Everything that waits for a person: what ends soonest first, then what has waited longest."""
+async def waiting(journal: Journal, looks: Viewer) -> list[Waiting]:
+    """Everything that waits for a person, as it is shown to who looks: what ends soonest first, then what has waited longest."""
     rows = [
         *[row async for row in walk.rows(journal, Where(questions=True))],
         *[row async for row in walk.rows(journal, Where(attention=True, questions=False))],
     ]
-    found = [one for row in rows for one in await _of(journal, row)]
+    found = [one for row in rows for one in await _of(journal, row, looks)]
     return sorted(found, key=lambda one: (one.until or 1 << 62, one.since))
 
 
-async def _of(journal: Journal, row: Row) -> list[Waiting]:
+async def _of(journal: Journal, row: Row, looks: Viewer) -> list[Waiting]:
     base = Waiting(run=row.run, question=0, agent=row.agent, key=row.key, about="", text="", since=row.at)
     with_ = partial(msgspec.structs.replace, base)
     try:
-        state = await reading.state_of(journal, row.run)
+        entries = await reading.entries(journal, row.run)
+        state, shown = fold_all(entries), looks.shown(entries)
     except HoldfastError as error:
         return [with_(question=error.seq, about="damage", text=error.what)]
     if state.closed is not None:
         text = f"the run ended as {row.outcome}, and nobody knows whether this call happened"
         left = partial(with_, about="doubt", text=text, clause="surprises.unknown")
         return [left(question=call) for call in state.unresolved]
-    return [with_(**_told(state, question)) for question in state.questions.values()]
+    return [with_(**_told(state, question, shown)) for question in state.questions.values()]
 
 
-def _told(state: State, question: Question) -> dict[str, Any]:
+def _told(state: State, question: Question, shown: list[Entry]) -> dict[str, Any]:
+    """What there is to say of a question; its words as they are shown to who looks."""
     asked = question.asked
-    clause, because = _clause(state, asked.call, asked.about)
+    there = shown[question.seq - 1].event
+    words = there.text if isinstance(there, PersonAsked) else asked.text
+    clause, because = _clause(state, asked.call, asked.about, shown)
     voices = _voices(state, asked)
     return {
         "question": question.seq,
         "about": asked.about,
-        "text": asked.text,
+        "text": words,
         "since": question.at,
         "clause": clause,
         "because": because,
@@ -95,10 +101,12 @@ def _voices(state: State, asked: PersonAsked) -> tuple[str, ...]:
     return tuple(dict.fromkeys(vote.by for vote in votes if role in ("", vote.role)))
 
 
-def _clause(state: State, call: int, about: str) -> tuple[str, str]:
+def _clause(state: State, call: int, about: str, shown: list[Entry]) -> tuple[str, str]:
     """Which rule put a question before a person, and its words."""
     known = state.calls.get(call)
-    fired = [rule for rule in known.rules if rule.verdict == "review"] if known is not None else []
+    last = [one.event for one in shown if isinstance(one.event, CallJudged) and one.event.call == call][-1:]
+    rules = last[0].rules if last and known is not None and known.rules else ()
+    fired = [rule for rule in rules if rule.verdict == "review"]
     if fired:
         return fired[0].rule, "; ".join(dict.fromkeys(rule.because for rule in fired))
     return {

@@ -15,6 +15,7 @@ from holdfast.journal.open import open_journal
 from holdfast.journal.port import Journal, Row, Where
 from holdfast.shell import bodies
 from holdfast.shell.runner import Runner
+from holdfast.views.access import ACCESS, BESIDE
 from holdfast.views.checkpoint import AUDIT
 
 _SQLITE = "sqlite:///"
@@ -53,8 +54,12 @@ def must_exist(url: str) -> None:
 async def find_row(journal: Journal, name: str) -> Row:
     """The run that a person means: its name, its request key, or enough of the beginning of its name.
 
-    Raises UsageError where there is none, or more than one, and for the run `audit`, which is no run of an agent.
+    Raises UsageError where there is none, or more than one, and for the runs `audit` and `access`, which are no runs of an agent.
     """
+    if name == ACCESS:
+        raise UsageError(
+            f"{ACCESS} is no run of an agent: it holds who was shown what", hint=f"holdfast {ACCESS} lists that"
+        )
     if name == AUDIT:
         raise UsageError(
             f"{AUDIT} is no run of an agent: it holds the checkpoints of the journal",
@@ -65,7 +70,9 @@ async def find_row(journal: Journal, name: str) -> Row:
     keyed = await journal.find(Where(key=name, limit=1)) if name else []
     if keyed:
         return keyed[0]
-    close = [run for run in await journal.runs(after=name, limit=3) if name and run.startswith(name) and run != AUDIT]
+    close = [
+        run for run in await journal.runs(after=name, limit=4) if name and run.startswith(name) and run not in BESIDE
+    ]
     if len(close) > 1:
         raise UsageError(f"several runs begin with {name}", hint=f"give more of it: {', '.join(close[:2])}, …")
     row = await journal.row(close[0]) if close else None
@@ -76,6 +83,8 @@ async def find_row(journal: Journal, name: str) -> Row:
 
 async def entries(journal: Journal, run: str) -> list[Entry]:
     """The durable entries of a run, bodies loaded: what is shown must not be gone after a loss of power.
+
+    All there is in them: what of it somebody may be shown, a `viewing.Viewer` says.
 
     Raises JournalDamaged where what is stored is not what was written.
     """

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from holdfast.cli import out, reading
+from holdfast.cli.viewing import Viewer
 from holdfast.events import Entry
 from holdfast.journal.port import Journal
 from holdfast.views.family import Family
@@ -29,30 +30,36 @@ class Found(Struct, frozen=True):
     now: int
     """By the journal's clock."""
 
+    def __repr__(self) -> str:
+        """Short: `asyncio.run` asks for it at the end, and the entries are many."""
+        return f"Found({len(self.entries)} runs)"
 
-async def family_of(url: str, name: str) -> Found:
-    """The run that a person means, with those it opened."""
+
+async def family_of(looks: Viewer, url: str, name: str) -> Found:
+    """The run that a person means, with those it opened, as it is shown to who looks; that they do is recorded."""
     async with reading.looking(url) as journal:
         row = await reading.find_row(journal, name)
-        entries = await reading.entries(journal, row.run)
+        entries = await looks.entries(journal, row.run)
         if entries[-1].seq < row.seq:
             more = row.seq - entries[-1].seq
             out.note(f"and {more} more, not on the disk for good yet: whoever writes to the journal next makes them so")
         read = {row.run: entries}
-        return Found(await _family(journal, trace(entries), DEEP, read), read, journal.now())
+        found = Found(await _family(looks, journal, trace(entries), DEEP, read), read, journal.now())
+    await looks.record(url)
+    return found
 
 
-async def _family(journal: Journal, seen: Trace, deep: int, read: dict[str, list[Entry]]) -> Family:
+async def _family(looks: Viewer, journal: Journal, seen: Trace, deep: int, read: dict[str, list[Entry]]) -> Family:
     children: dict[int, Family] = {}
     missing: list[str] = []
     for call in seen.calls.values():
         if not call.child:
             continue
         may = deep and len(read) <= MANY and call.child not in read
-        entries = await reading.entries(journal, call.child) if may else []
+        entries = await looks.entries(journal, call.child) if may else []
         if not entries:
             missing.append(call.child)
             continue
         read[call.child] = entries
-        children[call.seq] = await _family(journal, trace(entries), deep - 1, read)
+        children[call.seq] = await _family(looks, journal, trace(entries), deep - 1, read)
     return Family(seen, children, tuple(missing))

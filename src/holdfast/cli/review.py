@@ -15,8 +15,10 @@ from holdfast import codec
 from holdfast.agent import Bound
 from holdfast.cli import agents, out, reading
 from holdfast.cli.operate import actor
-from holdfast.cli.options import DEFAULT, AgentPath, As, AsJson, Journal, RunName, Work, like, pairs
+from holdfast.cli.options import DEFAULT, AgentPath, As, AsJson, Journal, RunName, Viewer, Work, like, pairs
 from holdfast.cli.queue import Waiting, waiting
+from holdfast.cli.viewing import Viewer as Looks
+from holdfast.cli.viewing import by_entry, explicit
 from holdfast.contract import Contract
 from holdfast.core import desk
 from holdfast.core.state import Question, State
@@ -63,12 +65,16 @@ def app() -> typer.Typer:
     made = typer.Typer(rich_markup_mode=None, help="Decide what waits for a person.", invoke_without_command=True)
 
     @made.callback()
-    def review(context: typer.Context, journal: Journal = DEFAULT, as_json: AsJson = False) -> Work | None:
+    def review(
+        context: typer.Context, viewer: Viewer = "", journal: Journal = DEFAULT, as_json: AsJson = False
+    ) -> Work | None:
         """Decide what waits for a person; alone: the list."""
         if context.invoked_subcommand is None:
-            return partial(_list, journal, as_json)
+            return partial(_list, Looks("review", viewer), journal, as_json)
         early = [
-            name for name in ("journal", "as_json") if str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+            name
+            for name in ("viewer", "journal", "as_json")
+            if str(context.get_parameter_source(name)).endswith("COMMANDLINE")
         ]
         if early:
             raise UsageError(
@@ -77,14 +83,16 @@ def app() -> typer.Typer:
         return None
 
     @made.command("list")
-    def list_(journal: Journal = DEFAULT, as_json: AsJson = False) -> Work:
+    def list_(viewer: Viewer = "", journal: Journal = DEFAULT, as_json: AsJson = False) -> Work:
         """All that waits for a person, the most urgent first."""
-        return partial(_list, journal, as_json)
+        return partial(_list, Looks("review list", viewer), journal, as_json)
 
     @made.command()
-    def show(run: RunName, question: Number = None, journal: Journal = DEFAULT, as_json: AsJson = False) -> Work:
+    def show(
+        run: RunName, question: Number = None, viewer: Viewer = "", journal: Journal = DEFAULT, as_json: AsJson = False
+    ) -> Work:
         """One question with everything it rests on."""
-        return partial(_show, journal, run, question, as_json)
+        return partial(_show, Looks("review show", viewer), journal, run, question, as_json)
 
     for verdict, (meaning, _) in PLAIN.items():
         made.command(verdict, help=meaning)(_plain(verdict))
@@ -155,8 +163,8 @@ def _amend_and_settle(made: typer.Typer) -> None:
 # -------------------------------------------------------------------------------------------------------- looking
 
 
-def _list(url: str, as_json: bool) -> int:
-    found, now = asyncio.run(_waiting(url))
+def _list(looks: Looks, url: str, as_json: bool) -> int:
+    found, now = asyncio.run(_waiting(looks, url))
     if as_json:
         out.give(found)
         return 0
@@ -170,15 +178,20 @@ def _list(url: str, as_json: bool) -> int:
     return 0
 
 
-async def _waiting(url: str) -> tuple[list[Waiting], int]:
+async def _waiting(looks: Looks, url: str) -> tuple[list[Waiting], int]:
     async with reading.looking(url) as journal:
-        return await waiting(journal), journal.now()
+        found, now = await waiting(journal, looks), journal.now()
+    await looks.record(url)
+    return found, now
 
 
-def _show(url: str, name: str, number: int | None, as_json: bool) -> int:
+def _show(looks: Looks, url: str, name: str, number: int | None, as_json: bool) -> int:
+    from holdfast.views.carried import labels
+    from holdfast.views.labelled import labelled
     from holdfast.views.trace import trace
 
-    seen = trace(asyncio.run(reading.entries_of(url, name)))
+    read = asyncio.run(looks.entries_of(url, name))
+    seen = trace(read)
     open_ = {question.seq: question for question in seen.open_questions}
     if not open_ or (number is not None and number not in open_):
         raise UsageError(
@@ -188,8 +201,13 @@ def _show(url: str, name: str, number: int | None, as_json: bool) -> int:
     if as_json:
         from holdfast.views.account import account
 
+        carried = labelled(seen, labels(read)).calls
         calls = [seen.calls[question.call] for question in shown if question.call in seen.calls]
-        out.give({"questions": shown, "calls": calls, "accounts": [account(seen, call) for call in calls]})
+        found = {
+            "questions": shown, "calls": [carried[call.seq] for call in calls],
+            "accounts": [account(seen, call) for call in calls], "labels": by_entry(read),
+        }  # fmt: skip
+        out.give(explicit(found))
         return 0
     from holdfast.cli.review_text import question_text
 

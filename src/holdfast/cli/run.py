@@ -19,6 +19,8 @@ from holdfast.cli import agents, out
 from holdfast.cli.options import DEFAULT, AsJson, By, Journal, ModeName, Settings, Work, pairs
 from holdfast.cli.progress import watching
 from holdfast.cli.standing import Standing, report, standing
+from holdfast.cli.viewing import Viewer, beside
+from holdfast.cli.viewing_runs import seen_standing
 from holdfast.errors import InputError, UsageError
 from holdfast.events import Json, Mode
 from holdfast.journal.port import Where
@@ -39,6 +41,7 @@ class Order(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, str] = {}
     journal: str = DEFAULT
     as_json: bool = False
+    looks: Viewer
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +70,7 @@ def register(app: typer.Typer) -> None:
         order = Order(
             agent=agent, given=given or "", batch=batch, concurrency=concurrency, key=key, by=by or out.me(),
             on_behalf_of=on_behalf_of, mode=mode, model=model, settings=pairs(setting, "--setting"), journal=journal,
-            as_json=as_json,
+            as_json=as_json, looks=Viewer("run", beside(by), selection=f"a batch from {batch.name}" if batch is not None else ""),
         )  # fmt: skip
         if batch is not None:
             return partial(_batch, order, given)
@@ -104,8 +107,9 @@ async def _run(order: Order, loaded: agents.Loaded, value: Json) -> Standing:
         run = await runner.start(
             loaded.agent, value, key=order.key, by=order.by, on_behalf_of=order.on_behalf_of, tags=tags(loaded)
         )
-        async with watching(runner, run.name):
-            return standing(*await runner.attend(run.name))
+        async with watching(runner, run.name, order.looks):
+            found = standing(*await runner.attend(run.name))
+        return await seen_standing(found, runner, order.looks)
 
 
 def tags(loaded: agents.Loaded) -> dict[str, str]:

@@ -14,11 +14,13 @@ from msgspec import Struct
 
 from holdfast.cli import out, reading
 from holdfast.cli.layout import painted
+from holdfast.cli.viewing import Viewer, explicit
 from holdfast.errors import JournalDamaged
 from holdfast.events import CallAsked, CallReturned, Entry
 from holdfast.journal.port import Journal, Row
 from holdfast.views import words
-from holdfast.views.search import Place, Sought, erased, places, renamed, sought
+from holdfast.views.carried import labels
+from holdfast.views.search import Place, Sought, erased, labelled, places, renamed, sought
 
 EACH = 3
 """Places of one run that are shown one by one."""
@@ -51,12 +53,18 @@ class Searched(Struct):
     """False: it stopped at enough."""
 
 
-def search(url: str, text: str, rows: Rows, limit: int, as_json: bool) -> int:
-    """Look for words in runs; `limit` runs at most."""
+def search(looks: Viewer, url: str, text: str, rows: Rows, limit: int, as_json: bool) -> int:
+    """Look for words in what is shown of runs to who looks; `limit` runs at most.
+
+    Runs are shown as they are found; where viewings are recorded, when all have been found, and with one record.
+    """
     what = sought(text)
-    hits, done = asyncio.run(_search(url, what, rows, limit, None if as_json else _show))
+    hits, done = asyncio.run(_search(looks, url, what, rows, limit, None if as_json or looks.logs else _show))
+    if looks.logs and not as_json:
+        for hit in hits:
+            _show(hit)
     if as_json:
-        out.give({"hits": hits, "searched": done})
+        out.give(explicit({"hits": hits, "searched": done}))
         return 0
     if not hits:
         print("no run speaks of it")
@@ -65,7 +73,7 @@ def search(url: str, text: str, rows: Rows, limit: int, as_json: bool) -> int:
 
 
 async def _search(
-    url: str, what: Sought, rows: Rows, limit: int, tell: Callable[[Hit], None] | None
+    looks: Viewer, url: str, what: Sought, rows: Rows, limit: int, tell: Callable[[Hit], None] | None
 ) -> tuple[list[Hit], Searched]:
     hits: list[Hit] = []
     done = Searched()
@@ -75,7 +83,7 @@ async def _search(
                 done.all = False
                 break
             try:
-                entries = await reading.entries(journal, row.run)
+                entries = await looks.entries(journal, row.run)
             except JournalDamaged:
                 done.damaged.append(row.run)
                 continue
@@ -85,6 +93,8 @@ async def _search(
                 hits.append(hit)
                 if tell is not None:
                     tell(hit)
+    looks.runs = {hit.run: None for hit in hits}  # of the others nothing is shown
+    await looks.record(url)
     return hits, done
 
 
@@ -101,9 +111,9 @@ def _hit(row: Row, entries: list[Entry], what: Sought) -> Hit | None:
             found.append(renamed(place, name))
     if not found:
         return None
-    return Hit(
-        row.run, row.agent, row.outcome or row.status, row.key, tuple(found[:EACH]), len(found) - len(found[:EACH])
-    )
+    carried = labels(entries)
+    shown = tuple([labelled(place, carried[place.seq - 1]) for place in found[:EACH]])
+    return Hit(row.run, row.agent, row.outcome or row.status, row.key, shown, len(found) - len(shown))
 
 
 def _show(hit: Hit) -> None:

@@ -12,11 +12,16 @@ import typer
 
 from holdfast.cli import out, reading, relatives
 from holdfast.cli.many import FIELDS, chosen
-from holdfast.cli.options import DEFAULT, AsJson, Journal, Work, pairs
+from holdfast.cli.options import DEFAULT, AsJson, Journal, Viewer, Work, pairs
+from holdfast.cli.viewing import Viewer as Looks
+from holdfast.cli.viewing import explicit, selection
 from holdfast.errors import InputError
 from holdfast.journal.port import Row
+from holdfast.views.access import ACCESS
+from holdfast.views.carried import labels
 from holdfast.views.checkpoint import AUDIT
 from holdfast.views.family import Family
+from holdfast.views.labelled import labelled
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +46,7 @@ def register(app: typer.Typer) -> None:
         html: Annotated[
             Path | None, typer.Option("--html", metavar="FILE", help="Write the trace as one page; - is stdout.")
         ] = None,
+        name: Viewer = "",
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
@@ -49,23 +55,30 @@ def register(app: typer.Typer) -> None:
             from holdfast.cli.search import search
 
             wanted = pairs(where, "--where") | ({"run": run} if run else {})
-            return partial(search, journal, text, partial(chosen, wanted=wanted), limit, as_json)
+            looks = Looks("show --text", name, selection=selection(wanted))
+            return partial(search, looks, journal, text, partial(chosen, wanted=wanted), limit, as_json)
         if not run:
-            return partial(_list, journal, pairs(where, "--where"), limit, as_json)
+            return partial(_list, Looks("show", name), journal, pairs(where, "--where"), limit, as_json)
         if run == AUDIT:
             from holdfast.cli import checkpoint_text
 
             return partial(checkpoint_text.shown, journal, limit, as_json)
+        if run == ACCESS:
+            from holdfast.cli import access
+
+            return partial(access.shown, journal, access.Asked(limit=limit, as_json=as_json))
         if follow:
             from holdfast.cli import follow as following
 
-            return partial(following.follow, journal, run, as_json)
-        return partial(_one, journal, run, full, html, as_json)
+            return partial(following.follow, Looks("show --follow", name), journal, run, as_json)
+        return partial(_one, Looks("show --html" if html else "show", name), journal, run, full, html, as_json)
 
 
-def _list(url: str, wanted: dict[str, str], limit: int, as_json: bool) -> int:
+def _list(looks: Looks, url: str, wanted: dict[str, str], limit: int, as_json: bool) -> int:
     rows, now = asyncio.run(_rows(url, wanted, limit))
     if as_json:
+        rows = [looks.row(row) for row in rows]
+        looks.recorded(url)
         out.give(rows)
         return 0
     if not rows:
@@ -102,15 +115,15 @@ def _write(path: Path, text: str) -> None:
     out.note(f"wrote {path}, {len(text.encode()) // 1024 + 1:,} kB")
 
 
-def _one(url: str, name: str, full: bool, html: Path | None, as_json: bool) -> int:
-    found = asyncio.run(relatives.family_of(url, name))
+def _one(looks: Looks, url: str, name: str, full: bool, html: Path | None, as_json: bool) -> int:
+    found = asyncio.run(relatives.family_of(looks, url, name))
     if html is not None:
         from holdfast.cli.trace_page import page
 
         _write(html, page(found.family, found.entries))
         return 0
     if as_json:
-        out.give(_plain(found.family))
+        out.give(explicit(_plain(found)))
         return 0
     from holdfast.cli.trace_text import lines
 
@@ -120,9 +133,11 @@ def _one(url: str, name: str, full: bool, html: Path | None, as_json: bool) -> i
     return 0
 
 
-def _plain(family: Family) -> dict[str, Any]:
-    """A trace as JSON; the runs it opened stand in `children`, by the call each answers."""
-    found: dict[str, Any] = msgspec.to_builtins(family.seen, str_keys=True)
+def _plain(read: relatives.Found, family: Family | None = None) -> dict[str, Any]:
+    """A trace as JSON, each body with its label; the runs it opened stand in `children`, by the call each answers."""
+    family = family or read.family
+    seen = labelled(family.seen, labels(read.entries[family.seen.run]))
+    found: dict[str, Any] = msgspec.to_builtins(seen, str_keys=True)
     if family.children:
-        found["children"] = {str(call): _plain(child) for call, child in family.children.items()}
+        found["children"] = {str(call): _plain(read, child) for call, child in family.children.items()}
     return found

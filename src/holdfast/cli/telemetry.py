@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from holdfast.cli import out, reading
-from holdfast.cli.options import DEFAULT, AsJson, Journal, Work, pairs
+from holdfast.cli.options import DEFAULT, AsJson, Journal, Viewer, Work, pairs
+from holdfast.cli.viewing import Viewer as Looks
 from holdfast.errors import SettingsError, UsageError
 from holdfast.views import words
 
@@ -38,17 +39,22 @@ def register(app: typer.Typer) -> None:
             typer.Option("--header", metavar="KEY=VALUE", help="Sent along; may be repeated."),
         ] = None,
         once: Annotated[bool, typer.Option("--once", help="Send what is there, and end.")] = False,
+        name: Viewer = "",
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
         """Send what runs did to an OpenTelemetry collector, until SIGTERM or Ctrl-C; each span when it is over."""
-        return partial(_telemetry, journal, to, content, pairs(header, "--header"), once, as_json)
+        looks = Looks("telemetry --content" if content else "telemetry", name, selection=f"all runs, to {to}")
+        return partial(_telemetry, looks, journal, to, content, pairs(header, "--header"), once, as_json)
 
 
-def _telemetry(url: str, to: str, content: bool, headers: dict[str, str], once: bool, as_json: bool) -> int:
+def _telemetry(
+    looks: Looks, url: str, to: str, content: bool, headers: dict[str, str], once: bool, as_json: bool
+) -> int:
     if not url.startswith(_SQLITE):
         raise UsageError(f"{url} is no journal in a file", hint="give --journal sqlite:///folder/journal.db")
-    sent = asyncio.run(_send(url, Path(url.removeprefix(_SQLITE)).absolute(), to, content, headers, once))
+    looks.beyond(url)
+    sent = asyncio.run(_send(looks, url, Path(url.removeprefix(_SQLITE)).absolute(), to, content, headers, once))
     if as_json:
         out.give(sent)
         return 0
@@ -58,7 +64,9 @@ def _telemetry(url: str, to: str, content: bool, headers: dict[str, str], once: 
     return 0
 
 
-async def _send(url: str, file: Path, to: str, content: bool, headers: dict[str, str], once: bool) -> Sent:
+async def _send(
+    looks: Looks, url: str, file: Path, to: str, content: bool, headers: dict[str, str], once: bool
+) -> Sent:
     try:
         from holdfast.otel.collector import Otlp
         from holdfast.otel.position import Position
@@ -71,7 +79,7 @@ async def _send(url: str, file: Path, to: str, content: bool, headers: dict[str,
         collector = Otlp(to, headers)
         try:
             position = Position(file, collector.url, collector.name)
-            sender = Sender(store, collector, position, content=content, tell=out.note)
+            sender = Sender(store, collector, position, content=content, tell=out.note, sees=looks.sees)
             return await _stoppable(sender, once)
         finally:
             collector.close()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
 
+import msgspec
 import typer
 from msgspec import Struct
 
@@ -16,10 +17,15 @@ from holdfast.cli.operate import actor
 from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, ModeName, RunName, Settings, Work, pairs
 from holdfast.cli.progress import watching
 from holdfast.cli.standing import Standing, report, standing
+from holdfast.cli.viewing import Viewer, named
+from holdfast.cli.viewing_runs import seen_standing
 from holdfast.events import Mode
 from holdfast.journal.port import Row
 from holdfast.shell.runner import Runner
 from holdfast.views.undo import Plan
+from holdfast.views.visible import visible
+
+replace = msgspec.structs.replace
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -34,6 +40,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     mode: Mode
     settings: Mapping[str, str]
     as_json: bool
+    looks: Viewer
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +63,7 @@ def register(app: typer.Typer) -> None:
         """Show what of a run can be taken back, newest first; take it back, in a run of its own."""
         wish = Wish(
             run=run, journal=journal, after=to, yes=yes, by=by or out.me(), agent=agent, mode=mode,
-            settings=pairs(setting, "--setting"), as_json=as_json,
+            settings=pairs(setting, "--setting"), as_json=as_json, looks=Viewer("undo", named(by)),
         )  # fmt: skip
         return partial(_undo, wish)
 
@@ -79,23 +86,41 @@ async def _row(wish: Wish) -> Row:
 async def _carried_out(wish: Wish, loaded: agents.Loaded, row: Row) -> Standing | None:
     async with agents.opened(wish.journal, [loaded], settings=wish.settings, mode=wish.mode) as runner:
         plan = await runner.plan_undo(row.run, after=wish.after)
-        if not _is_wanted(wish, plan, runner):
+        if not _is_wanted(wish, plan, await _shown(wish, plan, runner), runner):
             return None
         run = await runner.undo(plan, by=actor(wish.by))
-        async with watching(runner, run.name):
-            return standing(*await runner.attend(run.name))
+        async with watching(runner, run.name, wish.looks):
+            found = standing(*await runner.attend(run.name))
+        return await seen_standing(found, runner, wish.looks)
 
 
-def _is_wanted(wish: Wish, plan: Plan, runner: Runner) -> bool:
-    """Show the plan; whether it is to be carried out."""
+async def _shown(wish: Wish, plan: Plan, runner: Runner) -> Plan:
+    """The plan, as it is shown to who looks."""
+    _, glass = visible(await runner.entries(plan.run), wish.looks.sees)
+    wish.looks.runs[plan.run] = None
+    if glass is not None:
+        steps = [
+            replace(
+                step, args=glass.value(step.args), given=glass.value(step.given), effect_id=glass.text(step.effect_id)
+            )
+            for step in plan.steps
+        ]
+        plan = replace(plan, steps=tuple(steps))
+        wish.looks.noticed(glass)
+    await wish.looks.record(wish.journal, runner.journal)
+    return plan
+
+
+def _is_wanted(wish: Wish, plan: Plan, shown: Plan, runner: Runner) -> bool:
+    """Show the plan, as it is shown to who looks; whether it is to be carried out."""
     if wish.yes and wish.as_json:
         return True
     if wish.as_json:
-        out.give(plan)
+        out.give(shown)
         return False
     from holdfast.cli.undo_text import text
 
-    out.show(*text(plan, runner.agents))
+    out.show(*text(shown, runner.agents))
     if not plan.ready or wish.yes:
         return bool(plan.ready)
     if sys.stdin.isatty() and sys.stdout.isatty():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from holdfast import codec
 from holdfast.cli import reading
 from holdfast.cli.verify_report import Report, counting, damage
 from holdfast.errors import HoldfastError
+from holdfast.events import Entry
 from holdfast.journal import walk
 from holdfast.journal.port import Journal
 from holdfast.shell.body_check import BodyCheck
-from holdfast.views.tampering import Finding
+from holdfast.views.beside import PLACES, names_bodies
+from holdfast.views.tampering import Finding, Kind
 
 
 async def by_run(journal: Journal, name: str = "") -> Report:
@@ -46,22 +48,40 @@ async def _run(journal: Journal, run: str, bodies: BodyCheck) -> tuple[int, Find
         lines = await journal.read(run)
     except HoldfastError as error:
         return 0, Finding("unreadable", f"run {run}: {error.what}", run, error.seq)
-    prev = codec.GENESIS
+    naming: list[Entry] = []
+    found = _chain(run, lines, naming)
+    try:
+        await bodies.take(naming)
+    except HoldfastError as error:
+        found = found or (0, Finding("unreadable", f"run {run}: {error.what}", run, error.seq))
+    return found or (len(lines), await _index(journal, run, len(lines)))
+
+
+def _chain(run: str, lines: Iterable[tuple[bytes, bytes]], naming: list[Entry]) -> tuple[int, Finding] | None:
+    """How many lines of a run are what was written, and what is wrong with the next; None where all of them are.
+
+    Adds the entries among them that name bodies to `naming`.
+    """
+    prev, chain, decode = codec.GENESIS, codec.chain, codec.decode
+
+    def bad(seq: int, kind: Kind, text: str) -> tuple[int, Finding]:
+        return seq - 1, Finding(kind, f"run {run}, entry {seq}: {text}", run, seq)
+
     for seq, (data, digest) in enumerate(lines, 1):
-        place = f"run {run}, entry {seq}"
-        if codec.chain(prev, data) != digest:
-            text = f"{place}: the stored bytes are not what the chain says was written"
-            return seq - 1, Finding("changed", text, run, seq)
+        if chain(prev, data) != digest:
+            return bad(seq, "changed", "the stored bytes are not what the chain says was written")
         try:
-            entry = codec.decode(data, prev, digest)
-            if (entry.run, entry.seq) != (run, seq):
-                text = f"{place}: here stands entry {entry.seq} of run {entry.run}"
-                return seq - 1, Finding("misplaced", text, run, seq)
-            await bodies.take(entry)
+            entry = decode(data, prev, digest)
         except HoldfastError as error:
-            return seq - 1, Finding("unreadable", f"{place}: {error.what}", run, seq)
+            return bad(seq, "unreadable", error.what)
+        except (ValueError, RecursionError) as error:
+            return bad(seq, "unreadable", f"it cannot be read: {error}")
+        if entry.seq != seq or entry.run != run:
+            return bad(seq, "misplaced", f"here stands entry {entry.seq} of run {entry.run}")
+        if entry.aside or (entry.event.__class__ in PLACES and names_bodies(entry.event)):
+            naming.append(entry)
         prev = digest
-    return len(lines), await _index(journal, run, len(lines))
+    return None
 
 
 async def _index(journal: Journal, run: str, length: int) -> Finding | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from uuid import uuid4
 
 from holdfast.codec import canonical, plain
 from holdfast.core.provenance import leaves
@@ -36,11 +37,13 @@ class Recorded:
         self._done: dict[str, tuple[Answered, int]] = {}
         """Carried out writes, by key or call → the answer and how often."""
         self.effects: list[Effect] = []
+        self._token = uuid4().hex[:12]
+        """No two trials of a journal have the same effect, though they have the same answers."""
 
     def serve(self, tool: Tool[..., Any], call: CallState) -> Callable[[], object] | None:
         """What answers a call; None where the tool itself is to be called."""
         if tool.effect == "write" and (known := self._done.get(_identity(tool, call))) is not None:
-            return lambda: _outcome(tool, known[0])  # the same key: it holds the effect already
+            return lambda: _held(tool, known[0])
         found = self._match(call)
         if found is None and self._policy == "live-read" and tool.effect == "read":
             return None
@@ -53,9 +56,8 @@ class Recorded:
             known = self._done.get(_identity(tool, call))
             if known is None:
                 return Absent()
-            return Found(
-                effect_id_of(tool, known[0].gives) or f"recorded-{known[1]}", tool.gives.python(known[0].gives)
-            )
+            name = effect_id_of(tool, known[0].gives) or str(known[1])
+            return Found(f"{name}@{self._token}", tool.gives.python(known[0].gives))
 
         return answer
 
@@ -77,6 +79,11 @@ class Recorded:
             self.effects.append(Effect(call.tool, dict(call.args)))
             self._done[_identity(tool, call)] = (found, len(self.effects))
         return _outcome(tool, found)
+
+
+def _held(tool: Tool[..., Any], known: Answered) -> object:
+    """What the same key is answered, once the effect is there: what it gave, also where the first answer was lost."""
+    return tool.gives.python(known.gives) if known.gives is not None else _outcome(tool, known)
 
 
 def _outcome(tool: Tool[..., Any], found: Answered) -> object:

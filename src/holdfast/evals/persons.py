@@ -34,6 +34,9 @@ async def reply(runner: Runner, case: Case, state: State, messages: Iterator[Jso
         if person is not None:
             await _answer(runner, state, question, person)
             return True
+    if state.questions and (text := next(messages, None)) is not None:
+        await runner.say(state.run, text, by=case.by)  # they write while others have yet to decide
+        return True
     return False
 
 
