@@ -19,26 +19,26 @@ def interpreter(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
-def wanted_mark() -> str:
+def wanted_mark(requirements: Path = REQUIREMENTS) -> str:
     """What an up-to-date environment is marked with."""
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
     return f"{sys.version_info.major}.{sys.version_info.minor} {ROOT} {digest}\n"
 
 
-def make(environment: Path) -> bool:
+def make(environment: Path, requirements: Path = REQUIREMENTS) -> bool:
     """Make the environment or bring it up to date; whether anything had to be done."""
     mark = environment / "peers.mark"
-    if interpreter(environment).exists() and mark.exists() and mark.read_text() == wanted_mark():
+    if interpreter(environment).exists() and mark.exists() and mark.read_text() == wanted_mark(requirements):
         return False
     mark.unlink(missing_ok=True)
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     (environment / ".gitignore").write_text("*\n")
     pip = [str(interpreter(environment)), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], check=True)
+    subprocess.run([*pip, "--requirement", str(requirements)], check=True)
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     done = subprocess.run([str(interpreter(environment)), "-c", ask], stdout=subprocess.PIPE, text=True, check=True)
     Path(done.stdout.strip(), "bench-root.pth").write_text(f"{ROOT}\n")
-    mark.write_text(wanted_mark())
+    mark.write_text(wanted_mark(requirements))
     return True
 
 
@@ -46,8 +46,11 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Make the environment that the peers' scripts run in.")
     parser.add_argument("environment", type=Path, help="where, for example .venv-peers")
-    environment = parser.parse_args().environment
-    print(f"{environment}: {'made' if make(environment) else 'up to date'}")
+    parser.add_argument(
+        "--requirements", type=Path, default=REQUIREMENTS, help="what to install; each its own environment"
+    )
+    options = parser.parse_args()
+    print(f"{options.environment}: {'made' if make(options.environment, options.requirements) else 'up to date'}")
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ def test_first_page_shows_the_verbs_of_a_newcomer_and_where_the_others_are(holdf
     found = holdfast(*args)
     assert found.code == 0
     lines = found.out.splitlines()
-    assert [line.split()[1] for line in lines[:5]] == ["new", "run", "show", "why", "review"]
-    assert lines[5] == "More (holdfast help GROUP):"
+    assert [line.split()[1] for line in lines[:6]] == ["new", "run", "show", "why", "review", "eval"]
+    assert lines[6] == "More (holdfast help GROUP):"
     assert max(len(line) for line in lines) <= 120
 
 

@@ -223,7 +223,7 @@ def test_a_judge_is_heard_before_a_trial_is_graded_and_one_that_says_nothing_is_
 
     bench = Bench([Seat("kind", "x:y", "1", kind, None)])
     cases = tuple(case(name, expect={"judges": {"kind": "x:y"}}) for name in "abc")
-    what = Suite("refunds", desk(), cases, (bench.grader,), world, bench)
+    what = Suite("refunds", desk(), cases, (), world, bench)
     trials = play(what, PAYS, concurrency=1)
     assert [trial.passed for trial in trials] == [True, False, None]
     assert trials[1].misses[0].grader == "judges"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
-from uuid import uuid4
 
 from holdfast.codec import canonical, plain
 from holdfast.core.provenance import leaves
@@ -37,8 +36,6 @@ class Recorded:
         self._done: dict[str, tuple[Answered, int]] = {}
         """Carried out writes, by key or call → the answer and how often."""
         self.effects: list[Effect] = []
-        self._token = uuid4().hex[:12]
-        """No two trials of a journal have the same effect, though they have the same answers."""
 
     def serve(self, tool: Tool[..., Any], call: CallState) -> Callable[[], object] | None:
         """What answers a call; None where the tool itself is to be called."""
@@ -57,7 +54,7 @@ class Recorded:
             if known is None:
                 return Absent()
             name = effect_id_of(tool, known[0].gives) or str(known[1])
-            return Found(f"{name}@{self._token}", tool.gives.python(known[0].gives))
+            return Found(name, tool.gives.python(known[0].gives))
 
         return answer
 

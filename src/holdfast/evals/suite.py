@@ -40,7 +40,7 @@ def suite_of(
     bench = Bench.of(wanted, home / JUDGES)
     for case in wanted:
         graders.check_expectations(case, agent, bench.names)
-    suite = Suite(agent.name, agent, tuple(wanted), (*graders.GRADERS, bench.grader), world_of(folder), bench)
+    suite = Suite(agent.name, agent, tuple(wanted), graders.GRADERS, world_of(folder), bench)
     suite.check()
     return suite
 

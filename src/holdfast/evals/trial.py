@@ -17,6 +17,7 @@ from msgspec import Struct
 from holdfast.agent import Agent
 from holdfast.core.state import State
 from holdfast.errors import InputError, UsageError
+from holdfast.evals.apart import apart
 from holdfast.evals.case import Case, Ends
 from holdfast.evals.finished import Finished, Grader, Miss
 from holdfast.evals.fixtures import Unserved, recorded_world
@@ -24,6 +25,7 @@ from holdfast.evals.judges import Bench, Unheard
 from holdfast.evals.persons import reply
 from holdfast.evals.world import MakeWorld, Stage, World
 from holdfast.events import CallFailed, Entry, Noted, PersonAsked, Price
+from holdfast.journal.open import open_journal
 from holdfast.journal.port import Where
 from holdfast.models.port import Model
 from holdfast.shell import bodies
@@ -102,6 +104,10 @@ class TrialRunner(Runner):
         assert isinstance(self._performer, Stage)
         return self._performer.worlds
 
+    def model(self, name: str) -> Model:
+        """What answers under the name of a model. Raises SettingsError where it cannot be opened."""
+        return self._model(name)
+
 
 @asynccontextmanager
 async def playing(
@@ -109,9 +115,14 @@ async def playing(
 ) -> AsyncIterator[Player]:  # fmt: skip
     """A player of this suite's trials, with a journal for them. model: answers instead of the contract's models."""
     suite.check()
-    async with TrialRunner.open(journal, agents=[suite.agent], model=model, prices=prices, drives=False) as runner:
-        assert isinstance(runner, TrialRunner)
-        yield Player(runner, suite)
+    store = open_journal(journal)
+    try:
+        opened = TrialRunner.open(apart(store), agents=[suite.agent], model=model, prices=prices, drives=False)
+        async with opened as runner:
+            assert isinstance(runner, TrialRunner)
+            yield Player(runner, suite)
+    finally:
+        await store.close()
 
 
 class Player:
@@ -151,6 +162,11 @@ class Player:
                 if not under_way:
                     return
                 done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                wrong = [
+                    error for task in done if (error := task.exception()) is not None
+                ]  # each is looked at, as asyncio wants
+                if wrong:
+                    raise wrong[0]
                 for task in done:
                     yield task.result()
         finally:
@@ -207,24 +223,34 @@ class Player:
     async def _graded(self, finished: Finished, number: int, trouble: str) -> Trial:
         """Grade a trial and note its verdict. trouble: what outside the agent kept it from being made."""
         case, state, entries = finished.case, finished.state, finished.entries
-        if self.suite.bench is not None and not trouble:
+        misses = () if trouble else tuple(miss for grader in self.suite.graders for miss in grader(finished))
+        if self.suite.bench is not None and not trouble and not misses:  # a judge costs money: it is asked last
             try:
                 await self.suite.bench.hear(finished)
+                misses = tuple(self.suite.bench.grader(finished))
             except Unheard as error:
                 trouble = error.what
-        misses = () if trouble else tuple(miss for grader in self.suite.graders for miss in grader(finished))
         passed = None if trouble else not misses
-        note = trouble or "\n".join(f"{miss.grader}: {miss.why}" for miss in misses) or "passed"
+        note = trouble or "\n".join(f"{miss.grader}: {' '.join(miss.why.split())}" for miss in misses) or "passed"
         seqs = tuple(sorted({seq for miss in misses for seq in miss.seqs}))
         score = None if passed is None else float(passed)
         await self.runner.put(state.run, lambda state: Noted(BY, VERDICT, score, note, seqs), actor=BY)
         return _trial(case, number, state, entries, passed=passed, misses=misses, trouble=trouble)
 
-    def _world(self, case: Case) -> Any:
-        if case.fixtures is not None:
-            return recorded_world(case.fixtures)
-        assert self.suite.world is not None
-        return self.suite.world(case.state)
+    @asynccontextmanager
+    async def _world(self, case: Case) -> AsyncIterator[World]:
+        """A case's own world. Raises InputError where it cannot be made."""
+        async with AsyncExitStack() as stack:
+            try:
+                if case.fixtures is not None:
+                    world = await stack.enter_async_context(recorded_world(case.fixtures))
+                else:
+                    assert self.suite.world is not None
+                    world = await stack.enter_async_context(self.suite.world(case.state))
+            except Exception as error:
+                why = f"the world of case {case.name} cannot be made: {type(error).__name__}: {error}"
+                raise InputError(why, hint="world.py makes it of the case's state") from error
+            yield world
 
     async def _to_the_end(self, case: Case, run: str) -> State:
         """Drive a run until it is closed, or waits for what the case has no answer to."""
