@@ -13,7 +13,7 @@ from holdfast import units
 from holdfast.cli import reading
 from holdfast.cli.viewing import Viewer
 from holdfast.errors import UsageError
-from holdfast.events import OUTCOMES, Entry
+from holdfast.events import OUTCOMES, Entry, RunOpened
 from holdfast.journal import walk
 from holdfast.journal.port import Journal, Row, Where
 from holdfast.views.access import BESIDE
@@ -54,6 +54,8 @@ def read_all(
 ) -> list[T]:
     """What `make` gives of each run that fits, the newest first. Raises UsageError for a field no run has, or no moment.
 
+    Forks that `why --counterfactual` made to ask something of another run are nobody's runs, and left out.
+
     looks: who is shown what comes of it; `make` gets what they may see, and that they look is recorded. None: it says nothing of
     what anybody said or was given, and gets everything.
     """
@@ -64,12 +66,19 @@ def read_all(
                 make(looks.shown(entries) if looks is not None else entries)
                 async for row in chosen(journal, wanted, since)
                 if (entries := await reading.entries(journal, row.run))  # none yet where nothing is on the disk
+                and not _asks_why(entries[0])
             ]
         if looks is not None:
             await looks.record(url)
         return found
 
     return asyncio.run(read())
+
+
+def _asks_why(first: Entry) -> bool:
+    from holdfast.evals.came import BY
+
+    return isinstance(first.event, RunOpened) and first.event.forked_by[-1:] == (BY,)
 
 
 async def chosen(

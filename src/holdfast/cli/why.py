@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
 import msgspec
 import typer
 
-from holdfast.cli import out, reading
-from holdfast.cli.options import DEFAULT, AsJson, Journal, RunName, Work
+from holdfast.cli import out
+from holdfast.cli.many import Fields
+from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, Viewer, Work, pairs
+from holdfast.cli.viewing import Viewer as Looks
+from holdfast.cli.viewing import by_entry
 from holdfast.errors import UsageError
 from holdfast.views.why import Why
 from holdfast.views.why import why as why_of
@@ -20,25 +24,69 @@ def register(app: typer.Typer) -> None:
     """Put the verb on the command line."""
 
     @app.command()
-    def why(
-        run: RunName,
-        seq: Annotated[int | None, typer.Argument(metavar="[SEQ]", help="Only the call of this entry.")] = None,
+    def why(  # noqa: PLR0917 - a command's arguments and options
+        given: Annotated[
+            list[str] | None,
+            typer.Argument(
+                metavar="RUN [SEQ]", help="A run, or enough of its name's beginning; only the call of this entry."
+            ),
+        ] = None,
         tool: Annotated[str, typer.Option("--tool", metavar="NAME", help="Only the calls of this tool.")] = "",
         full: Annotated[bool, typer.Option("--full", help="Say also what held.")] = False,
+        counterfactual: Annotated[
+            str,
+            typer.Option(
+                "--counterfactual", metavar="DECISION", help="Whether runs decided that for the right reason."
+            ),
+        ] = "",
+        k: Annotated[int, typer.Option("--k", min=1, max=1000, help="Forks in each arm of a counterfactual.")] = 5,
+        where: Fields = None,
+        agent: AgentPath = "",
+        name: Viewer = "",
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
         """Say in sentences what a run did, and why."""
-        return partial(_why, journal, run, seq, tool, full, as_json)
+        if counterfactual:
+            from holdfast.cli import counterfactual as forks
+
+            asked = forks.Asked(
+                runs=tuple(given or ()), where=pairs(where, "--where"), decision=counterfactual, k=k, agent=agent, journal=journal,
+                as_json=as_json, looks=Looks("why", name),
+            )  # fmt: skip
+            if bool(asked.runs) == bool(asked.where):
+                raise UsageError(
+                    "name runs, or say with --where which", hint="holdfast why RUN --counterfactual DECISION"
+                )
+            return partial(forks.counterfactual, asked)
+        run, seq = _named(given or ())
+        return partial(_why, Looks("why", name), journal, run, seq, tool, full, as_json)
 
 
-def _why(url: str, run: str, seq: int | None, tool: str, full: bool, as_json: bool) -> int:
-    found = why_of(asyncio.run(reading.entries_of(url, run)))
+def _named(given: Sequence[str]) -> tuple[str, int | None]:
+    """A run, and perhaps one of its entries. Raises UsageError."""
+    match list(given):
+        case []:
+            raise UsageError("Missing argument 'RUN'", hint="holdfast why RUN [SEQ]")
+        case [run]:
+            return run, None
+        case [run, seq] if seq.isdecimal():
+            return run, int(seq)
+        case [_, other]:
+            raise UsageError(
+                f"{other!r} is no entry", hint="holdfast why RUN SEQ; several runs only with --counterfactual"
+            )
+    raise UsageError("name a run, and at most one of its entries", hint="holdfast why RUN [SEQ]")
+
+
+def _why(looks: Looks, url: str, run: str, seq: int | None, tool: str, full: bool, as_json: bool) -> int:
+    read = asyncio.run(looks.entries_of(url, run))
+    found = why_of(read)
     only = seq is not None or bool(tool)
     if only:
         found = _narrowed(found, seq, tool)
     if as_json:
-        out.give(found)
+        out.give({**msgspec.to_builtins(found, str_keys=True), "labels": by_entry(read)})
         return 0
     from holdfast.cli.why_text import text
 
