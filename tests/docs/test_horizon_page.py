@@ -17,7 +17,8 @@ def words(path):
     return ["".join(node.itertext()) for node in ET.parse(path).iter("{http://www.w3.org/2000/svg}text")]
 
 
-def test_the_output_and_the_picture_are_those_of_the_rows(elsewhere, capsys):
+def test_the_output_and_the_picture_are_those_of_the_rows(elsewhere, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     exec(compile(samples(PAGE, "python")[0].text, "horizon.md", "exec"), {})
     assert main(["horizon", "rows.jsonl", "--svg", "horizon.svg"]) == 0
     assert capsys.readouterr().out == samples(PAGE, "text")[0].text
