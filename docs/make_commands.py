@@ -335,6 +335,17 @@ other run. `verify` checks it, and so does a script for those who have no holdfa
 $ holdfast prove r_7f3 --out run.jsonl
 """,
     ),
+    "report": Verb(
+        """\
+The readiness page of an agent, made of journals alone: contract, repeatability, drill, right reason, cost, people, audit and
+governance rows, with “no evidence” wherever there is none. It claims compliance with nothing. See [report](report.md).
+""",
+        "0 whatever it says; 3 for input that is wrong, 4 where a journal that was named is not there.",
+        """\
+$ holdfast report refund-desk --html report.html --markdown report.md
+$ holdfast report examples/refund_desk --pub desk.key.pub --anchor elsewhere/desk --json
+""",
+    ),
     "access": Verb(
         """\
 Who was shown what, who took it away, and who decided what: viewings, where the settings have them recorded, beside the

@@ -5,19 +5,25 @@ from __future__ import annotations
 import typer
 
 from holdfast.cli import (
+    access,
+    case,
     check,
     checkpoint,
     cost,
     diff,
+    drift,
+    drill,
     erase,
     export,
     failures,
     fork,
     front,
+    horizon,
     new,
     note,
     operate,
     prove,
+    report,
     review,
     show,
     telemetry,
@@ -26,6 +32,7 @@ from holdfast.cli import (
     why,
     worker,
 )  # fmt: skip
+from holdfast.cli import eval as eval_
 from holdfast.cli import run as run_
 from holdfast.errors import UsageError
 
@@ -41,8 +48,8 @@ def app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     for module in (
-        new, run_, show, why, cost, failures, note, operate, fork, undo, check, diff,
-        verify, checkpoint, prove, export, erase, worker, telemetry,
+        new, run_, show, why, eval_, cost, failures, drift, note, case, operate, fork, drill, horizon, undo, check, diff,
+        report, verify, checkpoint, prove, export, access, erase, worker, telemetry,
     ):  # fmt: skip
         module.register(made)
     made.add_typer(review.app(), name="review")

@@ -10,6 +10,7 @@ FIRST: Final = (
     ("show [RUN]", "the list (--where, --text WORDS), or one trace; --html FILE --follow"),
     ("why RUN", "what it did and why, in sentences; [SEQ | --tool NAME]"),
     ("review", "what waits for you: show, approve, amend, deny, answer, settle"),
+    ("eval AGENT", "its cases, played: pass, fail or inconclusive; --trials --require --baseline"),
 )
 
 MORE: Final = {
@@ -26,16 +27,22 @@ MORE: Final = {
     ),
     "improve": (
         ("failures", "what went wrong alike in many runs; --since --detector NAME --blame"),
+        ("drift AGENT", "what changed since the first runs, and since which one; --baseline N --since"),
         ("note RUN good|bad", "what you make of a run; --seq SEQ --correct PATH=VALUE"),
+        ("case RUN", "a case of a run, for the suite beside its agent; --expect KEY=VALUE --as-is"),
         ("fork RUN --at SEQ", "go on from there; --model --contract --edit SEQ=JSON --live TOOL"),
+        ("drill AGENT", "what faults do to it, and deaths: --standard --kind --plan FILE --inputs FILE"),
+        ("horizon ROWS", "success against human time, and how far to rely on it; --svg --png FILE"),
     ),
     "account": (
         ("cost [RUN]", "what runs cost, a success, and what was for nothing; --a-month N"),
+        ("report AGENT", "how ready it is, by what journals hold; --html FILE --markdown FILE"),
         ("verify [RUN]", "that all is what was written; --pub --anchor --decisions; an EXPORT"),
         ("checkpoint", "sign what the journal holds now; --make-key, --key, --anchor"),
         ("prove RUN", "that a run stands as it was signed, for others to check; --out FILE"),
         ("export", "the journal or some runs, for others to check; --to PATH --parquet"),
-        ("erase RUN…", "destroy what was recorded about somebody, for good; --subject ID"),
+        ("access [RUN]", "who was shown what, took it away, decided; --by NAME --since 7d"),
+        ("erase RUN…", "destroy what was recorded, for good; --subject ID, --older-than 400d"),
     ),
     "serve": (
         ("worker AGENT…", "drive whatever is due, until told to stop; --key signs checkpoints"),
@@ -45,8 +52,9 @@ MORE: Final = {
 
 _FOOT: Final = """\
 Each verb takes --help, --json, --debug and --journal URL (else HOLDFAST_JOURNAL, or
-sqlite:///.holdfast/journal.db). Exit codes: 0 done or declined, 1 failed or stopped, 2 waiting,
-3 contract or input wrong, 4 journal or environment, 64 called the wrong way, 70 a bug."""
+sqlite:///.holdfast/journal.db). Exit codes: 0 done or declined, 1 failed or stopped (a gate too),
+2 waiting or inconclusive, 3 contract or input wrong, 4 journal or environment, 64 called the
+wrong way, 70 a bug."""
 
 
 def front() -> str:

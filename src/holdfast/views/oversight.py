@@ -107,6 +107,10 @@ class Production(Struct, frozen=True, kw_only=True):
     entries: int
     contracts: tuple[Version, ...]
     """In the order in which they came."""
+    models: tuple[str, ...]
+    """Those that their contracts name."""
+    holdfast: dict[str, int]
+    """Version of holdfast → runs that it opened."""
     won: int
     unattended: int
     """Runs that are over and with which no person had anything to do."""
@@ -122,6 +126,8 @@ class Production(Struct, frozen=True, kw_only=True):
     findings: dict[int, int]
     """Detector → runs in which it found something."""
     noted: dict[str, int]
+    bad: tuple[str, ...]
+    """Runs that a person noted to be bad."""
     doubts: int
     contradictions: int
     undone: int
@@ -145,11 +151,14 @@ def together(seen: Sequence[Facts]) -> Production:
         modes=dict(Counter(one.mode for one in runs).most_common()),
         aside=dict(Counter(one.aside for one in seen if one.aside).most_common()),
         first=min((one.opened for one in runs), default=0), last=max((one.at for one in runs), default=0),
-        entries=sum(one.entries for one in runs), contracts=_versions(runs), won=sum(one.won for one in over),
+        entries=sum(one.entries for one in runs), contracts=_versions(runs),
+        models=tuple(dict.fromkeys(name for one in runs for name in one.models)),
+        holdfast=dict(Counter(one.holdfast or "unknown" for one in runs).most_common()), won=sum(one.won for one in over),
         unattended=len(alone), unattended_won=sum(one.won for one in alone), cost=total(one.cost for one in runs),
         oversight=oversight(runs), tools=tools(runs), classes=tuple(sorted({name for one in runs for name in one.classes})),
         untrusted=sum(one.untrusted for one in runs), judged=_sum(one.judged for one in runs),
         limits=_sum(one.limits for one in runs), findings=_runs(runs), noted=_sum(one.noted for one in runs),
+        bad=tuple(one.run for one in runs if one.noted.get("bad")),
         doubts=sum(one.doubts for one in runs), contradictions=sum(one.contradictions for one in runs),
         undone=sum(one.undone for one in runs), undos=len(undos), undos_done=sum(one.outcome == "done" for one in undos),
         model_failures=sum(one.model_failures for one in runs), fallbacks=sum(one.fallbacks for one in runs),

@@ -35,6 +35,7 @@ from holdfast.events import (
     Paused,
     Resumed,
     RunClosed,
+    RunOpened,
 )
 from holdfast.views.cost import Cost, cost_of, is_done
 from holdfast.views.detectors import detect
@@ -121,6 +122,10 @@ class Facts(Struct, frozen=True, kw_only=True):
     tools: tuple[Used, ...]
     classes: tuple[str, ...]
     """Data classes that reached its model."""
+    models: tuple[str, ...]
+    """Those that its contract names."""
+    holdfast: str
+    """The version that opened it."""
     untrusted: bool
     """Whether its model was shown what anyone may have written."""
     judged: dict[str, int]
@@ -173,6 +178,8 @@ def facts(entries: Sequence[Entry], seen: Trace, *, found: bool = True) -> Facts
     counted = Counter(type(entry.event) for entry in own)
     shown = reach(seen)
     turns = [item for item in seen.items if isinstance(item, Turn)]
+    contract = seen.contract if isinstance(seen.contract, dict) else {}
+    opened = entries[0].event
     return Facts(
         run=seen.run, agent=seen.agent, contract=seen.contract_digest, opened=seen.opened, at=seen.at, entries=len(entries),
         mode=seen.mode, aside=aside(seen), outcome=seen.end.outcome if seen.end is not None else None,
@@ -181,7 +188,8 @@ def facts(entries: Sequence[Entry], seen: Trace, *, found: bool = True) -> Facts
         voices=tuple(_voices(seen)), amended=sum(len(call.amended) for call in seen.calls.values()),
         granted=sum(voice.verdict == "grant" for one in seen.questions.values() for voice in one.voices),
         adopted=counted[ContractAdopted], stops=tuple(_stops(own)), tools=tuple(_used(seen)),
-        classes=shown.label.classes, untrusted=bool(shown.untrusted),
+        classes=shown.label.classes, models=tuple(map(str, contract.get("models", ()))),
+        holdfast=opened.versions.get("holdfast", "") if isinstance(opened, RunOpened) else "", untrusted=bool(shown.untrusted),
         judged=dict(Counter(entry.event.verdict for entry in own if isinstance(entry.event, CallJudged))),
         limits=dict(Counter(entry.event.limit for entry in own if isinstance(entry.event, LimitReached))),
         findings=dict(Counter(one.number for one in detect(entries, seen))) if found else {},

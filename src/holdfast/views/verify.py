@@ -24,8 +24,8 @@ from holdfast import codec
 from holdfast.codec import GENESIS
 from holdfast.errors import JournalDamaged, JournalNewer, UsageError
 from holdfast.events import SCHEMA, AnyEvent, Entry
-from holdfast.views.beside import PLACES, names_bodies
 from holdfast.views.access import BESIDE
+from holdfast.views.beside import PLACES, names_bodies
 from holdfast.views.checkpoint import AUDIT, Sealed
 from holdfast.views.merkle import PAGE, Frontier
 from holdfast.views.note import Key
