@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 
-.PHONY: setup demo test test-long check real real-otel bench bench-peers clean
+.PHONY: setup demo test test-long check real real-otel bench bench-peers bench-trials clean
 
 setup: $(VENV)/.ready
 
@@ -44,5 +44,10 @@ bench-peers: setup
 	$(BIN)/python -m bench.run_peers --env .venv-peers
 	$(BIN)/python -m bench
 
+# Trials a second beside Inspect AI, which does not resolve together with the other peers.
+bench-trials: setup
+	$(BIN)/python bench/peers/setup.py .venv-inspect --requirements bench/peers/requirements-inspect.txt
+	$(BIN)/python -m bench.trials --env .venv-inspect
+
 clean:
-	rm -rf $(VENV) .venv-peers .venv-backends build .holdfast
+	rm -rf $(VENV) .venv-peers .venv-inspect .venv-backends build .holdfast
