@@ -26,10 +26,10 @@ from bench import workload
 from bench.own import TERMS, Instant, lookup
 from holdfast import Agent
 from holdfast.dialogue import Answer, Request
-from holdfast.evals import graders
-from holdfast.evals.case import parse
-from holdfast.evals.trial import Suite, playing
-from holdfast.evals.world import World
+from holdfast.evals.cases.case import parse
+from holdfast.evals.cases.world import World
+from holdfast.evals.grading import graders
+from holdfast.evals.trials.trial import Suite, playing
 from holdfast.events import Json, Noted, Usage, Wanted
 from holdfast.journal.port import Where
 

@@ -29,7 +29,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from holdfast.evals.horizon_rows import Row, Task, tasks
+from holdfast.evals.horizon.rows import Row, Task, tasks
 from holdfast.evals.stats.logistic import RIDGE, Curve, fit, fit_many, horizon_p, scaled
 from real.figures import Figure, Sheet
 from real.packs import Pack

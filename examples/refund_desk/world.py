@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from holdfast.evals.world import Effect, World
+from holdfast.evals.cases.world import Effect, World
 from holdfast.events import Json
 
 from .shop import Shop

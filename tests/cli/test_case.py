@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from holdfast.cli.agents import load_agent
-from holdfast.evals.case import load
-from holdfast.evals.graders import GRADERS
-from holdfast.evals.trial import Suite, playing
+from holdfast.evals.cases.case import load
+from holdfast.evals.grading.graders import GRADERS
+from holdfast.evals.trials.trial import Suite, playing
 from tests.cli.bills import CONTRACT, STANDIN, write_agent
 
 TWICE = (

@@ -49,7 +49,7 @@ def pay(order: str, *, till: Till, key: CallKey) -> Receipt:
 """
 WORLD = """\
 from contextlib import asynccontextmanager
-from holdfast.evals.world import Effect, World
+from holdfast.evals.cases.world import Effect, World
 from .tools import Till
 
 @asynccontextmanager

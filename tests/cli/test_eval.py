@@ -20,7 +20,7 @@ WORLD = '''\
 
 from contextlib import asynccontextmanager
 
-from holdfast.evals.world import Effect, World
+from holdfast.evals.cases.world import Effect, World
 
 from .tools import Desk
 

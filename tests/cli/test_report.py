@@ -19,8 +19,8 @@ from holdfast.cli import main
 from holdfast.cli.report_markdown import markdown
 from holdfast.cli.report_page import page
 from holdfast.cli.report_words import document
-from holdfast.evals.report import Found, Gathered, made
-from holdfast.evals.report_rows import ACTIONS, rows
+from holdfast.evals.readiness.report import Found, Gathered, made
+from holdfast.evals.readiness.rows import ACTIONS, rows
 from tests.cli.browser import Document, seen
 from tests.cli.damage import flip
 from tests.cli.test_trace_page import HOSTILE

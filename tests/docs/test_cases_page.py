@@ -9,9 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from holdfast.errors import InputError
-from holdfast.evals import case as cases
-from holdfast.evals.graders import GRADERS, check_expectations
-from holdfast.evals.trial import Suite, playing
+from holdfast.evals.cases import case as cases
+from holdfast.evals.grading.graders import GRADERS, check_expectations
+from holdfast.evals.trials.trial import Suite, playing
 from holdfast.shell.folder import load
 from tests.docs.pages import ROOT, samples
 

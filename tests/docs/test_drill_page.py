@@ -6,9 +6,9 @@ import re
 
 from ruamel.yaml import YAML
 
-from holdfast.evals.drill_kill import POINTS
-from holdfast.evals.drill_tool import Verdict
-from holdfast.evals.faults import KINDS, parse
+from holdfast.evals.drills.faults import KINDS, parse
+from holdfast.evals.drills.kill import POINTS
+from holdfast.evals.drills.tool import Verdict
 from tests.docs.pages import ROOT, samples
 
 PAGE = ROOT / "docs" / "drill.md"

@@ -7,8 +7,8 @@ from typing import get_args
 import pytest
 
 from holdfast.cli import main
-from holdfast.evals.nulls import NAMES
 from holdfast.evals.stats.gate import Verdict
+from holdfast.evals.trials.nulls import NAMES
 from tests.docs.pages import ROOT
 
 TEXT = (ROOT / "docs" / "eval.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from holdfast.cli import main
-from holdfast.evals.horizon_rows import FACTORS, Row
+from holdfast.evals.horizon.rows import FACTORS, Row
 from tests.docs.pages import ROOT, samples
 
 PAGE = ROOT / "docs" / "horizon.md"

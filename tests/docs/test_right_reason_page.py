@@ -6,7 +6,7 @@ import re
 
 from ruamel.yaml import YAML
 
-from holdfast.evals.decision import Decision, Flip, parse
+from holdfast.evals.reason.decision import Decision, Flip, parse
 from holdfast.evals.stats.reasons import SAFE, SENSITIVE, STEADY, least
 from tests.docs.pages import ROOT, samples
 

@@ -29,8 +29,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from holdfast.contract import Contract
-from holdfast.evals.case import Case, parse
-from holdfast.evals.graders import check_expectations
+from holdfast.evals.cases.case import Case, parse
+from holdfast.evals.grading.graders import check_expectations
 from holdfast.shell.folder import load
 from tests.docs.pages import PAGES, ROOT, samples
 

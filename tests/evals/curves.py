@@ -6,7 +6,7 @@ from math import log2
 
 import numpy as np
 
-from holdfast.evals.horizon_rows import FACTORS, Row
+from holdfast.evals.horizon.rows import FACTORS, Row
 
 
 def rows(

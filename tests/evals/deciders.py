@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from holdfast.evals.judges import Question, Verdict
+from holdfast.evals.grading.judges import Question, Verdict
 
 ASKED: list[Question] = []
 

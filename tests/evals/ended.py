@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.evals.case import parse
-from holdfast.evals.finished import Finished
-from holdfast.evals.world import Effect
+from holdfast.evals.cases.case import parse
+from holdfast.evals.cases.world import Effect
+from holdfast.evals.grading.finished import Finished
 from holdfast.events import Price
 from holdfast.models.scripted import Call, call, done
 from tests.core.story import Story, desk, order, refund

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from holdfast import Agent, tool
 from holdfast.dialogue import Request, Result
-from holdfast.evals import decision as decisions
-from holdfast.evals.counterfactual import Found, Tried, attempt, verdict
-from holdfast.evals.trial import TrialRunner
+from holdfast.evals.reason import decision as decisions
+from holdfast.evals.reason.counterfactual import Found, Tried, attempt, verdict
+from holdfast.evals.trials.trial import TrialRunner
 from holdfast.models.scripted import ask, call, decline, done, script
 from holdfast.tool import CallKey
 

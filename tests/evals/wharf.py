@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from holdfast import Agent, call, done, tool
-from holdfast.evals.case import parse
-from holdfast.evals.graders import GRADERS
-from holdfast.evals.trial import Suite
-from holdfast.evals.world import Effect, World
+from holdfast.evals.cases.case import parse
+from holdfast.evals.cases.world import Effect, World
+from holdfast.evals.grading.graders import GRADERS
+from holdfast.evals.trials.trial import Suite
 from holdfast.models.scripted import script_by
 from holdfast.tool import Absent, CallKey, Found, NotDone, Retry
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from holdfast.evals.horizon_rows import tasks
+from holdfast.evals.horizon.rows import tasks
 from holdfast.evals.stats.logistic import horizon_p
 from real.__main__ import CHECKS, main
 from real.horizon import _fitted, check_horizon, doubling_days, find_curves

@@ -20,7 +20,7 @@ from holdfast.journal.port import Row
 from holdfast.views import words
 
 if TYPE_CHECKING:
-    from holdfast.evals.from_run import Drawn
+    from holdfast.evals.cases.from_run import Drawn
 
 CASES: Final = "cases"
 """The folder of an agent that holds its cases."""
@@ -91,7 +91,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _case(wish: Wish) -> int:
-    from holdfast.evals.from_run import drawn, written
+    from holdfast.evals.cases.from_run import drawn, written
 
     row, entries = asyncio.run(_entries(wish))
     made = drawn(
@@ -209,7 +209,7 @@ def covered(places: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
         folder = folder_of(place)
         if folder is None or not (folder / CASES).is_dir():
             continue
-        from holdfast.evals.case import load_all
+        from holdfast.evals.cases.case import load_all
 
         try:
             cases = load_all(folder / CASES)

@@ -20,9 +20,9 @@ from holdfast.events import Entry, RunOpened
 from holdfast.journal.port import Journal, Row
 
 if TYPE_CHECKING:
-    from holdfast.evals.arms import Plan
-    from holdfast.evals.counterfactual import Tried
-    from holdfast.evals.decision import Decision
+    from holdfast.evals.reason.arms import Plan
+    from holdfast.evals.reason.counterfactual import Tried
+    from holdfast.evals.reason.decision import Decision
 
 CODES: Final = {"RIGHT_REASON": 0, "WRONG_REASON": 1, "INCONCLUSIVE": 2}
 
@@ -55,7 +55,7 @@ class Loaded(Struct, frozen=True):
 def counterfactual(asked: Asked) -> int:
     """Fork the runs in every arm, and say what comes of it."""
     from holdfast.cli.counterfactual_text import beforehand, text
-    from holdfast.evals.counterfactual import verdict
+    from holdfast.evals.reason.counterfactual import verdict
 
     loaded = _loaded(asked)
     before = beforehand(loaded.plans, asked.k)
@@ -85,8 +85,8 @@ def counterfactual(asked: Asked) -> int:
 
 
 async def _tried(asked: Asked, loaded: Loaded) -> list[Tried]:
-    from holdfast.evals.counterfactual import attempt
-    from holdfast.evals.trial import TrialRunner
+    from holdfast.evals.reason.counterfactual import attempt
+    from holdfast.evals.trials.trial import TrialRunner
 
     given = loaded.agent.models or None
     async with TrialRunner.open(asked.journal, agents=[loaded.agent.folder.agent], model=given, drives=False) as runner:
@@ -98,8 +98,8 @@ async def _tried(asked: Asked, loaded: Loaded) -> list[Tried]:
 
 
 def _loaded(asked: Asked) -> Loaded:
-    from holdfast.evals import decision as decisions
-    from holdfast.evals.arms import plan
+    from holdfast.evals.reason import decision as decisions
+    from holdfast.evals.reason.arms import plan
 
     found = asyncio.run(_read(asked))
     rows = [row for row, _ in found]

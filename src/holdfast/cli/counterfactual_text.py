@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from holdfast.cli.cost_text import usd
-from holdfast.evals.arms import Plan
-from holdfast.evals.counterfactual import Found, Tried, verdict
-from holdfast.evals.decision import Decision
+from holdfast.evals.reason.arms import Plan
+from holdfast.evals.reason.counterfactual import Found, Tried, verdict
+from holdfast.evals.reason.decision import Decision
 from holdfast.evals.stats.rates import Interval
 from holdfast.evals.stats.reasons import SAFE, SENSITIVE, STEADY, least
 from holdfast.views import words

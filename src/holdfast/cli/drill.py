@@ -19,8 +19,8 @@ from holdfast.cli.options import AsJson, Work
 from holdfast.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from holdfast.evals.faults import Plan
-    from holdfast.evals.trial import Suite
+    from holdfast.evals.drills.faults import Plan
+    from holdfast.evals.trials.trial import Suite
 
 JOURNAL: Final = "sqlite:///.holdfast/drill.db"
 """Apart from the journal of real runs."""
@@ -96,7 +96,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _drill(order: Order) -> int:
-    from holdfast.evals.drill import Wish, drill
+    from holdfast.evals.drills.drill import Wish, drill
 
     loaded = agents.load_agent(order.agent, order.model)
     suite, plan = _suite(order, loaded), _plan(order)
@@ -115,10 +115,10 @@ def _drill(order: Order) -> int:
 
 
 def _suite(order: Order, loaded: agents.Loaded) -> Suite:
-    from holdfast.evals import graders
-    from holdfast.evals.drill_inputs import cases_of
-    from holdfast.evals.suite import suite_of, world_of
-    from holdfast.evals.trial import Suite
+    from holdfast.evals.drills.inputs import cases_of
+    from holdfast.evals.grading import graders
+    from holdfast.evals.trials.suite import suite_of, world_of
+    from holdfast.evals.trials.trial import Suite
 
     if order.inputs is None:
         return suite_of(loaded.folder, loaded.agent, cases=order.cases)
@@ -137,7 +137,7 @@ def _suite(order: Order, loaded: agents.Loaded) -> Suite:
 
 
 def _plan(order: Order) -> Plan:
-    from holdfast.evals import faults
+    from holdfast.evals.drills import faults
 
     if order.plan is None:
         chance = 0.5 if order.probability is None else order.probability

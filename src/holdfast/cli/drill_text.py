@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.evals.drill import LEAST, Drill, Example, Row
-from holdfast.evals.drill_tool import Safety, Verdict
+from holdfast.evals.drills.drill import LEAST, Drill, Example, Row
+from holdfast.evals.drills.tool import Safety, Verdict
 from holdfast.evals.stats.rates import Interval, zero_failures
 from holdfast.views import words
 

@@ -22,11 +22,11 @@ from holdfast.cli.progress import Board, watched
 from holdfast.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
-    from holdfast.evals.baseline import Baseline
-    from holdfast.evals.cache import Cache
-    from holdfast.evals.evaluation import Evaluation
-    from holdfast.evals.scorecard import Plan, Scorecard
-    from holdfast.evals.trial import Suite, Trial
+    from holdfast.evals.scores.baseline import Baseline
+    from holdfast.evals.scores.evaluation import Evaluation
+    from holdfast.evals.scores.scorecard import Plan, Scorecard
+    from holdfast.evals.trials.cache import Cache
+    from holdfast.evals.trials.trial import Suite, Trial
 
 JOURNAL: Final = "sqlite:///.holdfast/eval.db"
 
@@ -102,10 +102,10 @@ def register(app: typer.Typer) -> None:
 
 
 def _eval(order: Order) -> int:
-    from holdfast.evals.code_digest import code_digest
-    from holdfast.evals.evaluation import Evaluation
+    from holdfast.evals.scores.evaluation import Evaluation
     from holdfast.evals.stats.gate import EXIT_CODES
-    from holdfast.evals.suite import suite_of
+    from holdfast.evals.trials.code_digest import code_digest
+    from holdfast.evals.trials.suite import suite_of
 
     loaded = agents.load_agent(order.agent, order.model)
     suite = suite_of(loaded.folder, loaded.agent, cases=order.cases, only=order.only)
@@ -135,7 +135,7 @@ def _eval(order: Order) -> int:
 
 
 def _baseline(order: Order) -> Baseline | None:
-    from holdfast.evals import baseline
+    from holdfast.evals.scores import baseline
 
     return baseline.read(order.baseline) if order.baseline is not None else None
 
@@ -143,7 +143,7 @@ def _baseline(order: Order) -> Baseline | None:
 def _cache(order: Order) -> Cache | None:
     if not order.cache:
         return None
-    from holdfast.evals.cache import Cache
+    from holdfast.evals.trials.cache import Cache
 
     scheme, _, path = order.journal.partition(":///")
     if scheme != "sqlite" or not path:
@@ -153,9 +153,9 @@ def _cache(order: Order) -> Cache | None:
 
 def _planned(order: Order, suite: Suite, baseline: Baseline | None) -> Plan:
     """What is to be played, said before it is: also what it cannot show."""
-    from holdfast.evals.card_words import before
-    from holdfast.evals.gates import beforehand
-    from holdfast.evals.scorecard import planned
+    from holdfast.evals.scores.card_words import before
+    from holdfast.evals.scores.gates import beforehand
+    from holdfast.evals.scores.scorecard import planned
 
     try:
         plan = planned(suite, order.trials, order.seed, require=order.require, baseline=baseline, margin=order.margin)
@@ -171,10 +171,10 @@ def _planned(order: Order, suite: Suite, baseline: Baseline | None) -> Plan:
 
 def _write(order: Order, evaluation: Evaluation, card: Scorecard) -> None:
     """The files that were asked for. Raises UsageError for one that cannot be written."""
-    from holdfast.evals import baseline
-    from holdfast.evals.junit import junit
-    from holdfast.evals.markdown import markdown
-    from holdfast.evals.scorecard import as_baseline
+    from holdfast.evals.scores import baseline
+    from holdfast.evals.scores.junit import junit
+    from holdfast.evals.scores.markdown import markdown
+    from holdfast.evals.scores.scorecard import as_baseline
 
     if order.save is not None:
         baseline.write(as_baseline(card, evaluation.suite.cases, evaluation.trials), order.save)

@@ -9,16 +9,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.evals import card_words
-from holdfast.evals.card_words import figure, span, usd
+from holdfast.evals.scores import card_words
+from holdfast.evals.scores.card_words import figure, span, usd
 from holdfast.views import words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from holdfast.evals.baseline import Beside
-    from holdfast.evals.gates import Ruling
-    from holdfast.evals.scorecard import CaseScore, Missed, Scorecard
+    from holdfast.evals.scores.baseline import Beside
+    from holdfast.evals.scores.gates import Ruling
+    from holdfast.evals.scores.scorecard import CaseScore, Missed, Scorecard
 
 STYLES: Final = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
 OF_CASES: Final = {

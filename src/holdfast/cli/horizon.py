@@ -13,8 +13,8 @@ from holdfast.cli.options import AsJson, Work
 from holdfast.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
-    from holdfast.evals.horizon import Reliability
-    from holdfast.evals.horizon_rows import Row
+    from holdfast.evals.horizon.curve import Reliability
+    from holdfast.evals.horizon.rows import Row
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _horizon(rows: str, agent: str, draws: int, seed: int, pictures: dict[str, Path], as_json: bool) -> int:
-    from holdfast.evals.horizon_file import read
+    from holdfast.evals.horizon.file import read
 
     found = _fitted(read(rows, agent), draws, seed)
     for kind, path in pictures.items():
@@ -56,7 +56,7 @@ def _horizon(rows: str, agent: str, draws: int, seed: int, pictures: dict[str, P
 
 def _fitted(rows: list[Row], draws: int, seed: int) -> Reliability:
     try:
-        from holdfast.evals.horizon import reliability
+        from holdfast.evals.horizon.curve import reliability
     except ModuleNotFoundError as missing:
         raise _not_installed(missing) from None
     return reliability(rows, draws=draws, seed=seed)
@@ -65,7 +65,7 @@ def _fitted(rows: list[Row], draws: int, seed: int) -> Reliability:
 def _draw(found: Reliability, kind: str, path: Path) -> None:
     """Draw a picture. Raises UsageError where its file cannot be written."""
     try:
-        from holdfast.evals.horizon_plot import draw
+        from holdfast.evals.horizon.plot import draw
     except ModuleNotFoundError as missing:
         raise _not_installed(missing) from None
     try:

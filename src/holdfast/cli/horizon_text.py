@@ -9,15 +9,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.evals.horizon_words import interval, length, lengths, percent, place
+from holdfast.evals.horizon.words import interval, length, lengths, percent, place
 from holdfast.views import words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from holdfast.evals.horizon import Horizon, Reliability
-    from holdfast.evals.horizon_buckets import Bucket
-    from holdfast.evals.messiness import Change, Messiness
+    from holdfast.evals.horizon.buckets import Bucket
+    from holdfast.evals.horizon.curve import Horizon, Reliability
+    from holdfast.evals.horizon.messiness import Change, Messiness
 
 SCALE: Final = 25
 """Columns from 0 % to 100 %."""

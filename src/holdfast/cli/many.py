@@ -76,7 +76,7 @@ def read_all(
 
 
 def _asks_why(first: Entry) -> bool:
-    from holdfast.evals.came import BY
+    from holdfast.evals.reason.came import BY
 
     return isinstance(first.event, RunOpened) and first.event.forked_by[-1:] == (BY,)
 

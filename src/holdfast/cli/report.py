@@ -20,8 +20,8 @@ from holdfast.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
     from holdfast.cli.report_gather import Wanted
-    from holdfast.evals.report import Report
-    from holdfast.evals.report_rows import Row
+    from holdfast.evals.readiness.report import Report
+    from holdfast.evals.readiness.rows import Row
 
 
 def register(app: typer.Typer) -> None:
@@ -81,8 +81,8 @@ def _made(wanted: Wanted) -> tuple[Report, tuple[Row, ...]]:
     """The report and its rows. Raises SettingsError where what statistics need is not installed."""
     try:
         from holdfast.cli.report_gather import gather
-        from holdfast.evals.report import made
-        from holdfast.evals.report_rows import rows
+        from holdfast.evals.readiness.report import made
+        from holdfast.evals.readiness.rows import rows
 
         audited.public_keys(wanted.pubs)  # a key that cannot be read is said before everything is read
         found = made(asyncio.run(gather(wanted)))

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from holdfast import units
 from holdfast.cli.report_parts import Block, Evidence, Fact, Facts, Lacking, Para
-from holdfast.evals.report import Audit, Report
-from holdfast.evals.report_rows import EU, NIST, Row
+from holdfast.evals.readiness.report import Audit, Report
+from holdfast.evals.readiness.rows import EU, NIST, Row
 from holdfast.views import words
 
 

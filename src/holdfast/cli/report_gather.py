@@ -18,11 +18,11 @@ from holdfast.cli.verify_report import counting, report_of
 from holdfast.cli.verify_runs import by_run
 from holdfast.cli.viewing import Viewer
 from holdfast.errors import HoldfastError, InputError, JournalDamaged, JournalError
-from holdfast.evals import suite
-from holdfast.evals.arms import passed
-from holdfast.evals.case import Case, load_all
-from holdfast.evals.report import Audit, Found, Gathered
-from holdfast.evals.report_read import Forked, Kept, fork_of, known, read
+from holdfast.evals.cases.case import Case, load_all
+from holdfast.evals.readiness.read import Forked, Kept, fork_of, known, read
+from holdfast.evals.readiness.report import Audit, Found, Gathered
+from holdfast.evals.reason.arms import passed
+from holdfast.evals.trials import suite
 from holdfast.events import Entry, Json, RunOpened
 from holdfast.journal import walk
 from holdfast.journal.port import Journal, Row, Where

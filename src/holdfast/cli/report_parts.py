@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from holdfast.evals.report_rows import Row
+from holdfast.evals.readiness.rows import Row
 
 Tone: TypeAlias = Literal["", "good", "bad", "warn", "dim", "strong", "code"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from holdfast import units
 from holdfast.cli.report_parts import Block, Cell, Fact, Facts, Lacking, Para, Table, cells
-from holdfast.evals.band import banded
-from holdfast.evals.report import Report
-from holdfast.evals.report_found import percent, span
+from holdfast.evals.readiness.found import percent, span
+from holdfast.evals.readiness.report import Report
+from holdfast.evals.scores.band import banded
 from holdfast.evals.stats.rates import wilson
 from holdfast.views import words
 from holdfast.views.oversight import QUICK, Oversight

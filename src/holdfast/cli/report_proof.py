@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from holdfast import units
 from holdfast.cli.report_parts import Block, Cell, Fact, Facts, Lacking, Para, Table, Tone, cells
-from holdfast.evals.band import Band
-from holdfast.evals.drill import LEAST
-from holdfast.evals.report import Report
-from holdfast.evals.report_drill import Drilled, Fault, Tool
-from holdfast.evals.report_found import percent, span
-from holdfast.evals.report_reason import Reasoned
-from holdfast.evals.report_trials import CaseTold, Repeatability
-from holdfast.evals.scorecard import Figure
+from holdfast.evals.drills.drill import LEAST
+from holdfast.evals.readiness.drills import Drilled, Fault, Tool
+from holdfast.evals.readiness.found import percent, span
+from holdfast.evals.readiness.reason import Reasoned
+from holdfast.evals.readiness.report import Report
+from holdfast.evals.readiness.trials import CaseTold, Repeatability
+from holdfast.evals.scores.band import Band
+from holdfast.evals.scores.scorecard import Figure
 from holdfast.views import words
 
 SCRIPTED = "A scripted stand-in answered, and no model: nothing here says anything of a model."

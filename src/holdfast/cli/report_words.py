@@ -22,12 +22,12 @@ from holdfast.cli.report_parts import (
 )
 from holdfast.cli.report_people import people
 from holdfast.cli.report_proof import SCRIPTED, drill, reasons, repeatability
-from holdfast.evals.drill import LEAST
-from holdfast.evals.report import Report
-from holdfast.evals.report_drill import Drilled
-from holdfast.evals.report_found import percent, span
-from holdfast.evals.report_read import scripted
-from holdfast.evals.report_rows import Row
+from holdfast.evals.drills.drill import LEAST
+from holdfast.evals.readiness.drills import Drilled
+from holdfast.evals.readiness.found import percent, span
+from holdfast.evals.readiness.read import scripted
+from holdfast.evals.readiness.report import Report
+from holdfast.evals.readiness.rows import Row
 from holdfast.views import words
 from holdfast.views.cost import Total
 from holdfast.views.spending import say

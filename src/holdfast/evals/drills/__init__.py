@@ -1,0 +1,1 @@
+"""Drills: faults at the tool and model boundary, and what came of each effect."""

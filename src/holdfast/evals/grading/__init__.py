@@ -1,0 +1,1 @@
+"""Graders: pure functions of a finished run, and the judges that are models."""

@@ -1,0 +1,1 @@
+"""The readiness report: what journals alone can show of an agent, and what they cannot."""

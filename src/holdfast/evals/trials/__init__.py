@@ -1,0 +1,1 @@
+"""Trials: cases played through the ordinary runner, each a journal of its own runs."""

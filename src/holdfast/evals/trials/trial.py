@@ -1,0 +1,302 @@
+"""Trials: a case, played once by the ordinary runner, and what came of it.
+
+Every trial is a run in a journal that one can open with `show` and `why`. Its verdict is a note in that run, so a suite that
+was killed goes on where it stopped: a trial with a verdict is not played again, and one without is begun anew, in a new world.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+from msgspec import Struct
+
+from holdfast.agent import Agent
+from holdfast.core.state import State
+from holdfast.errors import InputError, UsageError
+from holdfast.evals.cases.case import Case, Ends
+from holdfast.evals.cases.fixtures import Unserved, recorded_world
+from holdfast.evals.cases.persons import reply
+from holdfast.evals.cases.world import MakeWorld, Stage, World
+from holdfast.evals.grading.finished import Finished, Grader, Miss
+from holdfast.evals.grading.judges import Bench, Unheard
+from holdfast.evals.trials.apart import apart
+from holdfast.events import CallFailed, Entry, Noted, PersonAsked, Price
+from holdfast.journal.open import open_journal
+from holdfast.journal.port import Where
+from holdfast.models.port import Model
+from holdfast.shell import bodies
+from holdfast.shell.runner import Runner
+
+VERDICT: Final = "trial"
+"""The finding under which a trial's verdict is noted."""
+
+BY: Final = "svc:eval"
+
+ROUNDS: Final = 50
+"""How often people answer in one trial before it counts as one that never ends."""
+
+OUTSIDE: Final = frozenset({
+    "rate_limited", "overloaded", "timeout", "connection", "server", "quota", "auth", "not_found", "lost",
+})  # fmt: skip
+"""Failures of a model that say nothing of the agent."""
+
+
+class Trial(Struct, frozen=True):
+    """One trial, and its verdict."""
+
+    case: str
+    family: str
+    number: int
+    """From 1."""
+    run: str
+    passed: bool | None
+    """None: it could not be made; see `trouble`."""
+    misses: tuple[Miss, ...] = ()
+    trouble: str = ""
+    """What outside the agent kept it from being made."""
+    outcome: Ends = "waiting"
+    nusd: int = 0
+    seconds: float = 0.0
+    steps: int = 0
+    reviews: int = 0
+    """Questions that were put before people."""
+    unpriced: int = 0
+    """Answers of models of which nobody knows the price."""
+
+
+class Suite(Struct, frozen=True):
+    """An agent, the cases for it, and how they are graded."""
+
+    name: str
+    agent: Agent[Any, Any]
+    cases: tuple[Case, ...]
+    graders: tuple[Grader, ...]
+    world: MakeWorld | None = None
+    """How a world is made of a case's state."""
+    bench: Bench | None = None
+    """The judges that its cases name."""
+
+    def check(self) -> None:
+        """Raise InputError for a case that cannot be played here."""
+        for case in self.cases:
+            if case.state is not None and self.world is None:
+                raise InputError(
+                    f"case {case.name} has a state, and nothing makes a world of it",
+                    hint="define `world` in world.py beside the contract, or give the case fixtures",
+                )
+            if case.state is None and case.fixtures is None:
+                raise InputError(f"case {case.name} has no world", hint="give it fixtures or a state")
+
+
+class TrialRunner(Runner):
+    """A runner whose runs each meet a world of their own."""
+
+    def __init__(self, *given: Any, performer: type[Stage] = Stage, **named: Any) -> None:
+        super().__init__(*given, performer=performer, **named)
+
+    @property
+    def worlds(self) -> dict[str, World]:
+        """Run → its world."""
+        assert isinstance(self._performer, Stage)
+        return self._performer.worlds
+
+    def model(self, name: str) -> Model:
+        """What answers under the name of a model. Raises SettingsError where it cannot be opened."""
+        return self._model(name)
+
+
+@asynccontextmanager
+async def playing(
+    journal: str, suite: Suite, *, model: Model | Mapping[str, Model] | None = None, prices: Mapping[str, Price] | None = None
+) -> AsyncIterator[Player]:  # fmt: skip
+    """A player of this suite's trials, with a journal for them. model: answers instead of the contract's models."""
+    suite.check()
+    store = open_journal(journal)
+    try:
+        opened = TrialRunner.open(apart(store), agents=[suite.agent], model=model, prices=prices, drives=False)
+        async with opened as runner:
+            assert isinstance(runner, TrialRunner)
+            yield Player(runner, suite)
+    finally:
+        await store.close()
+
+
+class Player:
+    """Plays trials of one suite."""
+
+    def __init__(self, runner: TrialRunner, suite: Suite, *, label: str = "") -> None:
+        self.runner = runner
+        self.suite = suite
+        self.label = label
+        """Tells apart the trials of two players in one journal."""
+
+    async def play(
+        self,
+        trials: int,
+        *,
+        seed: int = 0,
+        concurrency: int = 32,
+        stop: Callable[[], bool] | None = None,
+        whole: bool = False,
+    ) -> AsyncIterator[Trial]:
+        """`trials` of each case, in an order that only the seed decides; each as soon as it has its verdict.
+
+        stop: asked before each is begun; True ends it, for a gate that has seen enough. whole: all trials of a case, and all
+        cases of a family, one after another, for a gate that looks at whole ones.
+        """  # fmt: skip
+        if trials < 1 or concurrency < 1:
+            raise UsageError("there is nothing to play", hint="at least one trial, one at a time")
+        waiting = iter(order_of(self.suite.cases, trials, seed, whole=whole))
+        under_way: set[asyncio.Task[Trial]] = set()
+        try:
+            while True:
+                while len(under_way) < concurrency and not (stop is not None and stop()):
+                    case_number = next(waiting, None)
+                    if case_number is None:
+                        break
+                    under_way.add(asyncio.create_task(self.one(*case_number)))
+                if not under_way:
+                    return
+                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                wrong = [
+                    error for task in done if (error := task.exception()) is not None
+                ]  # each is looked at, as asyncio wants
+                if wrong:
+                    raise wrong[0]
+                for task in done:
+                    yield task.result()
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def one(self, case: Case, number: int) -> Trial:
+        """One trial of one case; the one there is already, where it has its verdict."""
+        for again in range(1, 1_000):
+            key = self.key(case, number, again)
+            rows = await self.runner.journal.find(Where(key=key, limit=1))
+            if not rows:
+                return await self._play(case, number, key)
+            known = await self._verdict(case, number, rows[0].run)
+            if known is not None:
+                return known
+            await self.runner.cancel(rows[0].run, by=BY, because="its world is gone")
+        raise UsageError(f"trial {number} of {case.name} was begun a thousand times and never ended")
+
+    def key(self, case: Case, number: int, again: int = 1) -> str:
+        """The request key of a trial: another contract or another case is another trial."""
+        under = f"{self.suite.agent.contract.digest[:12]}:{case.digest}"
+        return f"eval:{self.suite.name}:{self.label}:{under}:{case.name}:{number}:{again}"
+
+    async def _verdict(self, case: Case, number: int, run: str) -> Trial | None:
+        """The trial that was played already; None where it was cut short."""
+        entries = await bodies.entries(self.runner.journal, run)
+        notes = [entry.event for entry in entries if isinstance(entry.event, Noted) and entry.event.finding == VERDICT]
+        if not notes:
+            return None
+        passed = {1.0: True, 0.0: False}.get(-1.0 if notes[-1].score is None else notes[-1].score)
+        state = await self.runner.state(run)
+        misses = tuple(_read(line) for line in notes[-1].note.splitlines()) if passed is False else ()
+        trouble = notes[-1].note if passed is None else ""
+        return _trial(case, number, state, entries, passed=passed, misses=misses, trouble=trouble)
+
+    async def _play(self, case: Case, number: int, key: str) -> Trial:
+        async with AsyncExitStack() as stack:
+            world = await stack.enter_async_context(self._world(case))
+            tags = {"eval": self.suite.name, "case": case.name, "trial": str(number)}
+            run = await self.runner.start(
+                self.suite.agent, case.input, key=key, by=case.by, on_behalf_of=case.on_behalf_of, tenant=case.tenant, tags=tags
+            )  # fmt: skip
+            self.runner.worlds[run.name] = world
+            try:
+                state = await self._to_the_end(case, run.name)
+                effects = tuple(world.effects())
+            finally:
+                del self.runner.worlds[run.name]
+        entries = await bodies.entries(self.runner.journal, run.name)
+        return await self._graded(Finished(case, state, entries, effects), number, outside(state, entries))
+
+    async def _graded(self, finished: Finished, number: int, trouble: str) -> Trial:
+        """Grade a trial and note its verdict. trouble: what outside the agent kept it from being made."""
+        case, state, entries = finished.case, finished.state, finished.entries
+        misses = () if trouble else tuple(miss for grader in self.suite.graders for miss in grader(finished))
+        if self.suite.bench is not None and not trouble and not misses:  # a judge costs money: it is asked last
+            try:
+                await self.suite.bench.hear(finished)
+                misses = tuple(self.suite.bench.grader(finished))
+            except Unheard as error:
+                trouble = error.what
+        passed = None if trouble else not misses
+        note = trouble or "\n".join(f"{miss.grader}: {' '.join(miss.why.split())}" for miss in misses) or "passed"
+        seqs = tuple(sorted({seq for miss in misses for seq in miss.seqs}))
+        score = None if passed is None else float(passed)
+        await self.runner.put(state.run, lambda state: Noted(BY, VERDICT, score, note, seqs), actor=BY)
+        return _trial(case, number, state, entries, passed=passed, misses=misses, trouble=trouble)
+
+    @asynccontextmanager
+    async def _world(self, case: Case) -> AsyncIterator[World]:
+        """A case's own world. Raises InputError where it cannot be made."""
+        async with AsyncExitStack() as stack:
+            try:
+                if case.fixtures is not None:
+                    world = await stack.enter_async_context(recorded_world(case.fixtures))
+                else:
+                    assert self.suite.world is not None
+                    world = await stack.enter_async_context(self.suite.world(case.state))
+            except Exception as error:
+                why = f"the world of case {case.name} cannot be made: {type(error).__name__}: {error}"
+                raise InputError(why, hint="world.py makes it of the case's state") from error
+            yield world
+
+    async def _to_the_end(self, case: Case, run: str) -> State:
+        """Drive a run until it is closed, or waits for what the case has no answer to."""
+        messages = iter(case.messages)
+        state, _ = await self.runner.attend(run)
+        for _ in range(ROUNDS):
+            if state.closed is not None or not await reply(self.runner, case, state, messages):
+                break
+            state, _ = await self.runner.attend(run)
+        return state
+
+
+def order_of(cases: Sequence[Case], trials: int, seed: int, *, whole: bool = False) -> list[tuple[Case, int]]:
+    """The order in which trials are begun. whole: shuffled by families, each with all of its trials together."""
+    order = [(case, number) for number in range(1, trials + 1) for case in cases]
+    random.Random(seed).shuffle(order)  # noqa: S311 - an order, and nobody's secret
+    if whole:
+        first: dict[str, int] = {}
+        for at, (case, _) in enumerate(order):
+            first.setdefault(case.cluster, at)
+        order.sort(key=lambda one: (first[one[0].cluster], one[0].name, one[1]))
+    return order
+
+
+def outside(state: State, entries: Sequence[Entry]) -> str:
+    """What outside the agent ended a run, so that it says nothing of it; empty where nothing did."""
+    asking = state.asking
+    if state.closed is not None and state.closed.outcome == "failed" and asking is not None and asking.error in OUTSIDE:
+        return f"the model gave no answer: {asking.error}: {asking.message}"
+    unserved = [
+        entry.event for entry in entries if isinstance(entry.event, CallFailed) and Unserved.MARK in entry.event.message
+    ]
+    return unserved[0].message if unserved else ""
+
+
+def _trial(
+    case: Case, number: int, state: State, entries: Sequence[Entry], *, passed: bool | None, misses: tuple[Miss, ...], trouble: str
+) -> Trial:  # fmt: skip
+    asked = sum(isinstance(entry.event, PersonAsked) for entry in entries)
+    outcome: Ends = state.closed.outcome if state.closed is not None else "waiting"
+    return Trial(
+        case.name, case.cluster, number, state.run, passed, misses, trouble, outcome, state.spent.charged, state.spent.work / 1e6,
+        state.spent.steps, asked, state.spent.unpriced,
+    )  # fmt: skip
+
+
+def _read(line: str) -> Miss:
+    grader, _, why = line.partition(": ")
+    return Miss(grader, why)
