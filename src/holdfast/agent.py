@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeAlias, TypedDict, TypeVar, Unpack
 
 from holdfast import conditions, lint, tool
 from holdfast.conditions import Unanswered
 from holdfast.contract import Contract, Grant
-from holdfast.errors import ContractError
+from holdfast.errors import ContractError, UsageError
 from holdfast.events import Json
-from holdfast.shape import Shape, shape_of
-from holdfast.tool import Tool
+from holdfast.shape import SchemaShape, Shape, shape_of
+from holdfast.tool import Options, Tool
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -26,7 +27,11 @@ Out = TypeVar("Out")
 Predicate: TypeAlias = Callable[[Mapping[str, Json]], bool]
 """Gets the names a condition sees; true lets the call pass."""
 
-Tools: TypeAlias = "Sequence[Tool[..., Any]] | Mapping[Tool[..., Any], Grant | Mapping[str, Any]]"
+Offered: TypeAlias = "Tool[..., Any] | Agent[Any, Any]"
+"""What an agent may call: a tool, or another agent, which then answers in a run of its own."""
+
+Tools: TypeAlias = "Sequence[Offered] | Mapping[Any, Grant | Mapping[str, Any]]"
+"""The closed list; as a mapping (the keys are `Offered`), each with its terms."""
 
 
 class Terms(TypedDict, total=False):
@@ -57,8 +62,17 @@ class Bound:
         self.takes = takes
         self.gives = gives
         self.predicates = predicates
+        self._children: dict[str, Contract] = {}
         self.systems: dict[str, tuple[str, int]] = {}
         """Run → its system text and the bytes of it: made once, since it never changes. See `core.prompt.system`."""
+
+    def child(self, tool: str) -> Contract:
+        """The contract of the agent that answers the calls of a tool: as it stands in ours."""
+        known = self._children.get(tool)
+        if known is None:
+            where = f"tools.{tool} of {self.contract.name}"
+            known = self._children[tool] = Contract.parse(self.contract.tools[tool].agent, where)
+        return known
 
     def asks(self, check: str, names: Mapping[str, Json]) -> bool:
         """What a predicate says. Raises Unanswered where it is missing, or breaks: an error is never a yes."""
@@ -107,8 +121,9 @@ class Agent(Generic[In, Out]):
         predicates: Sequence[Predicate] = (),
         **terms: Unpack[Terms],
     ) -> None:
-        grants = tools if isinstance(tools, Mapping) else {made: Grant() for made in tools}
-        made = [tool.as_tool(item) for item in grants]
+        given = tools.items() if isinstance(tools, Mapping) else ((one, Grant()) for one in tools)
+        grants = {_offered(one): terms for one, terms in given}
+        made = list(grants)
         twice = sorted({one.name for one in made if sum(one.name == other.name for other in made) > 1})
         if twice:
             raise ContractError(f"two tools are called {twice[0]}", hint="give one of them another name=")
@@ -118,7 +133,7 @@ class Agent(Generic[In, Out]):
         self.predicates: dict[str, Predicate] = {check.__name__: check for check in predicates}
         data: dict[str, Any] = {
             "name": name, "task": task, "takes": self.takes.schema, "gives": self.gives.schema, "models": list(models),
-            "tools": {tool.as_tool(item).name: grant for item, grant in grants.items()},
+            "tools": {one.name: _terms(one, terms) for one, terms in grants.items()},
             "predicates": {title: source_digest(check) for title, check in self.predicates.items()},
             **terms,
         }  # fmt: skip
@@ -137,6 +152,33 @@ class Agent(Generic[In, Out]):
         """What it is called."""
         return self.contract.name
 
+    def as_tool(self, name: str = "") -> Delegate:
+        """This agent as a tool of another one, under a name of its own there if given."""
+        return Delegate(self, name)
+
+    @cached_property
+    def family(self) -> tuple[Agent[Any, Any], ...]:
+        """This agent, those it may call, and those they may."""
+        below = [one.agent.family for one in self.tools.values() if isinstance(one, Delegate)]
+        return (self, *(agent for agents in below for agent in agents))
+
+    def answered_by(self, models: Sequence[str] | Callable[[Agent[Any, Any]], Sequence[str]]) -> Agent[In, Out]:
+        """The same agent, and those it may call, with other models in their contracts: a journal says what really answered.
+
+        models: for all of them, or a function that names those of each.
+        """
+        other = copy(self)
+        for known in ("bound", "family"):
+            other.__dict__.pop(known, None)
+        other.tools = {
+            name: Delegate(one.agent.answered_by(models), name) if isinstance(one, Delegate) else one
+            for name, one in self.tools.items()
+        }
+        data = {**self.contract.data, "models": list(models(self) if callable(models) else models)}
+        data["tools"] = {name: _terms(other.tools[name], terms) for name, terms in data["tools"].items()}
+        other.contract = Contract.parse(data, f"agent {self.name}")
+        return other
+
     @cached_property
     def bound(self) -> Bound:
         """The agent's own contract with its code."""
@@ -153,6 +195,57 @@ class Agent(Generic[In, Out]):
         if digest == self.contract.digest:
             return self.bound
         return self.bind(Contract.parse(contract, f"the contract of run {run}"))
+
+
+class Delegate(Tool[..., Any]):
+    """Another agent as a tool: whoever calls it opens a child run. Made of an agent among `tools`, or by `Agent.as_tool`."""
+
+    def __init__(self, agent: Agent[Any, Any], name: str = "") -> None:
+        options = Options(name=name or agent.name, description=agent.contract.task, trust="trusted")
+        super().__init__(_never_called, effect="child", timeout=1, options=options)
+        self.agent = agent
+        self.whole = agent.takes.schema.get("type") == "object"
+        """Whether the arguments are the child's input, and not an object that holds it as `input`."""
+
+    @cached_property
+    def takes(self) -> Shape:
+        """The child's input; one that is no object, as the argument `input`."""
+        schema = self.agent.takes.schema
+        if self.whole:
+            return self.agent.takes
+        inner = {key: part for key, part in schema.items() if key != "$defs"}
+        wrapped = {
+            "type": "object",
+            "properties": {"input": inner},
+            "required": ["input"],
+            "additionalProperties": False,
+        }
+        return SchemaShape({**wrapped, "$defs": schema["$defs"]} if "$defs" in schema else wrapped)
+
+    @cached_property
+    def gives(self) -> Shape:
+        """The child's output."""
+        return self.agent.gives
+
+    def input_of(self, args: Json) -> Json:
+        """The child's input in the arguments of a call."""
+        return args if self.whole else args["input"]
+
+
+def _never_called(**args: Any) -> None:
+    raise UsageError("an agent is no function", hint="start a run of it: runner.start(agent, input)")
+
+
+def _offered(thing: Any) -> Tool[..., Any]:
+    return thing.as_tool() if isinstance(thing, Agent) else tool.as_tool(thing)
+
+
+def _terms(made: Tool[..., Any], terms: Any) -> Any:
+    """The terms of a tool as they stand in the contract; those of another agent hold that agent's whole contract."""
+    if not isinstance(made, Delegate):
+        return terms
+    given = terms.model_dump(by_alias=True, exclude_unset=True) if isinstance(terms, Grant) else dict(terms or {})
+    return {**given, "agent": made.agent.contract.data}
 
 
 @lru_cache(maxsize=256)

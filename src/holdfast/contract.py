@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -17,7 +17,9 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    SerializerFunctionWrapHandler,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
@@ -44,6 +46,16 @@ Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
 
 class _Clause(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
+
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Keys that contracts did not always have: left out of the canonical form while unused, so that no version changes."""
+
+    @model_serializer(mode="wrap")
+    def _unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        unused = [name for name in self.LATER if getattr(self, name) == fields[name].default]
+        return {key: value for key, value in data.items() if key not in unused}
 
 
 class Rule(_Clause):
@@ -74,8 +86,29 @@ class Review(_Clause):
     secret: bool = False
 
 
+class Carve(_Clause):
+    """What a child run may use of its parent's ceilings; what is left out is what the child's own contract says."""
+
+    usd: Nusd | None = None
+    retries: int | None = Field(default=None, ge=0, le=10_000)
+    steps: int | None = Field(default=None, ge=1, le=100_000)
+    work: DurationUs | None = None
+    wall: DurationUs | None = None
+
+
+class Agree(_Clause):
+    """Where two child runs cannot both be right: about the same thing, something else."""
+
+    about: str
+    """Expression over `args` and `output`: what an answer is about."""
+    on: str
+    """Expression over `args` and `output`: what two answers about the same thing must have in common."""
+
+
 class Grant(_Clause):
     """On what terms one tool may be called."""
+
+    LATER = frozenset({"agent", "limits", "agree"})
 
     needs: dict[str, dict[str, str]] = {}
     """Evidence: tool → (argument → expression its value must equal)."""
@@ -88,10 +121,17 @@ class Grant(_Clause):
     at_most: int | None = Field(default=None, ge=1)
     accepts: list[str] | None = None
     """Data classes, and `untrusted`, that may have reached the model when this is called; None: whatever did."""
+    agent: dict[str, Json] | None = None
+    """The contract of the agent that answers: a call opens a child run under it."""
+    limits: Carve | None = None
+    """Of a child run."""
+    agree: Agree | None = None
 
 
 class Limits(_Clause):
-    """Ceilings of one run and its children."""
+    """Ceilings of one run; those on money and retries hold for it and all its children together."""
+
+    LATER = frozenset({"children"})
 
     steps: int = Field(default=20, ge=1, le=100_000)
     usd: Nusd | None = units.nusd("1.00")
@@ -107,15 +147,21 @@ class Limits(_Clause):
     """Tokens of one model answer."""
     context: int = Field(default=400_000, ge=1_000)
     """Bytes of prompt text."""
+    children: int = Field(default=100, ge=0, le=1_000)
+    """Child runs it may open."""
 
 
 class Surprises(_Clause):
     """What follows where the contract says nothing else."""
 
+    LATER = frozenset({"contradiction"})
+
     partial: Literal["tell", "review", "stop"] = "tell"
     exhausted: Literal["tell", "review", "stop"] = "review"
     unknown: Literal["review", "stop"] = "review"
     limit: Literal["review", "stop"] = "review"
+    contradiction: Literal["tell", "review", "stop"] = "review"
+    """Between what child runs answered."""
 
 
 class Done(_Clause):

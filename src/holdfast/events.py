@@ -23,7 +23,7 @@ from msgspec import Raw, Struct
 SCHEMA = 1
 """Version of the stored form of entries. Older ones are brought up to date in memory (`codec.UPCASTERS`)."""
 
-FOLD = 1
+FOLD = 2
 """Version of the meaning of entries. A journal with a higher one may be shown, never driven."""
 
 Json: TypeAlias = Any
@@ -72,9 +72,9 @@ Finish: TypeAlias = Literal["stop", "calls", "length", "filter", "unknown"]
 Fate: TypeAlias = Literal["not_done", "unknown"]
 """What is known of an attempt that gave no result: surely nothing happened, or nobody can tell."""
 Completeness: TypeAlias = Literal["complete", "partial", "started", "simulated"]
-Effect: TypeAlias = Literal["read", "write", "builtin"]
+Effect: TypeAlias = Literal["read", "write", "builtin", "child"]
 Verdict: TypeAlias = Literal["allow", "review", "refuse"]
-LimitName: TypeAlias = Literal["steps", "usd", "work", "wall", "retries", "repeats", "context", "output"]
+LimitName: TypeAlias = Literal["steps", "usd", "work", "wall", "retries", "repeats", "context", "output", "children"]
 
 
 class Price(Struct, frozen=True, gc=False):
@@ -174,6 +174,8 @@ class RunOpened(Event, frozen=True):
     prices: dict[str, Price] = {}
     """Known prices of the contract's models, frozen here so that ceilings replay."""
     attachments: tuple[Body, ...] = ()
+    carved: dict[LimitName, int] = {}
+    """Of a child: the ceilings that its parent set it out of its own, each in the ceiling's unit."""
 
 
 class Said(Event, frozen=True):
@@ -459,6 +461,8 @@ class Contradiction(Event, frozen=True):
 
     seqs: tuple[int, ...]
     what: str
+    children: bool = False
+    """Whether it is between the answers of two child runs; `seqs` are their calls then, and the contract says what follows."""
 
 
 class CallUndone(Event, frozen=True):
@@ -473,17 +477,23 @@ class ChildOpened(Event, frozen=True):
 
     call: int
     child: str
-    carved: dict[str, int] = {}
+    """A function of this run and the call, so that opening it twice opens it once."""
+    carved: dict[LimitName, int] = {}
 
 
 class ChildClosed(Event, frozen=True):
-    """The child run of call `call` closed."""
+    """The child run of call `call` closed. Any driver may say so: all of it stands in the child's own journal."""
 
     call: int
     child: str
     outcome: Outcome
     used: dict[str, int] = {}
+    """What it and its own children used: `usd` (nusd, also what nobody settled), `retries`, `work`, `steps`, `unpriced`."""
     label: Label = Label()
+    """What reached its model."""
+    why: str = ""
+    result: Body | None = None
+    digest: str = ""
 
 
 class RoundClosed(Event, frozen=True):

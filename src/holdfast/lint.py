@@ -90,7 +90,7 @@ def _structure(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Itera
                     f"{needed} is not among this contract's tools",
                     "list it under tools, or do not need it",
                 )
-            elif needed in tools and tools[needed].effect != "read":
+            elif needed in tools and tools[needed].effect == "write":
                 yield _error(f"{where}.needs", f"{needed} writes; evidence comes from reads")
     for title in {rule.check for rule in _every_rule(contract) if rule.check} - set(contract.predicates):
         yield _error("predicates", f"no predicate is called {title}", "give the function in Agent(predicates=[...])")

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from holdfast.cli import main
-from holdfast.cli.agents import load_agent, with_models
+from holdfast.cli.agents import load_agent
 from tests.cli.bills import STANDIN, TOOLS, write_agent
 
 
@@ -188,7 +188,7 @@ def test_named_model_replaces_those_of_the_contract(holdfast, monkeypatch, payer
     assert loaded.agent.contract.digest != loaded.folder.agent.contract.digest
     assert loaded.agent.bound.contract is loaded.agent.contract
     assert (
-        with_models(loaded.agent, loaded.folder.agent.contract.models).contract.digest
+        loaded.agent.answered_by(loaded.folder.agent.contract.models).contract.digest
         == loaded.folder.agent.contract.digest
     )
 

@@ -12,6 +12,7 @@ decide agree with themselves.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from holdfast.core import desk as people
 from holdfast.core.decide import decide
 from holdfast.core.fold import fold, fold_all
 from holdfast.core.late import fit
-from holdfast.core.pending import AskModel, LookUp, RunCall, outlook_of, pending
+from holdfast.core.pending import AskModel, LookUp, RunCall, Tend, outlook_of, pending
 from holdfast.core.state import CallState, Moment
 from holdfast.events import (
     DECISIONS,
@@ -34,6 +35,7 @@ from holdfast.events import (
     CallReturnedLate,
     CallStarted,
     CancelAsked,
+    ChildClosed,
     ContractAdopted,
     Entry,
     Inline,
@@ -64,11 +66,13 @@ def read_order(order: str) -> dict[str, Any]:
     raise NotImplementedError
 
 
+@cache
 def order(name: str = "get_order", **options: Any) -> Tool[..., Any]:
-    """A read."""
+    """A read. It is made once: what a tool takes and gives is found out anew for each that is made."""
     return tool.read(timeout=options.pop("timeout", 5), name=name, **options)(read_order)
 
 
+@cache
 def refund(
     name: str = "refund", *, keyed: bool = False, lookup: bool = False, times: int = 0, **options: Any
 ) -> Tool[..., Any]:
@@ -193,6 +197,8 @@ class Story:
                     words.append(f"run {self.state.calls[seq].tool}")
                 case LookUp(seq):
                     words.append(f"look up {self.state.calls[seq].tool}")
+                case Tend(seq, cancel):
+                    words.append(f"{'cancel' if cancel else 'tend'} {self.state.calls[seq].tool}")
         return words
 
     def stands(self) -> Any:
@@ -292,6 +298,14 @@ class Story:
         made = self.bound.tools.get(call.tool)
         more = {"label": made.label, "digest": keyed(SECRET, "result", canonical(value))} | more if made else more
         return self.fact(CallReturned(call.seq, attempt or call.attempt, Inline(value), **more))
+
+    def closes(self, value: Any, of: str | int = "", outcome: Any = "done", **more: Any) -> Any:
+        """A child run closes."""
+        call = self._attempt(of)
+        body = (
+            {"result": Inline(value), "digest": keyed(SECRET, "result", canonical(value))} if outcome == "done" else {}
+        )
+        return self.fact(ChildClosed(call.seq, call.child, outcome, **({"why": f"it {outcome}"} | body | more)))
 
     def breaks(self, error: str = "raised", fate: Any = "not_done", of: str | int = "", **more: Any) -> Any:
         """A running attempt gives no result."""

@@ -127,9 +127,18 @@ def failed_before_a_restore() -> None:
     assert run.call("refund").status == "doubt"
 
 
+def answered_by_a_child_run() -> None:
+    run = Story(desk(desk(order()).as_tool("helper")))
+    run.asks_for(call("helper"))
+    run.then("CallAsked helper", "CallJudged allow", "ChildOpened")
+    run.closes({"status": "ok"})
+    assert run.call("helper").ok
+
+
 RARE: list[Callable[[], None]] = [
     retried_by_a_person, told_by_a_person, settled_and_tried_under_the_same_key, settled_in_every_way, late_while_in_doubt, late_before_there_is_a_doubt,
     looked_up_while_in_doubt, failed_before_a_restore, a_read_that_cannot_tell_is_put_before_a_person,
+    answered_by_a_child_run,
 ]  # fmt: skip
 
 

@@ -378,7 +378,7 @@ class Watch:
 
 def observed(run: Callable[[], object], moves: set[tuple[str, str]], patch: Any) -> None:
     """Run something and note every move of a call that is made meanwhile."""
-    from holdfast.core import fold_calls, fold_people
+    from holdfast.core import fold_calls, fold_children, fold_people
     from holdfast.core.state import move
 
     def noting(name: str, seq: int, status: Any, entry: str) -> Any:
@@ -388,4 +388,5 @@ def observed(run: Callable[[], object], moves: set[tuple[str, str]], patch: Any)
     with patch.context() as patched:
         patched.setattr(fold_calls, "move", noting)
         patched.setattr(fold_people, "move", noting)
+        patched.setattr(fold_children, "move", noting)
         run()

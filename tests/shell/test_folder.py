@@ -122,7 +122,7 @@ def test_the_same_contract_has_the_same_digest_however_it_is_loaded(folder):
         ("  get_order:", "  get_ordr:", "there is no tool called get_ordr"), ("check: open_hours", "check: opening", "no predicate is called opening"),
         ("limits:", "limit:", "`limit` is no key of a contract"), ("args.cents > 0", "args.euros > 0", "refund has no argument euros"),
         ("at_most: 1", "at_most: 0", "at_most"), ("instructions.md", "instruction.md", "there is no"),
-        ("tools:\n", "tools: 7\nrest:\n", "`tools` is a list of names"), ("at_most: 1", "agent: ../other", "delegation to other is not available"),
+        ("tools:\n", "tools: 7\nrest:\n", "`tools` is a list of names"), ("at_most: 1", "agent: ../other", "there is no agent at"),
         ('usd: "0.20"', "usd: [1", "line"), ("name: desk", "name: desk\nname: desk", "line"), ("steps: 12", "12: steps", "the key 12 under limits"),
         ("name: desk", "name: [desk]", "`name`"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -14,7 +13,6 @@ from msgspec import Struct
 
 from holdfast.agent import Agent
 from holdfast.cli import out
-from holdfast.contract import Contract
 from holdfast.errors import ContractError, HoldfastError, SettingsError, UsageError
 from holdfast.events import Mode
 from holdfast.journal.port import Row
@@ -43,8 +41,8 @@ class Loaded(Struct, frozen=True):
 
     @property
     def models(self) -> dict[str, Model]:
-        """Models that are given and not opened: the stand-in."""
-        return {standin_name(self.folder.agent): self.folder.standin} if self.folder.standin is not None else {}
+        """Models that are given and not opened: the stand-ins."""
+        return {standin_name(one.agent): one.standin for one in self.folder.family if one.standin is not None}
 
 
 def standin_name(agent: Agent[Any, Any]) -> str:
@@ -93,7 +91,7 @@ def _answered_by(folder: Folder, model: str) -> tuple[Agent[Any, Any], str]:
         return _with_standin(folder), _NOTICE.format(why="as you asked")
     if model:
         _check(model)
-        return with_models(folder.agent, [model]), ""
+        return folder.agent.answered_by([model]), ""
     missing = [error for error in map(_missing, folder.agent.contract.models) if error is not None]
     if len(missing) < len(folder.agent.contract.models):
         return folder.agent, ""
@@ -106,11 +104,12 @@ _NOTICE: Final = "a scripted stand-in answers, no model: read nothing about any 
 
 
 def _with_standin(folder: Folder) -> Agent[Any, Any]:
-    if folder.standin is None:
+    lacking = next((one for one in folder.family if one.standin is None), None)
+    if lacking is not None:
         raise UsageError(
-            f"{folder.agent.name} has no stand-in", hint="give a standin.py that defines `standin`, or name a model"
+            f"{lacking.agent.name} has no stand-in", hint="give a standin.py that defines `standin`, or name a model"
         )
-    return with_models(folder.agent, [standin_name(folder.agent)])
+    return folder.agent.answered_by(lambda agent: [standin_name(agent)])
 
 
 def _missing(model: str) -> SettingsError | None:
@@ -127,14 +126,6 @@ def _check(model: str) -> None:
         opened.check()
 
 
-def with_models(agent: Agent[Any, Any], models: list[str]) -> Agent[Any, Any]:
-    """The same agent with other models in its contract, so that a journal says what really answered."""
-    other = copy.copy(agent)
-    other.contract = Contract.parse({**agent.contract.data, "models": models}, f"agent {agent.name}")
-    other.__dict__.pop("bound", None)
-    return other
-
-
 # ------------------------------------------------------------------------------------------------------- resources
 
 
@@ -148,7 +139,7 @@ async def opened(
     """
     models = {name: model for one in loaded for name, model in one.models.items()}
     async with provided(loaded, settings) as resources:
-        missing = [what for one in loaded for what in unprovided(one.agent, resources)]
+        missing = [what for one in loaded for agent in one.agent.family for what in unprovided(agent, resources)]
         if missing:
             raise ContractError("\n  ".join(["tools want what nobody provides:", *missing]), hint=PROVIDE)
         agents = [one.agent for one in loaded]
@@ -176,10 +167,12 @@ async def provided(loaded: Sequence[Loaded], settings: Mapping[str, str]) -> Asy
     """The resources of these agents together. Raises UsageError where two agents provide the same type."""
     async with AsyncExitStack() as stack:
         found: list[object] = []
-        for one in loaded:
-            opening = one.folder.resources
-            if opening is None:
+        begun: list[object] = []
+        for one in (folder for item in loaded for folder in item.folder.family):
+            opening = one.resources
+            if opening is None or opening in begun:
                 continue
+            begun.append(opening)
             given = await _enter(stack, opening, settings, one.agent.name)
             mine = list(given) if isinstance(given, tuple | list) else [given]
             both = {type(item).__name__ for item in mine} & {type(item).__name__ for item in found}

@@ -172,7 +172,7 @@ def again(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
         return restart(bound, state, moment, call)
     if call.error not in TRANSIENT:
         return [refuse(call.seq, call.error, call.message or "it failed", call.version)]
-    if call.failures <= retry.times and limits.reached(bound, state, "retries", state.spent.retries) is None:
+    if call.failures <= retry.times and limits.reached(bound, state, "retries", state.spent.retried) is None:
         return restart(bound, state, moment, call) if moment.at >= retry_at(bound, call) else []
     return exhausted(bound, call)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from holdfast.agent import Bound
-from holdfast.core import attempts, limits, policy
+from holdfast.core import attempts, children, limits, policy
 from holdfast.core.policy import Judgement, binding
 from holdfast.core.state import CallState, Moment, State
 from holdfast.events import (
@@ -27,7 +27,11 @@ def overtaken(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     if state.said == state.heard:
         return []
     for call in state.calls.values():
-        if call.effect == "write" and call.heard < state.said and call.status in ("asked", "held", "cleared", "failed"):
+        if (
+            call.effect in ("write", "child")
+            and call.heard < state.said
+            and call.status in ("asked", "held", "cleared", "failed")
+        ):
             no = attempts.refuse(
                 call.seq, "overtaken", "the requester has written since; read the message first", call.version
             )
@@ -121,6 +125,8 @@ def _held(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
 def _clear(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequence[AnyEvent]:
     if call.tool in CONCLUDING:
         return []
+    if call.effect == "child":
+        return children.begin(bound, state, moment, call)
     if call.effect != "write":
         return [attempts.start(bound, state, moment, call)]
     if any(one.status not in ("answered", "doubt") for one in _earlier(state, call)):
@@ -134,7 +140,7 @@ def _clear(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
     tool = bound.tools.get(call.tool)
     if call.settled and call.key and tool is not None and not attempts.is_honoured(call, tool, moment):
         return [attempts.refuse(call.seq, "settled", "a person found that this did not happen", call.version)]
-    if _is_retry(call) and limits.reached(bound, state, "retries", state.spent.retries) is not None:
+    if _is_retry(call) and limits.reached(bound, state, "retries", state.spent.retried) is not None:
         return attempts.exhausted(bound, call)  # used up while a person decided, or evidence was read again
     return attempts.begin_write(bound, state, moment, call)
 

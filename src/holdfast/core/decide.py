@@ -14,7 +14,7 @@ import msgspec
 
 from holdfast.agent import Bound
 from holdfast.codec import keyed
-from holdfast.core import attempts, calls, ending, limits, output, prompt, recovery
+from holdfast.core import attempts, calls, children, ending, limits, output, prompt, recovery
 from holdfast.core.fold import fold
 from holdfast.core.fork import carried_out
 from holdfast.core.state import Moment, State
@@ -111,6 +111,7 @@ def _calm(bound: Bound, state: State) -> bool:
         or state.paused
         or state.said != state.heard
         or state.contradiction
+        or state.disagreements
         or state.taken
     ):
         return False
@@ -139,7 +140,11 @@ def _lost(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
             asking.seq, "lost", "unknown", f"the worker {asking.worker} gave no answer", unsettled=asking.reserved, by=moment.worker
         ))  # fmt: skip
     for call in state.calls.values():
-        if call.status == "running" and _is_lost(call.start, call.worker, call.until, moment):
+        if (
+            call.status == "running"
+            and call.effect != "child"
+            and _is_lost(call.start, call.worker, call.until, moment)
+        ):
             over = call.worker in moment.gone or (call.worker == moment.worker and call.start not in moment.flying)
             harmless = call.effect == "write" and not carried_out(state.opened, call.tool)
             out.append(CallFailed(
@@ -272,7 +277,7 @@ def _ask_again(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]
         return [LimitReached("context", state.weight, state.weight, "the model says the prompt is too long for it")]
     tries = asking.failures
     if asking.error in AGAIN and tries <= bound.contract.limits.retries:
-        if (event := limits.reached(bound, state, "retries", state.spent.retries)) is None:
+        if (event := limits.reached(bound, state, "retries", state.spent.retried)) is None:
             if moment.at < again_at(state):
                 return []
             return [_asked(bound, state, moment, asking.model, asking.step, asking.attempt + 1)]
@@ -323,5 +328,5 @@ OVER: Final[tuple[Rule, ...]] = (_new_epoch, _lost, _contradicted, _resolved, _e
 DISTURBANCES: Final[tuple[Rule, ...]] = (_limit, calls.overtaken, recovery.find_out)
 """What holds a turn up."""
 
-TURN: Final[tuple[Rule, ...]] = (output.admit, calls.advance, output.conclude, _ask)
-"""A turn: take up the calls of an answer, bring each to its answer, conclude, ask again."""
+TURN: Final[tuple[Rule, ...]] = (output.admit, calls.advance, children.compare, output.conclude, _ask)
+"""A turn: take up the calls of an answer, bring each to its answer, compare answers, conclude, ask again."""

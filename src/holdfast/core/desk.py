@@ -203,6 +203,12 @@ def grant(state: State, limit: LimitName, amount: int, by: str) -> LimitGranted:
         raise NotAllowed("the run is closed", run=state.run)
     if amount <= 0:
         raise UsageError(f"a grant of {amount}", run=state.run, hint="give more than nothing")
+    if limit in state.opened.carved:
+        raise NotAllowed(
+            f"its {limit} is a part of what its parent may use",
+            run=state.run,
+            hint="raise the parent's limit, and let it ask again",
+        )
     if not by or by in state.speakers:
         raise NotAllowed(
             f"{by or 'nobody'} cannot raise the limits of this run",

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from holdfast.agent import Bound
-from holdfast.core import attempts, recovery
+from holdfast.core import attempts, children, recovery
 from holdfast.core.state import Moment, State
 from holdfast.events import AnyEvent, Outcome, QuestionWithdrawn, RunClosed
 
@@ -37,9 +37,11 @@ def why(bound: Bound, state: State) -> Ending | None:
     if state.stop:
         return Ending("stopped", state.stop, "agent" if state.gave_up else "")
     surprises = bound.contract.surprises
-    if state.limit is not None and surprises.limit == "stop":
+    if state.limit is not None and (surprises.limit == "stop" or state.limit.limit in state.opened.carved):
         reached = state.limit
         return Ending("stopped", f"the limit of {reached.limit} was reached ({reached.used} of {reached.ceiling})")
+    if surprises.contradiction == "stop" and state.disagreements:
+        return Ending("stopped", next(iter(state.disagreements.values())), "agent")
     if surprises.unknown == "stop" and (doubt := next((c for c in state.calls.values() if c.status == "doubt"), None)):
         return Ending("stopped", f"it is not known whether {doubt.tool} happened", "tool")
     if surprises.exhausted == "stop" and (spent := next((c for c in state.turn_calls if _exhausted(c.rules)), None)):
@@ -97,5 +99,7 @@ def end(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
         call for call in state.calls.values() if call.effect == "write" and call.status in ("running", "unsure")
     ]:
         return recovery.settle_doubts(bound, state, moment, waiting)
+    if children.running(state):
+        return []  # they are cancelled: see `pending`
     unresolved = tuple(sorted({*state.unresolved, *open_doubts}))
     return [RunClosed(ending.outcome, ending.reason, fault=ending.fault, unresolved=unresolved)]

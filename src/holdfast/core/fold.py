@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from holdfast.codec import value_of
-from holdfast.core import fold_calls, fold_model, fold_people, prompt, provenance
+from holdfast.core import fold_calls, fold_children, fold_model, fold_people, prompt, provenance
 from holdfast.core.fold_calls import Changes, replace
 from holdfast.core.log import Log, Tally
 from holdfast.core.state import Source, State
@@ -23,8 +23,6 @@ from holdfast.events import (
     CallUndone,
     CancelAsked,
     Checkpointed,
-    ChildClosed,
-    ChildOpened,
     ContractAdopted,
     Contradiction,
     Entry,
@@ -99,6 +97,9 @@ def _newer(version: str) -> str:
 
 
 def _contradiction(state: State, entry: Entry, event: Contradiction) -> Changes:
+    if event.children:
+        told = Told((entry.seq, 0), "machine", event.what)
+        return {"disagreements": {**state.disagreements, event.seqs: event.what}, "unsent": (*state.unsent, told)}
     rest = tuple(seq for seq in state.conflict if seq not in event.seqs)
     calls = tuple(state.late[seq] for seq in event.seqs if seq in state.late)
     return {
@@ -145,7 +146,8 @@ def _forked(state: State, entry: Entry, event: Resumed) -> Changes:
     return {
         "paused": False, "cancel": None, "stop": "", "taken": "", "gave_up": False, "rejections": 0, "limit": None, "unresolved": (),
         "asking": asking, "epoch": max(state.epoch, event.epoch), "opened_at": entry.at,
-        "inherited": replace(state.spent, reserved=0), "rested": (*state.rested, (state.seq, entry.at - state.at)),
+        "inherited": replace(state.spent, reserved=0, carved=0, carved_retries=0),
+        "rested": (*state.rested, (state.seq, entry.at - state.at)),
     }  # fmt: skip
 
 
@@ -162,6 +164,8 @@ def _closed(state: State, entry: Entry, event: RunClosed) -> Changes:
     writing = [
         call.seq for call in state.calls.values() if call.effect == "write" and call.status in ("running", "unsure")
     ]
+    if below := [call.seq for call in state.calls.values() if call.effect == "child" and call.status == "running"]:
+        raise Bug(f"a run cannot close while the child run of call {below[0]} is open", run=state.run, seq=entry.seq)
     if writing:
         raise Bug(f"a run cannot close while the write {writing[0]} is on its way", run=state.run, seq=entry.seq)
     doubts = {seq: q for seq, q in state.questions.items() if q.asked.about == "doubt"}
@@ -188,10 +192,10 @@ def _nothing(state: State, entry: Entry, event: object) -> Changes:
 
 
 _FOLDS: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {
-    **fold_model.MODEL, **fold_calls.CALLS, **fold_people.PEOPLE, RunOpened: _opened_again,
+    **fold_model.MODEL, **fold_calls.CALLS, **fold_people.PEOPLE, **fold_children.CHILDREN, RunOpened: _opened_again,
     Contradiction: _contradiction, LimitReached: _limit, LimitGranted: _granted, Paused: _paused, Resumed: _resumed,
     CancelAsked: _cancel, ContractAdopted: _adopted, RunClosed: _closed,
-    CallUndone: _nothing, ChildOpened: _nothing, ChildClosed: _nothing, RoundClosed: _nothing, LimitAsked: _nothing,
+    CallUndone: _nothing, RoundClosed: _nothing, LimitAsked: _nothing,
     BodiesErased: _nothing, Noted: _noted, Checkpointed: _nothing, Viewed: _nothing,
 }  # fmt: skip
 """Every kind there is; a kind that changes nothing says so."""

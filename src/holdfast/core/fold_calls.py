@@ -131,11 +131,11 @@ def returned(state: State, entry: Entry, event: CallReturned) -> Changes:
         call, status=status, answer=entry.seq, ok=True, result=value, result_digest=event.digest, complete=event.complete,
         missing=event.missing, next=event.cursor, effect_id=event.effect_id, label=event.label,
     )  # fmt: skip
-    changes = _learned(state, entry, after) | {"spent": spent}
+    changes = learned(state, entry, after) | {"spent": spent}
     return changes | {"edited": {**state.edited, entry.seq: event.edited}} if event.edited else changes
 
 
-def _learned(state: State, entry: Entry, call: CallState) -> Changes:
+def learned(state: State, entry: Entry, call: CallState) -> Changes:
     """A call gave a result: evidence, effects, sources and counts follow from it."""
     changes = with_call(state, call)
     if call.effect == "builtin":
@@ -150,7 +150,7 @@ def _learned(state: State, entry: Entry, call: CallState) -> Changes:
     changes["sources"] = state.sources.plus(Source(name, call.label.trusted, call.result, call.tool))
     changes["repeats"] = state.repeats.plus(f"{call.digest}:{call.result_digest}")
     changes |= _part(state, call)
-    if call.effect == "read":
+    if call.effect in ("read", "child"):
         if call.complete == "complete":
             changes["evidence"] = _with_evidence(state, entry, call, call)
     else:
@@ -274,7 +274,7 @@ def looked_up(state: State, entry: Entry, event: CallLookedUp) -> Changes:
         call, status=status, looked="found", answer=entry.seq, ok=True, result=value_of(event.result),
         result_digest=event.digest, effect_id=event.effect_id, label=event.label, complete="complete",
     )  # fmt: skip
-    return _learned(state, entry, found) | {"spent": spent}
+    return learned(state, entry, found) | {"spent": spent}
 
 
 def doubt(state: State, entry: Entry, event: DoubtRaised) -> Changes:
@@ -309,7 +309,7 @@ def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
             call, status=status, answer=entry.seq, ok=True, settled=event.verdict, result=value,
             complete="complete" if known else "partial", missing="" if known else "a person says it happened; its result is not known",
         )  # fmt: skip
-        return _learned(state, entry, done) | changes
+        return learned(state, entry, done) | changes
     said = (
         "a person found that this did not happen"
         if event.verdict == "did_not"
@@ -380,7 +380,7 @@ def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
     found = replace(
         call, status=status, answer=entry.seq, ok=True, result=value_of(event.result), effect_id=event.effect_id, complete="complete",
     )  # fmt: skip
-    return _learned(state, entry, found) | changes
+    return learned(state, entry, found) | changes
 
 
 def _known_after_all(state: State, call: int) -> Changes:

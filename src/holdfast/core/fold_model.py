@@ -24,7 +24,7 @@ def model_asked(state: State, entry: Entry, event: ModelAsked) -> Changes:
     label, sources = state.label, state.sources
     if not again:
         for call in state.turn_calls:
-            if call.ok and call.effect != "builtin":
+            if (call.ok or call.effect == "child") and call.effect != "builtin":
                 label = meet(label, call.label)
     tried = before.tried if again and before is not None else ()
     if again and before is not None and before.model != event.model:

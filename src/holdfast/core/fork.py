@@ -38,6 +38,7 @@ from holdfast.events import (
     CallJudged,
     CallReturned,
     CallStarted,
+    ChildClosed,
     ContractAdopted,
     DoubtRaised,
     Entry,
@@ -147,6 +148,7 @@ def _opened(event: RunOpened, origin: Parent, by: str, live: Sequence[str]) -> R
     return replace(
         event, forked_from=origin, forked_by=(*event.forked_by, by), mode="simulate", live=tuple(dict.fromkeys(live)),
         supervised=event.mode != "live", tree=event.tree or origin.run, key="", parent=None, undoes="",
+        carved={},
     )  # fmt: skip
 
 
@@ -226,6 +228,9 @@ def _own(state: State, by: str, other: Otherwise, epoch: int) -> Iterator[AnyEve
         yield ModelFailed(asking.seq, "lost", "unknown", NOT_HERE, by=by)
     for call in state.calls.values():
         if call.status == "answered":
+            continue
+        if call.status == "running" and call.effect == "child":
+            yield ChildClosed(call.seq, call.child, "cancelled", why=NOT_HERE)
             continue
         if call.status == "running":
             yield CallFailed(call.seq, call.attempt, "lost", "unknown", ended=False, by=by)

@@ -15,6 +15,7 @@ from holdfast.events import (
     CallLookedUp,
     CallReturned,
     CallReturnedLate,
+    ChildClosed,
     ModelAnswered,
     ModelAnsweredLate,
     ModelFailed,
@@ -92,8 +93,11 @@ def _owners(state: State, effect_id: str) -> set[int]:
 
 
 def _is_in(state: State, fact: AnyEvent) -> bool:
-    """Whether this very fact stands in the journal: its append was reported as failed, and had got in."""
+    """Whether this very fact stands in the journal: its append was reported as failed, and had got in; or somebody else told it."""
     match fact:
+        case ChildClosed(call=call, child=child):
+            known = state.calls.get(call)
+            return known is None or known.status != "running" or known.child != child
         case ModelAnswered(ask=ask):
             return state.answer_seq > ask and state.answered == fact
         case CallReturned(call=call, attempt=attempt):

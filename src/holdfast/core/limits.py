@@ -25,8 +25,11 @@ class Quote(Struct, frozen=True, gc=False):
 
 
 def ceiling(bound: Bound, state: State, limit: LimitName) -> int | None:
-    """A ceiling with what was granted on top; None where the contract sets none."""
+    """A ceiling with what was granted on top; of a child, at most what its parent carved. None where nothing sets one."""
     top: int | None = getattr(bound.contract.limits, limit)
+    carved = state.opened.carved.get(limit)
+    if carved is not None:
+        top = carved if top is None else min(top, carved)
     return None if top is None else top + state.grants.get(limit, 0)
 
 

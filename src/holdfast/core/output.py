@@ -126,6 +126,7 @@ def conclude(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
         call for call in state.turn_calls if call.tool in ("done", "decline", "ask") and call.status == "cleared"
     ]
     others = [call for call in state.calls.values() if call not in special and call.status != "answered"]
+    others += [call for call in state.turn_calls if call.seq in _in_question(state)]
     if not special or others or any(attempts.paging(bound, state, call) for call in state.turn_calls):
         return _partial(bound, state)
     first = special[0]
@@ -139,6 +140,11 @@ def conclude(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
         handed = bool(first.args.get("hand_over"))
         return [RunClosed("escalated" if handed else "declined", str(first.args.get("reason", "")))]
     return _done(bound, state, moment, first)
+
+
+def _in_question(state: State) -> set[int]:
+    """Calls of which a person is to say what their answers are worth."""
+    return {question.asked.call for question in state.questions.values() if question.asked.about == "surprise"}
 
 
 def _may_end_silently(bound: Bound) -> bool:

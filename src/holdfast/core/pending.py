@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from holdfast.agent import Bound
-from holdfast.core import attempts, decide, limits, recovery
+from holdfast.core import attempts, children, decide, ending, limits, recovery
 from holdfast.core.state import Moment, State
 
 
@@ -35,7 +35,18 @@ class LookUp(Struct, frozen=True, gc=False):
     attempt: int
 
 
-Pending: TypeAlias = AskModel | RunCall | LookUp
+class Tend(Struct, frozen=True, gc=False):
+    """See to it that the child run of a call is open, and driven; or cancelled. Doing so twice does no harm."""
+
+    call: int
+    cancel: bool
+
+
+Effected: TypeAlias = AskModel | RunCall | LookUp
+"""What is done in the world."""
+
+Pending: TypeAlias = Effected | Tend
+"""That, and what is done in other runs."""
 
 
 def pending(bound: Bound, state: State, moment: Moment) -> tuple[Pending, ...]:
@@ -47,7 +58,10 @@ def pending(bound: Bound, state: State, moment: Moment) -> tuple[Pending, ...]:
     if asking is not None and asking.status == "running" and asking.worker == moment.worker:
         out.append(AskModel(asking.seq))
     for call in state.calls.values():
-        if call.status == "running" and call.worker == moment.worker:
+        if call.effect == "child":
+            if call.status == "running":
+                out.append(Tend(call.seq, ending.is_ending(bound, state)))
+        elif call.status == "running" and call.worker == moment.worker:
             out.append(RunCall(call.seq, call.start))
         elif recovery.to_look_up(bound, call) and moment.at >= recovery.look_at(bound, call):
             out.append(LookUp(call.seq, call.attempt))
@@ -71,7 +85,7 @@ def outlook(state: State) -> Outlook:
     """How a run stands, as far as its entries tell; what its contract adds is `outlook_of`."""
     if state.closed is not None:
         return Outlook("closed", NEVER)
-    leases = [call.until for call in state.calls.values() if call.status == "running"]
+    leases = [call.until for call in state.calls.values() if call.status == "running" and call.effect != "child"]
     if state.asking is not None and state.asking.status == "running":
         leases.append(state.asking.until)
     if leases:
@@ -95,6 +109,8 @@ def outlook_of(bound: Bound, state: State, moment: Moment) -> Outlook:
     asking = state.asking
     if asking is not None and asking.status == "failed":
         times.append(decide.again_at(state))
+    if children.running(state):
+        times.append(moment.at + children.LOOK)
     later = [time for time in times if time > moment.at]
     if base.due:
         return Outlook("working", min([base.due, *later]))
@@ -116,4 +132,6 @@ def waits_for(state: State) -> str:
         return min(roles, key=lambda role: (role == "requester", role))
     if state.replied:
         return "requester"
+    if children.running(state):
+        return "child"
     return "person" if state.paused or state.limit is not None else "time"

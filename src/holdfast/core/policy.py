@@ -120,7 +120,9 @@ class _Judge:
                 if other.tool == call.tool and other.seq != call.seq and other.status in ("unsure", "doubt"):
                     yield self._refuse("unresolved", f"it is not known whether an earlier {call.tool} happened")
         top = self.bound.contract.limits.repeats + state.grants.get("repeats", 0)
-        if call.effect == "read" and not call.attempt and self._repeated() >= top:
+        if call.effect == "write" and call.tool in self.moment.doubtful:
+            yield self._refuse("unresolved", f"another run of this tree does not know whether its {call.tool} happened")
+        if call.effect in ("read", "child") and not call.attempt and self._repeated() >= top:
             yield self._refuse("limits.repeats", f"the same call gave the same result {_times(top)} already")
 
     def _repeated(self) -> int:

@@ -43,7 +43,7 @@ def _recover(bound: Bound, state: State, moment: Moment, call: CallState) -> lis
         keyed_still = False
     if keyed_still and waits(state):
         return []
-    affordable = call.error == "lost" or limits.reached(bound, state, "retries", state.spent.retries) is None
+    affordable = call.error == "lost" or limits.reached(bound, state, "retries", state.spent.retried) is None
     tries = 0 if tool is None else max(tool.retry.times, KEYED_TRIES)
     if keyed_still and may_start and affordable and call.failures <= tries:
         return [attempts.start(bound, state, moment, call)] if moment.at >= attempts.retry_at(bound, call) else []
@@ -85,7 +85,7 @@ def _absent(bound: Bound, state: State, moment: Moment, call: CallState) -> list
         not ending_soon(state)
         and state.said <= call.heard
         and call.failures <= tool.retry.times
-        and limits.reached(bound, state, "retries", state.spent.retries) is None
+        and limits.reached(bound, state, "retries", state.spent.retried) is None
     ):
         return [*attempts.restart(bound, state, moment, call)] if moment.at >= attempts.retry_at(bound, call) else []
     return [attempts.refuse(call.seq, "absent", "it was looked up, and it did not happen", call.version)]

@@ -28,6 +28,7 @@ from holdfast.events import (
     Fired,
     Json,
     Label,
+    LimitName,
     LimitReached,
     ModelAnswered,
     PersonAsked,
@@ -63,6 +64,8 @@ MOVES: Final[dict[tuple[Status, str], Status]] = {
     ("cleared", "CallJudged refuse"): "answered",
     ("cleared", "CallJudged review"): "held",
     ("cleared", "CallStarted"): "running",
+    ("cleared", "ChildOpened"): "running",
+    ("running", "ChildClosed"): "answered",
     ("running", "CallReturned"): "answered",
     ("running", "CallReturned started"): "unsure",
     ("running", "CallFailed not_done"): "failed",
@@ -204,6 +207,10 @@ class CallState(Struct, frozen=True, gc=False, kw_only=True):
     """Until when the other system honours `key`."""
     changed: tuple[int, ...] = ()
     """Re-readings of its evidence that came back different."""
+    child: str = ""
+    """The run that answers it."""
+    carved: dict[LimitName, int] = {}
+    """What that run may use of our ceilings."""
     came_late: int = 0
     """The entry in which an attempt that had been superseded said that it was done."""
 
@@ -257,11 +264,29 @@ class Spent(Struct, frozen=True, gc=False):
     work: int = 0
     """µs of models and tools."""
     retries: int = 0
+    """Ours, and those of closed children."""
+    opened: int = 0
+    """Child runs."""
+    below: int = 0
+    """nusd of closed children, and of theirs."""
+    carved: int = 0
+    """nusd that open children may use."""
+    carved_retries: int = 0
+
+    @property
+    def alone(self) -> int:
+        """nusd that this run itself was charged, without its children."""
+        return self.nusd + self.unsettled + self.reserved
 
     @property
     def charged(self) -> int:
-        """nusd that count against a ceiling."""
-        return self.nusd + self.unsettled + self.reserved
+        """nusd that count against a ceiling: of the whole tree below, at the most that it can come to."""
+        return self.alone + self.below + self.carved
+
+    @property
+    def retried(self) -> int:
+        """Retries that count against a ceiling, those that open children may make too."""
+        return self.retries + self.carved_retries
 
 
 class Source(Struct, frozen=True, gc=False):
@@ -364,6 +389,8 @@ class State(Struct, frozen=True, gc=False, kw_only=True):
     late: dict[int, int] = {}
     """Late answers that contradict something → their call."""
     contradiction: str = ""
+    disagreements: dict[tuple[int, ...], str] = {}
+    """Calls whose child runs contradict each other → how."""
     gave_up: bool = False
     """The agent could not bring its output into shape."""
     stop: str = ""
@@ -395,5 +422,7 @@ class Moment(Struct, frozen=True, gc=False, kw_only=True):
     flying: frozenset[int] = frozenset()
     """Start entries of the attempts in flight in this process."""
     epoch: int = 1
+    doubtful: frozenset[str] = frozenset()
+    """Tools of which another run of the tree does not know whether a write happened."""
     quotes: dict[str, int | None] = {}
     """Model → nusd its next answer costs at most, where it knows that itself."""

@@ -51,7 +51,9 @@ class Row(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     mode: str = "live"
     contract: str = ""
     tree: str = ""
-    """Of a fork: the run whose tree it belongs to."""
+    """Of a fork or a child: the run whose tree it belongs to."""
+    doubts: tuple[str, ...] = ()
+    """Tools of which it is not known whether a write happened."""
     tags: dict[str, str] = field(default_factory=dict)
 
 

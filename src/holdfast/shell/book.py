@@ -11,6 +11,7 @@ import msgspec
 
 from holdfast import codec
 from holdfast.codec import GENESIS, chain
+from holdfast.core.decide import UNCLEAR
 from holdfast.core.fold import fold
 from holdfast.core.fork import carried_out, own
 from holdfast.core.pending import Outlook, outlook
@@ -238,6 +239,11 @@ def _promised(event: AnyEvent, state: State) -> bool:
     return type(event) in DURABLE
 
 
+def _doubts(state: State) -> tuple[str, ...]:
+    unclear = (call for call in state.calls.values() if call.status in UNCLEAR or call.seq in state.unresolved)
+    return tuple(sorted({call.tool for call in unclear if call.effect == "write"}))
+
+
 def row_of(state: State, outlook: Outlook) -> Row:
     """The index row of a run in this state."""
     closed = state.closed
@@ -258,10 +264,11 @@ def row_of(state: State, outlook: Outlook) -> Row:
         attention=closed is not None and bool(state.unresolved or state.conflict),
         questions=len(state.questions),
         steps=state.spent.steps,
-        nusd=own(state).charged,
+        nusd=own(state).alone,
         parent=opened.parent.run if opened.parent else "",
         mode=opened.mode,
         contract=state.contract_digest[:16],
         tree=opened.tree if opened.tree != state.run else "",
+        doubts=_doubts(state),
         tags=opened.tags,
     )

@@ -18,7 +18,7 @@ from msgspec import Struct
 from holdfast.agent import Agent, Bound
 from holdfast.core.decide import foresee
 from holdfast.core.late import fit
-from holdfast.core.pending import AskModel, LookUp, Outlook, Pending, RunCall, outlook, outlook_of, pending
+from holdfast.core.pending import AskModel, LookUp, Outlook, Pending, RunCall, Tend, outlook, outlook_of, pending
 from holdfast.core.state import Moment, State
 from holdfast.errors import Bug
 from holdfast.events import AnyEvent, CallLookedUp
@@ -38,7 +38,7 @@ NOTHING: Final = Committed(0)
 """The answer to an append of nothing."""
 
 Place: TypeAlias = tuple[str, int]
-"""What is performed: `ask` or `call` with the seq of its start entry, `look` with that of its call."""
+"""What is performed: `ask` or `call` with the seq of its start entry; `look`, `tend` or `cancel` with that of its call."""
 
 
 class Flight(NamedTuple):
@@ -57,6 +57,10 @@ class World(Struct, frozen=True):
     performer: Performer
     agents: dict[str, Agent[object, object]]
     model: Callable[[str], Model]
+    tend: Callable[[Tend, Attempt], Awaitable[AnyEvent | None]]
+    """Sees to a child run; gives the fact that it closed, where it did."""
+    doubtful: Callable[[State], Awaitable[frozenset[str]]]
+    """Tools of which another run of the tree does not know whether a write happened."""
     late: Callable[[str, AnyEvent, int], Awaitable[None]]
     """Where a fact goes whose driver is gone: (run, fact, cause)."""
     flying: dict[str, dict[Place, Flight]]
@@ -73,6 +77,8 @@ class Driver:
         self.book = book
         self._flying = world.flying.setdefault(book.run, {})
         self._writing: set[Place] = set()
+        self._tended: set[Place] = set()
+        """Children that were seen to: they tell when they close."""
         self._facts: list[tuple[AnyEvent, int]] = []
         self._waiter: asyncio.Future[None] | None = None
         self._stale = True
@@ -138,7 +144,7 @@ class Driver:
                 await self.book.refresh()
             state = self.book.known
             boot = self.world.performer.clock()
-            moment = self._moment(state)
+            moment = self._moment(state, await self._doubtful(state))
             self._at = moment.at
             facts, self._facts = self._facts, []
             answer: Appended | None = None
@@ -182,9 +188,16 @@ class Driver:
             self._bound = agent.under(state.contract_digest, state.contract, state.run)
         return self._bound
 
-    def _moment(self, state: State) -> Moment:
+    async def _doubtful(self, state: State) -> frozenset[str]:
+        """What is in doubt elsewhere in the tree, where that could keep a write from starting."""
+        if self._strange(state) or (state.opened.parent is None and not state.spent.opened):
+            return frozenset()
+        writes = any(tool.effect == "write" for tool in self._agreement(state).tools.values())
+        return await self.world.doubtful(state) if writes else frozenset()
+
+    def _moment(self, state: State, doubtful: frozenset[str]) -> Moment:
         journal, worker = self.world.journal, self.world.worker
-        others = {call.worker for call in state.calls.values() if call.status == "running"}
+        others = {call.worker for call in state.calls.values() if call.status == "running" and call.worker}
         if state.asking is not None and state.asking.status == "running":
             others.add(state.asking.worker)
         others.discard(worker)
@@ -192,6 +205,7 @@ class Driver:
             at=max(journal.now(), state.at), worker=worker, secret=self.book.secret,
             gone=frozenset([other for other in others if journal.alive(other) is False]),
             flying=frozenset([start for _, start in self._flying]), epoch=self._epoch, quotes=self._quotes(state),
+            doubtful=doubtful,
         )  # fmt: skip
 
     def _quotes(self, state: State) -> dict[str, int | None]:
@@ -215,7 +229,9 @@ class Driver:
         answered = [cause for _, cause in self._facts]  # it came while the last append was under way
         for request in pending(bound, state, moment):
             place = _place(request)
-            if place in self._flying or place[1] in answered or (self.draining and isinstance(request, LookUp)):
+            if place in self._flying or place in self._tended or place[1] in answered:
+                continue
+            if self.draining and isinstance(request, LookUp | Tend):
                 continue
             if isinstance(request, RunCall) and state.calls[request.call].effect == "write":
                 self._writing.add(place)
@@ -233,9 +249,12 @@ class Driver:
 
     async def _fly(self, request: Pending, attempt: Attempt) -> None:
         try:
-            await self.world.performer.perform(request, attempt)
+            if isinstance(request, Tend):
+                await self._see_to(request, attempt)
+            else:
+                await self.world.performer.perform(request, attempt)
         except asyncio.CancelledError:
-            if self._ended:
+            if self._ended or isinstance(request, Tend):
                 raise
             attempt.tell(self.world.performer.cancelled(request, attempt))
         except BaseException as error:
@@ -243,6 +262,15 @@ class Driver:
             self._land(_place(request))
             self._wake()
             raise
+
+    async def _see_to(self, request: Tend, attempt: Attempt) -> None:
+        fact = await self.world.tend(request, attempt)
+        if fact is not None:
+            attempt.tell(fact)
+            return
+        self._tended.add(_place(request))
+        self._land(_place(request))
+        self._wake()
 
     def _land(self, place: Place) -> asyncio.Task[None] | None:
         """Nobody waits for this attempt any more; its task, if it was in flight still."""
@@ -307,6 +335,8 @@ def _place(request: Pending) -> Place:
             return "call", start
         case LookUp(call, _):
             return "look", call
+        case Tend(call, cancel):
+            return "cancel" if cancel else "tend", call
 
 
 def _until(state: State, request: Pending) -> int:

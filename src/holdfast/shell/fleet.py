@@ -16,7 +16,9 @@ from holdfast.errors import Bug, JournalFull, JournalLocked
 from holdfast.events import AnyEvent
 from holdfast.journal.port import Committed, Journal
 from holdfast.models.port import Model
+from holdfast.models.shelf import Shelf
 from holdfast.shell.book import Book
+from holdfast.shell.children import Children
 from holdfast.shell.driver import MAX_CONFLICTS, Driver, World
 from holdfast.shell.perform import Performer
 from holdfast.shell.redact import Redactor
@@ -38,14 +40,27 @@ class Fleet:
         performer: Performer,
         agents: dict[str, Agent[Any, Any]],
         model: Callable[[str], Model],
+        shelf: Callable[[], Shelf],
     ) -> None:
         self.redactor = Redactor()
         self.drives = True
         """Whether runs that have something to do are driven here without being asked for."""
-        self._journal = journal
+        self.journal = journal
         self._worker = worker
         self._agents = agents
-        self._world = World(journal, worker, performer, agents, model, self._record_late, {}, set())
+        self._children = Children(self, shelf)
+        self._world = World(
+            journal,
+            worker,
+            performer,
+            agents,
+            model,
+            self._children.tend,
+            self._children.doubtful,
+            self._record_late,
+            {},
+            set(),
+        )
         self._drivers: dict[str, tuple[Driver, asyncio.Task[tuple[State, Outlook]]]] = {}
         self._chores: set[asyncio.Task[None]] = set()
         self._wrong: BaseException | None = None
@@ -58,7 +73,7 @@ class Fleet:
     def book(self, run: str) -> Book:
         """The book of a run, opened where this process last closed it: a conversation is not read again at each word."""
         known = self._recent.get(run)
-        return known.copy() if known is not None else Book(self._journal, run, self.redactor)
+        return known.copy() if known is not None else Book(self.journal, run, self.redactor)
 
     def forget(self, run: str) -> None:
         """Keep nothing of a run at hand."""
@@ -91,7 +106,7 @@ class Fleet:
             event = make(book.known)
             if event is None:
                 return book.known
-            page = book.page(self._journal.now())
+            page = book.page(self.journal.now())
             state = page.add(event, cause, actor)
             if state.closed is not None:  # maybe nobody drives it again: what this contradicts is said with it
                 head = state.seq
@@ -108,8 +123,8 @@ class Fleet:
         agent = self._agents.get(state.opened.agent)
         if agent is None:
             return outlook(state)
-        at = max(self._journal.now(), state.at)
-        moment = Moment(at=at, worker=self._worker, secret=book.secret, epoch=self._journal.epoch())
+        at = max(self.journal.now(), state.at)
+        moment = Moment(at=at, worker=self._worker, secret=book.secret, epoch=self.journal.epoch())
         return outlook_after(agent.under(state.contract_digest, state.contract, state.run), state, moment)
 
     # ---- drivers
@@ -133,6 +148,7 @@ class Fleet:
     async def _drives(self, run: str, driver: Driver) -> tuple[State, Outlook]:
         try:
             stands = await driver.drive()
+            await self._children.tell(driver.book.known, driver.book.secret)
             return driver.book.known, stands
         finally:
             del self._drivers[run]
@@ -142,9 +158,13 @@ class Fleet:
         """Drive a run here until it is closed or waits for somebody; a wait for time alone is waited out."""
         while True:
             state, stands = await asyncio.shield(self.drive(run))
+            if stands.waits_for == "child":
+                if await self._children.next(run):
+                    continue
+                return state, self._children.waits(state, stands)
             if stands.status == "closed" or stands.waits_for != "time" or stands.due is None:
                 return state, stands
-            await asyncio.sleep(max(stands.due - self._journal.now(), 0) / units.SECOND)
+            await asyncio.sleep(max(stands.due - self.journal.now(), 0) / units.SECOND)
 
     def heard(self, run: str, seq: int) -> None:
         """Somebody appended to a run: tell whoever drives it here."""
@@ -184,6 +204,7 @@ class Fleet:
         """
         self._draining = True
         try:
+            await self._children.let_go()
             for driver, _ in list(self._drivers.values()):
                 driver.draining = True
                 driver.notify(1 << 60)

@@ -29,6 +29,16 @@ class Folder(Struct, frozen=True):
     resources: Callable[[Mapping[str, str]], Any] | None = None
     standin: Any = None
     """A scripted stand-in for a model, for running the example without a key."""
+    children: tuple[Folder, ...] = ()
+    """Of the agents it may call."""
+
+    @property
+    def family(self) -> tuple[Folder, ...]:
+        """This one, those of the agents it may call, and of those that they may; each once."""
+        found = {self.path: self}
+        for child in self.children:
+            found |= {one.path: one for one in child.family}
+        return tuple(found.values())
 
 
 def load(where: str) -> Folder:
@@ -63,7 +73,7 @@ def _from_object(where: str) -> Folder:
     )
 
 
-def _from_folder(folder: Path, contract: str = "contract.yaml") -> Folder:
+def _from_folder(folder: Path, contract: str = "contract.yaml", above: tuple[Path, ...] = ()) -> Folder:
     where = folder / contract
     data = read_yaml(where)
     missing = [key for key in _REQUIRED if key not in data]
@@ -77,19 +87,25 @@ def _from_folder(folder: Path, contract: str = "contract.yaml") -> Folder:
     module = _module(f"{package}.tools", tools_file) if tools_file.exists() else ModuleType("tools")
     standin_file = folder / "standin.py"
     standin = _module(f"{package}.standin", standin_file) if standin_file.exists() else None
+    grants = _grants(data["tools"], where)
+    children = _children(grants, where, (*above, folder))
     return Folder(
         folder,
-        _agent(where, dict(data), module),
+        _agent(where, dict(data), grants, module, children),
         getattr(module, "resources", None),
         getattr(standin, "standin", None),
+        tuple(children.values()),
     )
 
 
-def _agent(where: Path, data: dict[str, Json], module: ModuleType) -> Agent[Any, Any]:
+def _agent(
+    where: Path, data: dict[str, Json], grants: dict[str, Json], module: ModuleType, children: Mapping[str, Folder]
+) -> Agent[Any, Any]:
     folder = where.parent
-    grants = _grants(folder, data.pop("tools"), where)
+    del data["tools"]
     tools = {name: found for name in dir(module) if isinstance(found := getattr(module, name), Tool)}
     by_name = {tool.name: tool for tool in tools.values()}
+    by_name |= {name: child.agent.as_tool(name) for name, child in children.items()}
     missing = [name for name in grants if name not in by_name]
     if missing:
         raise ContractError(
@@ -113,21 +129,33 @@ def _agent(where: Path, data: dict[str, Json], module: ModuleType) -> Agent[Any,
         raise ContractError(f"{where}: {error.what}", hint=error.hint) from None
 
 
-def _grants(folder: Path, given: Json, where: Path) -> dict[str, Json]:
+def _grants(given: Json, where: Path) -> dict[str, Json]:
     """Tool → terms; a bare name has none."""
     if isinstance(given, list):
         given = dict.fromkeys(given)
     if not isinstance(given, Mapping):
         raise ContractError(f"{where}: `tools` is a list of names, or a mapping from names to terms")
-    for name, terms in given.items():
-        if isinstance(terms, Mapping) and "agent" in terms:
-            other = (folder / str(terms["agent"])).resolve()
-            if other == folder:
-                raise ContractError(
-                    f"{where}: tools.{name} delegates to the agent itself", hint="an agent cannot be its own tool"
-                )
-            raise ContractError(f"{where}: tools.{name}: delegation to {other.name} is not available in this version")
     return {str(name): terms or {} for name, terms in given.items()}
+
+
+def _children(grants: dict[str, Json], where: Path, above: tuple[Path, ...]) -> dict[str, Folder]:
+    """The folders of the agents that this one may call, by the name of the tool. above: the folders that lead here."""
+    found: dict[str, Folder] = {}
+    for name, terms in grants.items():
+        if not isinstance(terms, Mapping) or "agent" not in terms:
+            continue
+        place = (where.parent / str(terms["agent"])).resolve()
+        if place in above:
+            raise ContractError(
+                f"{where}: tools.{name} delegates to {place.name}, which leads back here",
+                hint="an agent cannot be its own tool, nor that of an agent it calls",
+            )
+        if not (place / "contract.yaml").is_file():
+            raise ContractError(
+                f"{where}: tools.{name}: there is no agent at {place}", hint="name a folder with a contract.yaml"
+            )
+        found[name] = _from_folder(place, above=above)
+    return found
 
 
 def _checks(data: Json, grants: dict[str, Json], module: ModuleType, where: Path) -> list[Predicate]:

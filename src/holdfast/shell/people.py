@@ -58,15 +58,31 @@ class People:
     ) -> None:
         """Answer an open question. Raises NotAllowed with the reason."""
         now = self.journal.now
+        asked = (await self.state(run)).questions.get(question)
+        if asked is not None and asked.asked.about != "question":
+            await self._stands_apart(run, by)
         await self.put(
             run, lambda state: desk.answer(state, question, verdict, by, max(now(), state.at), text, roles), actor=by
         )
+
+    async def _stands_apart(self, run: str, by: str) -> None:
+        """Raise NotAllowed for whoever opened, spoke or amended in a run above this one; of the run itself `desk` says so."""
+        above = (await self.state(run)).opened.parent
+        while above is not None:
+            state = await self.state(above.run)
+            if by in state.speakers:
+                raise NotAllowed(
+                    f"{by} opened, spoke or amended in {above.run}, above this run, and cannot decide in it", run=run,
+                    hint="somebody else has to",
+                )  # fmt: skip
+            above = state.opened.parent
 
     async def amend(
         self, run: str, question: int, changes: Mapping[str, Json], *, by: str, roles: Sequence[str] | None = None
     ) -> None:
         """Change arguments of a held call, where the contract lets a reviewer. Raises NotAllowed."""
         state = await self.state(run)
+        await self._stands_apart(run, by)
         secret = await self.journal.secret(state.opened.tree or run) or b""
 
         def make(state: State) -> AnyEvent:
@@ -94,6 +110,7 @@ class People:
 
         Raises NotAllowed, also for words about somebody who was erased; InputError for a result that the tool could not have given.
         """
+        await self._stands_apart(run, by)
         if text or result is not None:
             await self._remembers(run)
 

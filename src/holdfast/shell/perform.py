@@ -22,7 +22,7 @@ from holdfast.agent import Bound
 from holdfast.codec import canonical, keyed
 from holdfast.core import prompt
 from holdfast.core.fork import carried_out
-from holdfast.core.pending import AskModel, LookUp, Pending, RunCall
+from holdfast.core.pending import AskModel, Effected, LookUp, RunCall
 from holdfast.core.state import CallState, State
 from holdfast.dialogue import Answer, cost_of
 from holdfast.errors import SettingsError
@@ -102,7 +102,7 @@ class Performer:
         """µs since a moment of the watch."""
         return (self._watch() - began) // 1000
 
-    async def perform(self, request: Pending, attempt: Attempt) -> None:
+    async def perform(self, request: Effected, attempt: Attempt) -> None:
         """Do what was asked, once, and tell what became of it. Raises CancelledError where it was cancelled from outside."""
         match request:
             case AskModel(ask):
@@ -116,7 +116,7 @@ class Performer:
         if fact is not None:
             attempt.tell(fact)
 
-    def cancelled(self, request: Pending, attempt: Attempt) -> AnyEvent:
+    def cancelled(self, request: Effected, attempt: Attempt) -> AnyEvent:
         """The fact about an attempt that cancelled the task it ran in."""
         what = "it cancelled itself"
         match request:

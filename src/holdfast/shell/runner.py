@@ -14,13 +14,11 @@ from msgspec import Struct
 
 from holdfast import codec
 from holdfast.agent import Agent
-from holdfast.core import prompt
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
 from holdfast.dialogue import Attached
 from holdfast.errors import Bug, Conflict, InputError, UsageError
 from holdfast.events import (
-    FOLD,
     Entry,
     Inline,
     Json,
@@ -34,13 +32,13 @@ from holdfast.models.port import Model
 from holdfast.models.shelf import Shelf
 from holdfast.shape import Misfit
 from holdfast.shell import bodies, forking
+from holdfast.shell.children import versions
 from holdfast.shell.fleet import Fleet
 from holdfast.shell.people import People
 from holdfast.shell.perform import Performer, boot_seconds
 from holdfast.shell.redact import Redactor
 from holdfast.shell.run import Run
 from holdfast.shell.undoing import Origin, Undone, carry_out, plan_of, undoing
-from holdfast.version import VERSION
 from holdfast.views.undo import Plan
 
 In = TypeVar("In")
@@ -82,7 +80,7 @@ class Runner(People):
         self._stack = AsyncExitStack()
         self._performer = performer(self._model, clock=clock, watch=watch)
         self._performer.provide((Origin(self),))
-        self._fleet = Fleet(journal, self.worker, self._performer, self.agents, self._model)
+        self._fleet = Fleet(journal, self.worker, self._performer, self.agents, self._model, lambda: self._models)
         self._followers: dict[str, list[asyncio.Event]] = {}
 
     @classmethod
@@ -225,9 +223,10 @@ class Runner(People):
 
     def _opened(self, agent: Agent[Any, Any], value: Json, *, key: str, by: str, mode: Mode) -> RunOpened:
         contract = agent.contract
-        self._models.checked(contract.models)
-        prices = self._models.prices(contract.models, needed=agent.name if contract.limits.usd is not None else "")
-        versions = {"holdfast": VERSION, "fold": str(FOLD), "wording": prompt.wording_digest(), **agent.bound.versions}
+        for one in agent.family:  # nobody wants to learn at the tenth step that a child could never begin
+            self._models.checked(one.contract.models)
+            self._models.prices(one.contract.models, needed=one.name if one.contract.limits.usd is not None else "")
+        prices = self._models.prices(contract.models)
         return RunOpened(
             agent=agent.name,
             contract=Inline(contract.data),
@@ -237,7 +236,7 @@ class Runner(People):
             mode=mode,
             key=key,
             epoch=self.journal.epoch(),
-            versions=versions,
+            versions=versions(agent.bound),
             prices=prices,
         )
 
@@ -268,8 +267,11 @@ class Runner(People):
         return other
 
     def know(self, agent: Agent[Any, Any]) -> None:
-        """Take up runs of this agent here, and those that undo its runs. Raises UsageError for another agent of the same name."""
-        for one in (agent, undoing(agent)):
+        """Take up runs of this agent here, of those it may call, and those that undo such runs.
+
+        Raises UsageError for another agent of the same name.
+        """
+        for one in (every for each in agent.family for every in (each, undoing(each))):
             known = self.agents.get(one.name) if one is not None else one
             if one is None or known is one:
                 continue

@@ -84,20 +84,12 @@ async def screened(
 ) -> AsyncIterator[tuple[Null, Trial]]:
     """Play every null agent on a suite, each under a label of its own in the same journal."""
     for null in nulls(suite.agent):
-        other = msgspec.structs.replace(suite, agent=answered_by(suite.agent, null.called))
+        other = msgspec.structs.replace(suite, agent=suite.agent.answered_by([null.called]))
         async with playing(journal, other, model=null.model) as player:
             async for trial in Player(player.runner, other, label=f"{null.label}:{label}").play(
                 1, concurrency=concurrency
             ):
                 yield null, trial
-
-
-def answered_by(agent: Agent[Any, Any], model: str) -> Agent[Any, Any]:
-    """The same agent with this model in its contract, so that a journal says what answered."""
-    other = copy(agent)
-    other.contract = Contract.parse({**agent.contract.data, "models": [model]}, f"agent {agent.name}")
-    other.__dict__.pop("bound", None)
-    return other
 
 
 # ------------------------------------------------------------------------------------------------------ what they say
