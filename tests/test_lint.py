@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from holdfast import lint, tool
+from holdfast.agent import Agent
 from holdfast.contract import Contract
+from holdfast.errors import ContractError
 from holdfast.lint import findings, reachable
 from holdfast.tool import Absent, CallKey, Started
 
@@ -225,3 +228,54 @@ def test_whether_a_value_can_have_something_at_a_path_is_read_off_its_schema(sch
 
 def test_every_agent_has_the_same_four_calls():
     assert lint.BUILTIN == ("ask", "decline", "done", "more")
+
+
+# ------------------------------------------------------------------------------------------------------- delegation
+
+
+def _helper(below=None, **terms):
+    tools = [below] if below is not None else []
+    given = {"takes": {"type": "object"}, "gives": {"type": "object", "properties": {"n": {}}}, "models": ["script:x"]}
+    return Agent(name=terms.pop("name", "helper"), task="Help with one thing.", tools=tools, **given | terms)
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"agree": {"about": "input.x", "on": "output.n"}}, "`input` is not known there"),
+        ({"agree": {"about": "args.x +", "on": "output.n"}}, "tools.helper.agree"),
+        ({"amendable": ["x"]}, "is not amended"),
+    ],
+)
+def test_terms_of_a_delegation_that_cannot_work_are_errors(terms, said):
+    with pytest.raises(ContractError, match=re.escape(said)):
+        Agent(
+            name="boss", task="Delegate.", takes={"type": "object"}, gives={"type": "object", "properties": {"n": {}}},
+            models=["script:x"], tools={_helper(): terms},
+        )  # fmt: skip
+
+
+def test_an_agent_that_talks_is_nobodys_tool():
+    with pytest.raises(ContractError, match="nobody would talk"):
+        _helper(_helper(conversation=True), name="boss")
+
+
+def test_agents_are_not_stacked_without_end():
+    agent = _helper(name="a0")
+    for depth in range(1, 5):
+        agent = _helper(agent, name=f"a{depth}")
+    with pytest.raises(ContractError, match="6 agents one below another"):
+        _helper(agent, name="top")
+
+
+def test_carves_belong_to_delegations():
+    @tool.read(timeout=5)
+    def look(x: str) -> str:
+        """Look something up by its name."""
+        return x
+
+    with pytest.raises(ContractError, match="only a call that another agent answers"):
+        Agent(
+            name="boss", task="Look.", takes={"type": "object"}, gives={"type": "object", "properties": {"n": {}}},
+            models=["script:x"], tools={look: {"limits": {"retries": 1}}},
+        )  # fmt: skip

@@ -44,6 +44,7 @@ class Terms(TypedDict, total=False):
     surprises: Mapping[str, str]
     conversation: bool
     worth: Mapping[str, str]
+    team: Mapping[str, Any]
 
 
 class Bound:
@@ -165,7 +166,7 @@ class Agent(Generic[In, Out]):
     def answered_by(self, models: Sequence[str] | Callable[[Agent[Any, Any]], Sequence[str]]) -> Agent[In, Out]:
         """The same agent, and those it may call, with other models in their contracts: a journal says what really answered.
 
-        models: for all of them, or a function that names those of each.
+        models: for all of them, or a function that names those of each. The order of rounds stays what answers for a team.
         """
         other = copy(self)
         for known in ("bound", "family"):
@@ -174,7 +175,8 @@ class Agent(Generic[In, Out]):
             name: Delegate(one.agent.answered_by(models), name) if isinstance(one, Delegate) else one
             for name, one in self.tools.items()
         }
-        data = {**self.contract.data, "models": list(models(self) if callable(models) else models)}
+        named = models(self) if callable(models) else models
+        data = {**self.contract.data, "models": list(self.contract.models if self.contract.team is not None else named)}
         data["tools"] = {name: _terms(other.tools[name], terms) for name, terms in data["tools"].items()}
         other.contract = Contract.parse(data, f"agent {self.name}")
         return other

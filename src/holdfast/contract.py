@@ -171,6 +171,19 @@ class Done(_Clause):
     review: Review | None = None
 
 
+class Team(_Clause):
+    """Of an agent that is a team: which of its tools are the peers and the writer."""
+
+    peers: list[Name] = Field(min_length=2, max_length=20)
+    writer: Name
+    rounds: int = Field(default=3, ge=1, le=10)
+
+    @property
+    def model(self) -> str:
+        """The name of the order of rounds, which is a team's model: `holdfast:team:3:author:network+database`."""
+        return f"holdfast:team:{self.rounds}:{self.writer}:{'+'.join(self.peers)}"
+
+
 class Worth(_Clause):
     """What an outcome is worth, for the verdict on whether an agent pays."""
 
@@ -181,6 +194,8 @@ class Worth(_Clause):
 
 class Contract(_Clause):
     """Everything an agent is held to. `takes` and `gives` are JSON Schemas here; the types behind them are the agent's."""
+
+    LATER = frozenset({"team"})
 
     name: Name
     task: str = Field(min_length=1)
@@ -196,6 +211,7 @@ class Contract(_Clause):
     surprises: Surprises = Surprises()
     conversation: bool = False
     worth: Worth = Worth()
+    team: Team | None = None
     predicates: dict[str, str] = {}
     """Named Python predicates → digest of their source."""
 

@@ -501,6 +501,7 @@ class RoundClosed(Event, frozen=True):
 
     round: int
     posts: tuple[tuple[str, int], ...] = ()
+    """(`2.network.1`: round, peer, which of its posts; the entry with the answer that holds it)."""
 
 
 class LimitReached(Event, frozen=True):

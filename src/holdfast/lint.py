@@ -75,6 +75,7 @@ def _structure(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Itera
         except ContractError as error:
             yield _error(where, error.what, error.hint)
             continue
+        yield from _delegation(where, grant, tools[name])
         for clause, named in (("amendable", grant.amendable), ("from", grant.from_)):
             for argument in named:
                 if argument not in fields:
@@ -94,6 +95,44 @@ def _structure(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Itera
                 yield _error(f"{where}.needs", f"{needed} writes; evidence comes from reads")
     for title in {rule.check for rule in _every_rule(contract) if rule.check} - set(contract.predicates):
         yield _error("predicates", f"no predicate is called {title}", "give the function in Agent(predicates=[...])")
+
+
+MAX_DEPTH = 5
+"""Agents one below another, the first included. Deeper trees are hard to answer for, and no task was seen to need one."""
+
+
+def _delegation(where: str, grant: Grant, made: Tool[..., Any]) -> Iterator[Finding]:
+    """What is wrong with a call that another agent answers."""
+    if made.effect != "child":
+        for key in ("limits", "agree"):
+            if getattr(grant, key) is not None:
+                yield _error(
+                    f"{where}.{key}",
+                    "only a call that another agent answers has it",
+                    "name the agent: `agent: ../other`",
+                )
+        return
+    if grant.amendable:
+        yield _error(f"{where}.amendable", "what another agent is asked is not amended", "review what that agent does")
+    if (grant.agent or {}).get("conversation"):
+        hint = "give that agent a contract without `conversation`"
+        yield _error(where, "it is answered by an agent that talks with a requester, and here nobody would talk", hint)
+    if (deep := 1 + _depth(grant.agent)) > MAX_DEPTH:
+        yield _error(where, f"{deep} agents one below another", f"at most {MAX_DEPTH}: let one of them do more itself")
+    for expression in (grant.agree.about, grant.agree.on) if grant.agree is not None else ():
+        try:
+            strangers = [name for name in conditions.asked_for(expression) if name not in ("args", "output")]
+        except ContractError as error:
+            yield _error(f"{where}.agree", error.what, error.hint)
+            continue
+        for stranger in strangers:
+            yield _error(f"{where}.agree", f"`{stranger}` is not known there", "it knows args and output")
+
+
+def _depth(contract: Mapping[str, Json] | None) -> int:
+    """Agents one below another in a contract, itself included."""
+    tools = (contract or {}).get("tools", {})
+    return 1 + max((_depth(terms["agent"]) for terms in tools.values() if "agent" in terms), default=0)
 
 
 def _every_rule(contract: Contract) -> Iterator[Any]:

@@ -92,24 +92,35 @@ def _answered_by(folder: Folder, model: str) -> tuple[Agent[Any, Any], str]:
     if model:
         _check(model)
         return folder.agent.answered_by([model]), ""
-    missing = [error for error in map(_missing, folder.agent.contract.models) if error is not None]
-    if len(missing) < len(folder.agent.contract.models):
+    mute = [error for one in folder.agent.family if (error := _mute(one)) is not None]
+    if not mute:
         return folder.agent, ""
-    if folder.standin is None:
-        raise missing[0]
-    return _with_standin(folder), _NOTICE.format(why=missing[0].what)
+    if any(one.standin is None for one in _speaking(folder)):
+        raise mute[0]
+    return _with_standin(folder), _NOTICE.format(why=mute[0].what)
 
 
 _NOTICE: Final = "a scripted stand-in answers, no model: read nothing about any model off it ({why})"
 
 
 def _with_standin(folder: Folder) -> Agent[Any, Any]:
-    lacking = next((one for one in folder.family if one.standin is None), None)
+    lacking = next((one for one in _speaking(folder) if one.standin is None), None)
     if lacking is not None:
         raise UsageError(
             f"{lacking.agent.name} has no stand-in", hint="give a standin.py that defines `standin`, or name a model"
         )
     return folder.agent.answered_by(lambda agent: [standin_name(agent)])
+
+
+def _speaking(folder: Folder) -> list[Folder]:
+    """Those of a family for which a model answers: not a team, whose model is the order of rounds."""
+    return [one for one in folder.family if one.agent.contract.team is None]
+
+
+def _mute(agent: Agent[Any, Any]) -> SettingsError | None:
+    """Why none of an agent's models can answer; None where one can."""
+    missing = [_missing(model) for model in agent.contract.models]
+    return missing[0] if all(missing) else None
 
 
 def _missing(model: str) -> SettingsError | None:

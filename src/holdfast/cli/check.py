@@ -101,7 +101,7 @@ def _defaults(model: BaseModel, data: Any, path: str, found: dict[str, Json]) ->
         if isinstance(value, BaseModel) and name not in _NOT_SHOWN:
             _defaults(value, data[key], f"{path}{key}.", found)
         elif name not in model.model_fields_set and (path or name not in _NOT_SHOWN):
-            found[f"{path}{key}"] = data[key]
+            found[f"{path}{key}"] = data.get(key, value)  # a later key is not in it while unused
 
 
 def _text(found: Checked) -> list[RenderableType]:

@@ -17,7 +17,17 @@ from holdfast.conditions import Scope, Unanswered
 from holdfast.contract import Agree, Carve, Limits
 from holdfast.core import limits
 from holdfast.core.state import CallState, Moment, State
-from holdfast.events import AnyEvent, ChildOpened, Contradiction, Json, LimitName, LimitReached, PersonAsked
+from holdfast.events import (
+    AnyEvent,
+    CallJudged,
+    ChildOpened,
+    Contradiction,
+    Fired,
+    Json,
+    LimitName,
+    LimitReached,
+    PersonAsked,
+)
 
 LOOK: Final = 30_000_000
 """µs after which a run that waits for a child looks at it again: the child's worker may have died before it told."""
@@ -39,7 +49,9 @@ def begin(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
         return [full]
     carved = _carve(bound, state, moment, call)
     if isinstance(carved, LimitReached):
-        return [] if running(state) else [carved]  # others may give back what they do not need
+        if running(state):
+            return []  # others may give back what they do not need
+        return [refuse(call)] if _kept_for_the_writer(bound, call) else [carved]
     return [ChildOpened(call.seq, name_of(state.run, call.seq), carved)]
 
 
@@ -54,7 +66,7 @@ def _carve(bound: Bound, state: State, moment: Moment, call: CallState) -> dict[
         one for one in state.calls.values() if one.effect == "child" and one.status in ("asked", "held", "cleared")
     ]
     carved: dict[LimitName, int] = {}
-    usd = _money(bound, state, own, terms, len(waiting))
+    usd = _money(bound, state, call, own, terms, len(waiting))
     if isinstance(usd, LimitReached):
         return usd
     if usd is not None:
@@ -73,14 +85,16 @@ def _carve(bound: Bound, state: State, moment: Moment, call: CallState) -> dict[
     return carved
 
 
-def _money(bound: Bound, state: State, own: Limits, terms: Carve, waiting: int) -> int | LimitReached | None:
+def _money(
+    bound: Bound, state: State, call: CallState, own: Limits, terms: Carve, waiting: int
+) -> int | LimitReached | None:
     """nusd that the child may use; None where nothing but its own contract bounds it."""
     top, wanted = limits.ceiling(bound, state, "usd"), own.usd
     if terms.usd is not None:
         wanted = terms.usd if wanted is None else min(wanted, terms.usd)
     if top is None:
         return wanted if terms.usd is not None else None
-    left = top - state.spent.charged
+    left = top - state.spent.charged - _kept_for_the_writer(bound, call)
     if terms.usd is None:
         share = max(left, 0) // waiting
         wanted = share if wanted is None else min(wanted, share)
@@ -90,6 +104,21 @@ def _money(bound: Bound, state: State, own: Limits, terms: Carve, waiting: int) 
     if not enough or wanted is None:
         return LimitReached("usd", state.spent.charged, top, "not enough is left for another child run")
     return wanted
+
+
+def _kept_for_the_writer(bound: Bound, call: CallState) -> int:
+    """Of a team: nusd that no peer gets, so that what was found out can be written down."""
+    team = bound.contract.team
+    if team is None or call.tool not in team.peers:
+        return 0
+    terms = bound.contract.tools[team.writer].limits
+    return (terms.usd or 0) if terms is not None else 0
+
+
+def refuse(call: CallState) -> CallJudged:
+    """No further round can be paid."""
+    because = "what is left of the money is kept for the writer"
+    return CallJudged(call.seq, "refuse", (Fired("team", "refuse", because),), call.version)
 
 
 # --------------------------------------------------------------------------------------------------- disagreement

@@ -14,7 +14,7 @@ import msgspec
 
 from holdfast.agent import Bound
 from holdfast.codec import keyed
-from holdfast.core import attempts, calls, children, ending, limits, output, prompt, recovery
+from holdfast.core import attempts, calls, children, ending, limits, output, prompt, recovery, rounds
 from holdfast.core.fold import fold
 from holdfast.core.fork import carried_out
 from holdfast.core.state import Moment, State
@@ -328,5 +328,5 @@ OVER: Final[tuple[Rule, ...]] = (_new_epoch, _lost, _contradicted, _resolved, _e
 DISTURBANCES: Final[tuple[Rule, ...]] = (_limit, calls.overtaken, recovery.find_out)
 """What holds a turn up."""
 
-TURN: Final[tuple[Rule, ...]] = (output.admit, calls.advance, children.compare, output.conclude, _ask)
-"""A turn: take up the calls of an answer, bring each to its answer, compare answers, conclude, ask again."""
+TURN: Final[tuple[Rule, ...]] = (output.admit, calls.advance, children.compare, rounds.close, output.conclude, _ask)
+"""A turn: take up the calls of an answer, bring each to its answer, compare answers, close a round, conclude, ask again."""

@@ -32,7 +32,6 @@ from holdfast.events import (
     Noted,
     Paused,
     Resumed,
-    RoundClosed,
     RunClosed,
     RunOpened,
     Unknown,
@@ -195,7 +194,7 @@ _FOLDS: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {
     **fold_model.MODEL, **fold_calls.CALLS, **fold_people.PEOPLE, **fold_children.CHILDREN, RunOpened: _opened_again,
     Contradiction: _contradiction, LimitReached: _limit, LimitGranted: _granted, Paused: _paused, Resumed: _resumed,
     CancelAsked: _cancel, ContractAdopted: _adopted, RunClosed: _closed,
-    CallUndone: _nothing, RoundClosed: _nothing, LimitAsked: _nothing,
+    CallUndone: _nothing, LimitAsked: _nothing,
     BodiesErased: _nothing, Noted: _noted, Checkpointed: _nothing, Viewed: _nothing,
 }  # fmt: skip
 """Every kind there is; a kind that changes nothing says so."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from holdfast.codec import value_of
 from holdfast.core.fold_calls import Changes, learned, open_call, replace, with_call
 from holdfast.core.state import Source, State, move
-from holdfast.events import ChildClosed, ChildOpened, Entry
+from holdfast.events import ChildClosed, ChildOpened, Entry, RoundClosed
 
 
 def child_opened(state: State, entry: Entry, event: ChildOpened) -> Changes:
@@ -46,6 +46,11 @@ def child_closed(state: State, entry: Entry, event: ChildClosed) -> Changes:
     return with_call(state, after, spent=spent, sources=sources)
 
 
+def round_closed(state: State, entry: Entry, event: RoundClosed) -> Changes:
+    posts = state.posts | {name for name, _ in event.posts}
+    return {"rounds": event.round, "round_seq": entry.seq, "posts": posts}
+
+
 CHILDREN: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {
-    ChildOpened: child_opened, ChildClosed: child_closed,
+    ChildOpened: child_opened, ChildClosed: child_closed, RoundClosed: round_closed,
 }  # fmt: skip

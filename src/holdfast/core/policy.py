@@ -16,7 +16,7 @@ from holdfast.agent import Bound
 from holdfast.codec import keyed
 from holdfast.conditions import Scope, Unanswered
 from holdfast.contract import Grant, Review, Rule
-from holdfast.core import findings, provenance
+from holdfast.core import findings, provenance, rounds
 from holdfast.core.fork import carried_out, reviewed
 from holdfast.core.log import Log
 from holdfast.core.state import CallState, Evidence, Moment, State
@@ -313,12 +313,12 @@ def unmet(bound: Bound, rule: Rule, scope: Scope, clause: str) -> Fired | None:
 
 def output_problems(bound: Bound, state: State, output: Json) -> list[Fired]:
     """What `done` must prove and does not."""
-    rules = bound.contract.done.must
+    rules, loose = bound.contract.done.must, rounds.uncited(bound, state, output)
     if not rules:
-        return []
+        return loose
     scope = _output_scope(bound, state, output)
     found = (unmet(bound, rule, scope, f"done.must[{at}]") for at, rule in enumerate(rules))
-    return [fired for fired in found if fired is not None]
+    return [*loose, *(fired for fired in found if fired is not None)]
 
 
 def output_review(bound: Bound, state: State, output: Json) -> Review | None:

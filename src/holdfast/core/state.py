@@ -389,6 +389,12 @@ class State(Struct, frozen=True, gc=False, kw_only=True):
     late: dict[int, int] = {}
     """Late answers that contradict something → their call."""
     contradiction: str = ""
+    rounds: int = 0
+    """Rounds of peers that were closed."""
+    round_seq: int = 0
+    """The last `RoundClosed`."""
+    posts: frozenset[str] = frozenset()
+    """Ids of what was posted in them."""
     disagreements: dict[tuple[int, ...], str] = {}
     """Calls whose child runs contradict each other → how."""
     gave_up: bool = False

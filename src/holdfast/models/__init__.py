@@ -4,6 +4,7 @@
     scripted   stand-ins that answer what they were told to
     recorded   answers that were given once, given again
     undo       the plan of a run that undoes another one
+    team       the order of rounds in a team
 
 Nothing here imports pydantic-ai, an HTTP client or a provider's SDK before a provider is asked for its
 first answer.
@@ -12,7 +13,7 @@ first answer.
 from __future__ import annotations
 
 from holdfast.errors import SettingsError
-from holdfast.models import undo
+from holdfast.models import team, undo
 from holdfast.models.port import Model
 from holdfast.models.provider import provider as _provider
 
@@ -27,6 +28,8 @@ def open_model(name: str) -> Model:
     """
     if name == undo.NAME:
         return undo.undo_model()
+    if name.startswith(team.PREFIX):
+        return team.team_model(name)
     kind = name.partition(":")[0]
     if kind in ("script", "recorded"):
         raise SettingsError(

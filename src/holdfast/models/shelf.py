@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from holdfast.errors import ContractError
 from holdfast.events import Price
-from holdfast.models import open_model, undo
+from holdfast.models import open_model, team, undo
 from holdfast.models.port import Model
 
 
@@ -22,7 +22,7 @@ class Shelf:
 
     def __call__(self, name: str) -> Model:
         """The model of that name. Raises SettingsError for one that cannot be opened."""
-        if self._only is not None and name != undo.NAME:
+        if self._only is not None and name != undo.NAME and not name.startswith(team.PREFIX):
             return self._only
         if name not in self._models:
             self._models[name] = open_model(name)

@@ -15,10 +15,13 @@ from holdfast.agent import Agent, Predicate
 from holdfast.contract import Contract
 from holdfast.errors import ContractError, UsageError
 from holdfast.events import Json
+from holdfast.team import team
 from holdfast.tool import Tool
 
 _PLAIN: Final[dict[str, Any]] = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "list": list}
 _REQUIRED: Final = ("name", "task", "takes", "gives", "models", "tools")
+_OF_A_TEAM: Final = ("models", "tools")
+"""Keys that a team does not have: they follow from who is in it."""
 
 
 class Folder(Struct, frozen=True):
@@ -76,7 +79,7 @@ def _from_object(where: str) -> Folder:
 def _from_folder(folder: Path, contract: str = "contract.yaml", above: tuple[Path, ...] = ()) -> Folder:
     where = folder / contract
     data = read_yaml(where)
-    missing = [key for key in _REQUIRED if key not in data]
+    missing = [key for key in _REQUIRED if key not in data and not ("team" in data and key in _OF_A_TEAM)]
     if missing:
         raise ContractError(
             f"{where}: `{missing[0]}` is missing",
@@ -87,11 +90,13 @@ def _from_folder(folder: Path, contract: str = "contract.yaml", above: tuple[Pat
     module = _module(f"{package}.tools", tools_file) if tools_file.exists() else ModuleType("tools")
     standin_file = folder / "standin.py"
     standin = _module(f"{package}.standin", standin_file) if standin_file.exists() else None
-    grants = _grants(data["tools"], where)
+    members = _team(data, where) if "team" in data else {}
+    grants = members or _grants(data["tools"], where)
     children = _children(grants, where, (*above, folder))
+    made = _as_team if members else _agent
     return Folder(
         folder,
-        _agent(where, dict(data), grants, module, children),
+        made(where, dict(data), grants, module, children),
         getattr(module, "resources", None),
         getattr(standin, "standin", None),
         tuple(children.values()),
@@ -101,7 +106,6 @@ def _from_folder(folder: Path, contract: str = "contract.yaml", above: tuple[Pat
 def _agent(
     where: Path, data: dict[str, Json], grants: dict[str, Json], module: ModuleType, children: Mapping[str, Folder]
 ) -> Agent[Any, Any]:
-    folder = where.parent
     del data["tools"]
     tools = {name: found for name in dir(module) if isinstance(found := getattr(module, name), Tool)}
     by_name = {tool.name: tool for tool in tools.values()}
@@ -112,9 +116,7 @@ def _agent(
             f"{where}: there is no tool called {missing[0]}",
             hint=f"tools in tools.py: {', '.join(sorted(by_name)) or 'none'}",
         )
-    instructions = str(data.pop("instructions", "") or "")
-    if instructions.endswith((".md", ".txt")) and "\n" not in instructions:
-        instructions = _text(folder / instructions)
+    instructions = _instructions(data, where)
     checks = _checks(data, grants, module, where)
     takes, gives = _type(data.pop("takes"), module, where, "takes"), _type(data.pop("gives"), module, where, "gives")
     unknown = [key for key in data if key not in Contract.model_fields or key == "predicates"]
@@ -127,6 +129,52 @@ def _agent(
         )  # fmt: skip
     except ContractError as error:
         raise ContractError(f"{where}: {error.what}", hint=error.hint) from None
+
+
+def _instructions(data: dict[str, Json], where: Path) -> str:
+    given = str(data.pop("instructions", "") or "")
+    return _text(where.parent / given) if given.endswith((".md", ".txt")) and "\n" not in given else given
+
+
+def _as_team(
+    where: Path, data: dict[str, Json], grants: dict[str, Json], module: ModuleType, children: Mapping[str, Folder]
+) -> Agent[Any, Any]:
+    """A team's agent, made of the folders of its members; the writer's is the last."""
+    order = data.pop("team")
+    unfit = [key for key in data if key not in Contract.model_fields or key in ("predicates", *_OF_A_TEAM)]
+    if unfit:
+        raise ContractError(
+            f"{where}: `{unfit[0]}` is no key of a team's contract", hint="docs/teams.md names them all"
+        )
+    *peers, writer = (
+        (children[name].agent, {key: term for key, term in terms.items() if key != "agent"})
+        for name, terms in grants.items()
+    )
+    takes, gives = _type(data.pop("takes"), module, where, "takes"), _type(data.pop("gives"), module, where, "gives")
+    try:
+        return team(
+            takes=takes, gives=gives, peers=dict(peers), writer=writer[0], writes=writer[1], rounds=order.get("rounds", 3),
+            instructions=_instructions(data, where), **data,
+        )  # fmt: skip
+    except ContractError as error:
+        raise ContractError(f"{where}: {error.what}", hint=error.hint) from None
+
+
+def _team(data: Json, where: Path) -> dict[str, Json]:
+    """The members of a team as calls that other agents answer, by their paths, the writer last."""
+    order = data["team"]
+    wants = (
+        "`team` has `peers` (paths of agents, or a mapping from paths to terms), `writer` (a path), and maybe `rounds`"
+    )
+    if not isinstance(order, dict) or not {"peers", "writer"} <= set(order) <= {"peers", "writer", "rounds", "writes"}:
+        raise ContractError(f"{where}: {wants}", hint="docs/teams.md shows one")
+    peers = order["peers"] if isinstance(order["peers"], dict) else dict.fromkeys(order["peers"] or ())
+    if len(peers) < 2:
+        raise ContractError(f"{where}: a team has two peers or more", hint="a single agent does what one does")
+    if order["writer"] in peers:
+        raise ContractError(f"{where}: the writer is one of the peers", hint="let somebody write who did not take part")
+    found = {str(path): {**(terms or {}), "agent": str(path)} for path, terms in peers.items()}
+    return {**found, str(order["writer"]): {**(order.get("writes") or {}), "agent": str(order["writer"])}}
 
 
 def _grants(given: Json, where: Path) -> dict[str, Json]:

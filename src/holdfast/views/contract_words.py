@@ -22,7 +22,7 @@ class Term(Struct, frozen=True):
     """One thing a contract says."""
 
     kind: str
-    """evidence, source, rule, review, amendable, at most, accepts."""
+    """agent, agree, evidence, source, rule, review, amendable, at most, accepts."""
     text: str
 
 
@@ -56,12 +56,12 @@ class Told(Struct, frozen=True, kw_only=True):
 LIMITS: Final = {
     "steps": "answers of a model", "usd": "money", "work": "time of models and tools", "wall": "time in all",
     "retries": "attempts after a first", "repeats": "the same call with the same result", "output": "tokens of one answer",
-    "context": "bytes of a prompt",
+    "context": "bytes of a prompt", "children": "runs of other agents it may open",
 }  # fmt: skip
 
 SURPRISES: Final = {
     "partial": "an answer that is not all", "exhausted": "attempts used up", "unknown": "a write of unknown outcome",
-    "limit": "a ceiling reached",
+    "limit": "a ceiling reached", "contradiction": "two agents that contradict each other",
 }  # fmt: skip
 
 
@@ -97,6 +97,10 @@ def _shape(schema: Mapping[str, Json]) -> str:
 
 
 def _terms(grant: Grant) -> Iterator[Term]:
+    if grant.agent is not None:
+        yield Term("agent", f"answered by the agent {grant.agent['name']} in a run of its own{_carved(grant)}")
+    if grant.agree is not None:
+        yield Term("agree", f"two answers about the same {grant.agree.about} must have the same {grant.agree.on}")
     fresh = f", no older than {units.say_duration(grant.fresh)}" if grant.fresh is not None else ""
     for tool, arguments in grant.needs.items():
         about = f" with {words.listed([f'{name} = {what}' for name, what in arguments.items()])}" if arguments else ""
@@ -114,6 +118,19 @@ def _terms(grant: Grant) -> Iterator[Term]:
     if grant.accepts is not None:
         what = words.listed(list(grant.accepts)) or "plain and trusted data alone"
         yield Term("accepts", f"not once the model has been shown anything but {what}")
+
+
+def _carved(grant: Grant) -> str:
+    """What the child may use, in words."""
+    if grant.limits is None:
+        return ""
+    given = {name: getattr(grant.limits, name) for name in type(grant.limits).model_fields}
+    told = [
+        f"{_limit(name, value)}{'' if name in ('usd', 'work') else f' {name}'}"
+        for name, value in given.items()
+        if value is not None
+    ]
+    return f", with at most {words.listed(told)}" if told else ""
 
 
 def _done(contract: Contract) -> Iterator[Term]:

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
+from holdfast.core.pending import Effected
 from holdfast.core.state import CallState
 from holdfast.events import Json
 from holdfast.shell.perform import Attempt, Performer
@@ -57,17 +58,30 @@ class Stage(Performer):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.worlds: dict[str, World] = {}
+        self._below: dict[str, str] = {}
+        """Child run → the run at the top of its tree, whose world it shares."""
+
+    async def perform(self, request: Effected, attempt: Attempt) -> None:
+        """Do what was asked, in the world of the run's tree."""
+        above = attempt.state.opened.parent
+        if above is not None:
+            self._below[attempt.state.run] = self._below.get(above.run, above.run)
+        await super().perform(request, attempt)
+
+    def world_of(self, run: str) -> World | None:
+        """The world that a run meets."""
+        return self.worlds.get(self._below.get(run, run))
 
     def resources_of(self, run: str) -> Sequence[object]:
         """The resources of a run's own world first."""
-        world = self.worlds.get(run)
+        world = self.world_of(run)
         return super().resources_of(run) if world is None else (*world.resources, *super().resources_of(run))
 
     def work(
         self, tool: Tool[..., Any], function: Callable[..., Any], call: CallState, attempt: Attempt
     ) -> Callable[[], Any]:
         """The call of a tool, or what the run's world answers in its place."""
-        world = self.worlds.get(attempt.state.run)
+        world = self.world_of(attempt.state.run)
         serve = None if world is None else world.serve if function is tool.function else world.look_up
         served = serve(tool, call) if serve is not None else None
         return super().work(tool, function, call, attempt) if served is None else _like(function, served)
