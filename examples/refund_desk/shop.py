@@ -46,6 +46,11 @@ class Shop:
             shop.all("DELETE FROM faults")
         return shop
 
+    def keep(self, path: Path) -> None:
+        """Write this shop to a file, unless there is one."""
+        if not path.exists():
+            _put(self._db.serialize(), path)
+
     def close(self) -> None:
         """Give the connection back."""
         self._db.close()
@@ -91,10 +96,14 @@ def _first_morning() -> bytes:
 
 
 def _create(path: Path) -> None:
-    """Fill a draft and put it in place in one step: of two that do so at once, the first one's shop stays."""
+    """The shop as it is on the first morning, unless there is one."""
+    _put(_first_morning(), path)
+
+
+def _put(shop: bytes, path: Path) -> None:
+    """Fill a draft and put it in place in one step: nobody finds half a shop, and of two at once the first one's stays."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder, "shop.db")
-        with closing(sqlite3.connect(draft)) as db:
-            db.executescript(SCHEMA.read_text(encoding="utf-8"))
+        draft.write_bytes(shop)
         with suppress(FileExistsError):
             os.link(draft, path)

@@ -71,6 +71,11 @@ def played(case):
     return trial
 
 
+def test_the_whole_case_is_one_of_the_refund_desk_s():
+    kept = ROOT / "examples" / "refund_desk" / "cases" / f"{whole().name}.yaml"
+    assert samples(PAGE, "yaml")[0].text == kept.read_text(encoding="utf-8")
+
+
 def test_the_whole_case_passes_and_fails_once_it_must_not_even_try():
     assert played(whole()).passed
     stricter = YAML(typ="safe").load(samples(PAGE, "yaml")[1].text)

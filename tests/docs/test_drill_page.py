@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from ruamel.yaml import YAML
 
+from holdfast.cli import main
 from holdfast.evals.drills.faults import KINDS, parse
 from holdfast.evals.drills.kill import POINTS
+from holdfast.evals.drills.process import KIND
 from holdfast.evals.drills.tool import Verdict
 from tests.docs.pages import ROOT, samples
 
@@ -35,8 +38,20 @@ def test_every_verdict_on_a_tool_stands_on_it():
 
 
 def test_its_table_has_a_line_for_every_kind_and_shows_nothing_twice():
-    (shown,) = [one.text for one in samples(PAGE, "text")]
+    shown, killed = (one.text for one in samples(PAGE, "text"))
     rows = re.findall(r"^([a-z-]+) +[\d,]+ +\d+ of \d+ .* (\d+) +(\d+) +(\d+)$", shown, re.MULTILINE)
     assert {row[0] for row in rows} == {*KINDS, *POINTS}
     assert all(row[1:] == ("0", "0", "0") for row in rows)
-    assert max(map(len, shown.splitlines())) <= 100
+    (row,) = re.findall(rf"^{KIND} +\d+ +\d+ of \d+ .* (\d+) +(\d+) +(\d+)$", killed, re.MULTILINE)
+    assert row == ("0", "0", "0")
+    assert max(map(len, (shown + killed).splitlines())) <= 100
+
+
+def test_its_command_for_two_kinds_runs_on_the_desk_s_cases(elsewhere, capsys):
+    (command,) = re.findall(r"(?m)^\$ holdfast (drill examples/refund_desk --kind .*)$", TEXT)
+    assert main([word.replace("examples/", f"{ROOT}/examples/") for word in shlex.split(command)]) == 0
+    told = capsys.readouterr().out
+    cases = len(list((ROOT / "examples" / "refund_desk" / "cases").glob("*.yaml")))
+    assert told.startswith(f"refund-desk  {cases} cases, {cases} clean trials")
+    assert f"On the {cases} cases of the refund desk" in TEXT
+    assert "no effect came twice, none was lost" in told

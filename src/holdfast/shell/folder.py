@@ -31,16 +31,16 @@ class Folder(Struct, frozen=True):
     agent: Agent[Any, Any]
     resources: Callable[[Mapping[str, str]], Any] | None = None
     standin: Any = None
-    """A scripted stand-in for a model, for running the example without a key."""
+    """A scripted stand-in for a model, for running the example without a key; `standin.py` has one, or a mapping by agent."""
     children: tuple[Folder, ...] = ()
     """Of the agents it may call."""
 
     @property
     def family(self) -> tuple[Folder, ...]:
         """This one, those of the agents it may call, and of those that they may; each once."""
-        found = {self.path: self}
+        found = {(self.path, self.agent.name): self}
         for child in self.children:
-            found |= {one.path: one for one in child.family}
+            found |= {(one.path, one.agent.name): one for one in child.family}
         return tuple(found.values())
 
 
@@ -92,13 +92,15 @@ def _from_folder(folder: Path, contract: str = "contract.yaml", above: tuple[Pat
     standin = _module(f"{package}.standin", standin_file) if standin_file.exists() else None
     members = _team(data, where) if "team" in data else {}
     grants = members or _grants(data["tools"], where)
-    children = _children(grants, where, (*above, folder))
+    children = _children(grants, where, (*above, where))
     made = _as_team if members else _agent
+    agent = made(where, dict(data), grants, module, children)
+    answers = getattr(standin, "standin", None)
     return Folder(
         folder,
-        made(where, dict(data), grants, module, children),
+        agent,
         getattr(module, "resources", None),
-        getattr(standin, "standin", None),
+        answers.get(agent.name) if isinstance(answers, Mapping) else answers,
         tuple(children.values()),
     )
 
@@ -187,22 +189,24 @@ def _grants(given: Json, where: Path) -> dict[str, Json]:
 
 
 def _children(grants: dict[str, Json], where: Path, above: tuple[Path, ...]) -> dict[str, Folder]:
-    """The folders of the agents that this one may call, by the name of the tool. above: the folders that lead here."""
+    """The agents that this one may call, by the name of the tool. above: the contracts that lead here."""
     found: dict[str, Folder] = {}
     for name, terms in grants.items():
         if not isinstance(terms, Mapping) or "agent" not in terms:
             continue
         place = (where.parent / str(terms["agent"])).resolve()
-        if place in above:
+        contract = place if place.suffix in (".yaml", ".yml") else place / "contract.yaml"
+        if contract in above:
             raise ContractError(
-                f"{where}: tools.{name} delegates to {place.name}, which leads back here",
+                f"{where}: tools.{name} delegates to {terms['agent']}, which leads back here",
                 hint="an agent cannot be its own tool, nor that of an agent it calls",
             )
-        if not (place / "contract.yaml").is_file():
+        if not contract.is_file():
             raise ContractError(
-                f"{where}: tools.{name}: there is no agent at {place}", hint="name a folder with a contract.yaml"
+                f"{where}: tools.{name}: there is no agent at {place}",
+                hint="name a folder with a contract.yaml, or the contract of another agent in a folder",
             )
-        found[name] = _from_folder(place, above=above)
+        found[name] = _from_folder(contract.parent, contract.name, above)
     return found
 
 

@@ -95,7 +95,8 @@ def drawn(
         "expect": given,
     }
     case = parse(data, f"the case of {seen.run}")
-    open_ = {key: what for key, what in said.open.items() if not any(_top(path) == key for path in expect or ())}
+    typed = {_top(path) for path in expect or ()}
+    open_ = {key: what for key, what in said.open.items() if key not in typed and not (key == "output" and _no_output(case))}
     remarks = [*recorded.remarks, *_remarks(entries, seen, people)]
     if not (said.judged and not said.open):
         remarks += [*recorded.lacking, *_unanswered(seen, calls)]
@@ -306,6 +307,8 @@ def _expectations(said: Said, typed: Mapping[str, str], seen: Trace, hiding: Pla
     if any(_top(path) == "effects" for path in typed):  # whoever says what was to be changed says it all
         expect.pop("approved", None)
         expect.pop("also", None)
+    if {_top(path) for path in typed} & {"outcome", "effects"}:  # what it should have been is said: not that it must only not be so again
+        expect.pop("findings", None)
     for path, text in typed.items():
         field = _top(path)
         if field not in Expect.model_fields:
@@ -313,6 +316,13 @@ def _expectations(said: Said, typed: Mapping[str, str], seen: Trace, hiding: Pla
         before = leaf(output, path.partition(".")[2]) if field == "output" and "." in path else None
         _put(expect, path.split("."), hiding.value(_typed(before, text)), path)
     return expect
+
+
+def _no_output(case: Case) -> bool:
+    """Whether a run that ends as it should has no output."""
+    ends = case.expect.outcome
+    known = {ends} if isinstance(ends, str) else set(ends or ())
+    return bool(known) and "done" not in known
 
 
 def _typed(before: Json, text: str) -> Json:
