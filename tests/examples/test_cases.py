@@ -180,7 +180,7 @@ def test_no_effect_comes_twice_or_is_lost_in_a_standard_drill_of_them(tmp_path):
 
 def test_a_run_nobody_wanted_is_a_case_in_one_command_that_fails_before_the_contract_is_stricter_and_passes_after(
     day, tmp_path, monkeypatch
-, monkeypatch):
+):
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.chdir(tmp_path)
     desk = tmp_path / "desk"
