@@ -18,6 +18,7 @@ from holdfast.conditions import Unanswered
 from holdfast.contract import Contract, Grant
 from holdfast.errors import ContractError, UsageError
 from holdfast.events import Json
+from holdfast.program import ProgramTool
 from holdfast.shape import SchemaShape, Shape, shape_of
 from holdfast.tool import Options, Tool
 
@@ -244,6 +245,9 @@ def _offered(thing: Any) -> Tool[..., Any]:
 
 def _terms(made: Tool[..., Any], terms: Any) -> Any:
     """The terms of a tool as they stand in the contract; those of another agent hold that agent's whole contract."""
+    if isinstance(made, ProgramTool):
+        given = terms.model_dump(by_alias=True, exclude_unset=True) if isinstance(terms, Grant) else dict(terms or {})
+        return {**given, "program": {"calls": list(made.calls)}}
     if not isinstance(made, Delegate):
         return terms
     given = terms.model_dump(by_alias=True, exclude_unset=True) if isinstance(terms, Grant) else dict(terms or {})

@@ -96,6 +96,13 @@ class Carve(_Clause):
     wall: DurationUs | None = None
 
 
+class Programs(_Clause):
+    """Of a call that runs a program."""
+
+    calls: list[Name] = []
+    """The tools it may call; empty: every other one of the contract."""
+
+
 class Agree(_Clause):
     """Where two child runs cannot both be right: about the same thing, something else."""
 
@@ -108,7 +115,7 @@ class Agree(_Clause):
 class Grant(_Clause):
     """On what terms one tool may be called."""
 
-    LATER = frozenset({"agent", "limits", "agree"})
+    LATER = frozenset({"agent", "limits", "agree", "program"})
 
     needs: dict[str, dict[str, str]] = {}
     """Evidence: tool → (argument → expression its value must equal)."""
@@ -126,6 +133,8 @@ class Grant(_Clause):
     limits: Carve | None = None
     """Of a child run."""
     agree: Agree | None = None
+    program: Programs | None = None
+    """The call runs a program that the model wrote."""
 
 
 class Limits(_Clause):

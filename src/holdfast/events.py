@@ -72,7 +72,7 @@ Finish: TypeAlias = Literal["stop", "calls", "length", "filter", "unknown"]
 Fate: TypeAlias = Literal["not_done", "unknown"]
 """What is known of an attempt that gave no result: surely nothing happened, or nobody can tell."""
 Completeness: TypeAlias = Literal["complete", "partial", "started", "simulated"]
-Effect: TypeAlias = Literal["read", "write", "builtin", "child"]
+Effect: TypeAlias = Literal["read", "write", "builtin", "child", "program"]
 Verdict: TypeAlias = Literal["allow", "review", "refuse"]
 LimitName: TypeAlias = Literal["steps", "usd", "work", "wall", "retries", "repeats", "context", "output", "children"]
 
@@ -281,6 +281,10 @@ class CallAsked(Event, frozen=True):
     serves: int = 0
     """The call this one was made for by the machine: a fresh reading of evidence, a further page."""
     cursor: str = ""
+    within: int = 0
+    """The call of the program that made this one."""
+    ordinal: int = 0
+    """Which of that program's calls it is, from 1."""
 
 
 class CallJudged(Event, frozen=True):
@@ -380,6 +384,19 @@ class CallReturned(Event, frozen=True):
     redacted: int = 0
     edited: str = ""
     """Of a fork: who put this result in the place of what was returned."""
+
+
+class ProgramCalled(Event, frozen=True):
+    """The program of a call called a tool, and waits for its answer. It is executed again up to here when that is there."""
+
+    call: int
+    attempt: int
+    ordinal: int
+    tool: str
+    args: Body
+    interpreter: str
+    """What executed it, with its version: no other one may go on."""
+    took: int = 0
 
 
 class CallFailed(Event, frozen=True):
@@ -632,7 +649,7 @@ AnyEvent: TypeAlias = (
     | CallAsked | CallJudged | PersonAsked | PersonAnswered | ProposalAmended | QuestionWithdrawn
     | CallStarted | CallReturned | CallFailed | CallLookedUp | DoubtRaised | CallSettled
     | CallReturnedLate | ModelAnsweredLate | Contradiction | CallUndone
-    | ChildOpened | ChildClosed | RoundClosed
+    | ChildOpened | ChildClosed | RoundClosed | ProgramCalled
     | LimitReached | LimitAsked | LimitGranted | Paused | Resumed | CancelAsked | ContractAdopted
     | BodiesErased | RunClosed | Noted | Checkpointed | Viewed
 )  # fmt: skip
@@ -677,7 +694,7 @@ class Line(Struct, frozen=True, gc=False, omit_defaults=True):
 
 FACTS: frozenset[type[Event]] = frozenset({
     RunOpened, Said, ModelAnswered, ModelFailed, ModelAnsweredLate,
-    PersonAnswered, ProposalAmended, CallReturned, CallFailed, CallLookedUp, CallSettled, CallReturnedLate, CallUndone,
+    PersonAnswered, ProposalAmended, CallReturned, ProgramCalled, CallFailed, CallLookedUp, CallSettled, CallReturnedLate, CallUndone,
     ChildClosed, LimitAsked, LimitGranted, Paused, Resumed, CancelAsked, ContractAdopted, BodiesErased, Noted, Viewed,
 })  # fmt: skip
 """Happened outside; never dropped."""

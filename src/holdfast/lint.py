@@ -13,7 +13,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from holdfast import conditions
-from holdfast.contract import Contract, Grant
+from holdfast.contract import Contract, Grant, Programs
 from holdfast.errors import ContractError
 from holdfast.events import Json
 from holdfast.tool import Tool
@@ -103,6 +103,8 @@ MAX_DEPTH = 5
 
 def _delegation(where: str, grant: Grant, made: Tool[..., Any]) -> Iterator[Finding]:
     """What is wrong with a call that another agent answers."""
+    if made.effect == "program" and grant.program is not None:
+        yield from _program(where, grant.program)
     if made.effect != "child":
         for key in ("limits", "agree"):
             if getattr(grant, key) is not None:
@@ -127,6 +129,16 @@ def _delegation(where: str, grant: Grant, made: Tool[..., Any]) -> Iterator[Find
             continue
         for stranger in strangers:
             yield _error(f"{where}.agree", f"`{stranger}` is not known there", "it knows args and output")
+
+
+def _program(where: str, grant: Programs) -> Iterator[Finding]:
+    for name in grant.calls:
+        if not name.isidentifier():
+            yield _error(
+                f"{where}.program",
+                f"a program cannot call {name}: that is no name in Python",
+                "use letters, digits and _",
+            )
 
 
 def _depth(contract: Mapping[str, Json] | None) -> int:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from holdfast.codec import KINDS
 from holdfast.core.state import MOVES, QUIET, STATUSES, Status, move
 from holdfast.errors import Bug
+from holdfast.events import Inline, ProgramCalled
 from holdfast.models.scripted import call
+from holdfast.program import program
 from tests.core.story import Story, desk, order, refund
 from tests.core.walk import Walk, observed
 
@@ -135,10 +137,21 @@ def answered_by_a_child_run() -> None:
     assert run.call("helper").ok
 
 
+def called_by_a_program() -> None:
+    run = Story(desk(order(), program()))
+    run.asks_for(call("compute", code="get_order('A-1')"))
+    run.then("CallAsked compute", "CallJudged allow", "CallStarted 1")
+    run.fact(ProgramCalled(run.call("compute").seq, 1, 1, "get_order", Inline({"order": "A-1"}), "it 1"))
+    run.then("CallAsked get_order", "CallJudged allow", "CallStarted 1")
+    run.returns({}, "get_order")
+    run.then("CallStarted 2")
+    assert run.state.spent.retries == 0
+
+
 RARE: list[Callable[[], None]] = [
     retried_by_a_person, told_by_a_person, settled_and_tried_under_the_same_key, settled_in_every_way, late_while_in_doubt, late_before_there_is_a_doubt,
     looked_up_while_in_doubt, failed_before_a_restore, a_read_that_cannot_tell_is_put_before_a_person,
-    answered_by_a_child_run,
+    answered_by_a_child_run, called_by_a_program,
 ]  # fmt: skip
 
 

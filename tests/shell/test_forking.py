@@ -111,6 +111,13 @@ async def rich(journal: Any, agent: Agent[Any, Any], **start: Any) -> list[Entry
         return await runner.entries(run.name)
 
 
+async def lived(**given: Any) -> tuple[MemoryJournal, World, Agent[Any, Any], list[Entry]]:
+    """A journal with such a run, the world it was in, its agent, and its entries."""
+    journal, world = MemoryJournal(), World()
+    agent = world.agent(**given)
+    return journal, world, agent, await rich(journal, agent)
+
+
 def kinds(entries: Any) -> list[str]:
     return [type(entry.event).__name__ for entry in entries]
 
@@ -273,9 +280,7 @@ def test_a_fork_under_another_model_asks_that_model():
     """At every entry: also where the other one had been asked, or had failed."""
 
     async def work() -> None:
-        journal, world = MemoryJournal(), World()
-        agent = world.agent()
-        found = await rich(journal, agent)
+        journal, _, agent, found = await lived()
         one, two = Told(LOOK, ALL, LOOK, OK), Told(LOOK, OK, OK, OK)
         async with Runner.open(journal, model={"script:x": one, "script:y": two}, agents=[agent]) as runner:
             for at in range(1, len(found)):
@@ -296,9 +301,7 @@ def test_a_fork_under_another_model_asks_that_model():
 
 def test_other_instructions_and_another_contract_are_in_the_fork_s_own_journal():
     async def work() -> None:
-        journal, world = MemoryJournal(), World()
-        agent = world.agent()
-        found = await rich(journal, agent)
+        journal, world, agent, found = await lived()
         model = Told(LOOK, ALL, OK, OK)
         at = seq_of(found, CallReturned)
         async with Runner.open(journal, model=model, agents=[agent]) as runner:
@@ -322,9 +325,7 @@ def test_other_instructions_and_another_contract_are_in_the_fork_s_own_journal()
 
 def test_a_contract_that_the_run_cannot_go_on_under_is_refused_before_anything_is_written():
     async def work() -> None:
-        journal, world = MemoryJournal(), World()
-        agent = world.agent()
-        found = await rich(journal, agent)
+        journal, world, agent, found = await lived()
         run, rows = found[0].run, len(await journal.find(Where()))
 
         @tool.write(timeout=5)
@@ -378,9 +379,7 @@ def test_an_edited_result_is_a_body_of_the_tree_like_any_other():
     """A long one is a blob, named by the tree's secret; secrets are taken out of it as out of anything that is written."""
 
     async def work() -> None:
-        journal, world = MemoryJournal(), World()
-        agent = world.agent()
-        found = await rich(journal, agent)
+        journal, _, agent, found = await lived()
         at = seq_of(found, CallReturned)
         long = {"order": "x" * 5000, "note": "token hunter22"}
         async with Runner.open(journal, model=script(LOOK, OK), agents=[agent], secrets={"api": "hunter22"}) as runner:
@@ -405,9 +404,7 @@ def test_an_edited_result_is_a_body_of_the_tree_like_any_other():
 
 def test_a_named_tool_writes_under_a_key_of_its_own():
     async def work() -> None:
-        journal, world = MemoryJournal(), World()
-        agent = world.agent(terms={})
-        found = await rich(journal, agent)
+        journal, world, agent, found = await lived(terms={})
         at = seq_of(found, CallReturned)
         async with opened(journal, LOOK, [PAY, SEND], OK, agents=[agent]) as runner:
             forked = await runner.fork(found[0].run, at, by="fay", live=["pay"])
@@ -445,9 +442,7 @@ def test_in_the_fork_of_a_held_back_run_a_person_who_did_not_fork_it_is_asked(mo
 
 def test_a_request_key_makes_one_fork():
     async def work() -> None:
-        journal, world = MemoryJournal(), World()
-        agent = world.agent()
-        found = await rich(journal, agent)
+        journal, _, agent, found = await lived()
         at = seq_of(found, CallReturned)
         async with opened(journal, LOOK, OK, agents=[agent]) as runner:
             given: dict[str, Any] = {"by": "fay", "key": "try:1", "edit": {at: {"order": "B"}}}
@@ -471,9 +466,7 @@ def test_a_request_key_makes_one_fork():
 
 def test_a_fork_whose_maker_was_gone_before_it_was_driven_is_taken_up():
     async def work() -> None:
-        journal, world = MemoryJournal(), World()
-        agent = world.agent()
-        found = await rich(journal, agent)
+        journal, world, agent, found = await lived()
         async with opened(journal, OK, agents=[agent], drives=False) as maker:
             forked = await maker.fork(found[0].run, seq_of(found, DoubtRaised), by="fay")
             made = await maker.entries(forked.name)

@@ -124,11 +124,11 @@ def test_a_result_of_the_wrong_type_is_a_failure_and_a_write_may_have_done_it(de
 
 def test_a_result_that_is_too_large_is_not_kept_and_a_write_has_happened_all_the_same():
     def big() -> str:
-        return "x" * 50_000_000
+        return "x" * (MAX_RESULT - 1)
 
     failed = Hand(read(big), {})()
     assert (failed.error, failed.fate) == ("size", "not_done")
-    assert f"{50_000_002:,} bytes" in failed.message
+    assert f"{MAX_RESULT + 1:,} bytes" in failed.message
     done = Hand(write(big), {})()
     assert isinstance(done, CallReturned)
     assert (done.result, done.complete) == (Inline(None), "partial")

@@ -15,6 +15,7 @@ from holdfast import Agent, Declined, Done, Runner, Waiting, call, decline, done
 from holdfast.errors import NotAllowed
 from holdfast.events import CallReturned, CallStarted, PersonAsked
 from holdfast.tool import Absent, CallKey, Found, NotDone, Partial, Retry, Unknown
+from tests import pauses
 
 PHONE = "+49-170-5550199"
 
@@ -27,7 +28,10 @@ class Payment(BaseModel):
     id: str
 
 
-def test_a_lost_payment_is_never_answered_by_another_runs_payment(tmp_path: Path) -> None:
+def test_a_lost_payment_is_never_answered_by_another_runs_payment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses.short(monkeypatch)
     made: list[str] = []
 
     async def find(order: str) -> Found[Payment] | Absent:

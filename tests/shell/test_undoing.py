@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -148,16 +150,24 @@ async def five_writes(runner: Runner, clerk: Any) -> str:
     return run.name
 
 
+@asynccontextmanager
+async def written(
+    journal: MemoryJournal | None = None, *, review: bool = False
+) -> AsyncIterator[tuple[Runner, str, Town]]:
+    """A runner, the run that made five writes, and the town that has them."""
+    town = Town()
+    clerk = agent(town, review)
+    async with opened(journal or MemoryJournal(), clerk) as runner:
+        yield runner, await five_writes(runner, clerk), town
+
+
 async def undone_by(runner: Runner, run: str) -> dict[int, str]:
     return {e.event.call: e.event.by for e in await runner.entries(run) if isinstance(e.event, CallUndone)}
 
 
 def test_a_run_is_taken_back_newest_first_by_a_run_of_its_own():
     async def work():
-        town = Town()
-        clerk = agent(town)
-        async with opened(MemoryJournal(), clerk) as runner:
-            run = await five_writes(runner, clerk)
+        async with written() as (runner, run, town):
             plan = await runner.plan_undo(run)
             assert [(step.tool, step.can) for step in plan.steps] == [
                 ("mail", "irreversible"), ("pay", "ready"), ("book", "ready"), ("ship", "ready"), ("pay", "ready"),
@@ -183,10 +193,7 @@ def test_a_run_is_taken_back_newest_first_by_a_run_of_its_own():
 
 def test_a_fork_undoes_none_of_the_writes_it_was_forked_with():
     async def work():
-        town = Town()
-        clerk = agent(town)
-        async with opened(MemoryJournal(), clerk) as runner:
-            run = await five_writes(runner, clerk)
+        async with written() as (runner, run, _):
             starts = [e.seq for e in await runner.entries(run) if isinstance(e.event, CallStarted)]
             fork = await runner.fork(run, starts[2] - 1, by="fay")
             assert isinstance(await fork.result(), Done)
@@ -199,10 +206,7 @@ def test_a_fork_undoes_none_of_the_writes_it_was_forked_with():
 
 def test_only_what_was_done_after_an_entry_and_then_the_rest():
     async def work():
-        town = Town()
-        clerk = agent(town)
-        async with opened(MemoryJournal(), clerk) as runner:
-            run = await five_writes(runner, clerk)
+        async with written() as (runner, run, town):
             starts = [e.seq for e in await runner.entries(run) if isinstance(e.event, CallStarted)]
             for after, back in ((starts[2], ["pay4"]), (0, ["pay4", "book3", "ship2", "pay1"])):
                 undo = await runner.undo(await runner.plan_undo(run, after=after), by="bob")
@@ -214,10 +218,7 @@ def test_only_what_was_done_after_an_entry_and_then_the_rest():
 
 def test_what_does_not_go_back_ends_it_and_says_what_is_left():
     async def work():
-        town = Town()
-        clerk = agent(town)
-        async with opened(MemoryJournal(), clerk) as runner:
-            run = await five_writes(runner, clerk)
+        async with written() as (runner, run, town):
             town.refuses = "book3"
             undo = await runner.undo(await runner.plan_undo(run), by="bob")
             end = await undo.result()
@@ -236,11 +237,8 @@ def test_what_does_not_go_back_ends_it_and_says_what_is_left():
 
 def test_one_that_is_open_or_being_undone_or_unknown_here_is_not_undone():
     async def work():
-        town = Town()
-        clerk = agent(town, review=True)
         journal = MemoryJournal()
-        async with opened(journal, clerk) as runner:
-            run = await five_writes(runner, clerk)
+        async with written(journal, review=True) as (runner, run, town):
             plan = await runner.plan_undo(run)
             undo = await runner.undo(plan, by="bob")
             waiting = await undo.result()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from holdfast.agent import Bound
-from holdfast.core import attempts, children, limits, policy
+from holdfast.core import attempts, children, limits, policy, programs
 from holdfast.core.policy import Judgement, binding
 from holdfast.core.state import CallState, Moment, State
 from holdfast.events import (
@@ -20,6 +20,10 @@ from holdfast.events import (
 
 CONCLUDING: Final = ("done", "decline", "ask")
 """Calls that speak of the run itself; nothing is performed for them."""
+
+
+WRITING: Final = frozenset({"write", "program"})
+"""What is carried out one after another, in the order in which the model asked for it."""
 
 
 def overtaken(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
@@ -89,7 +93,8 @@ def _verdict(bound: Bound, state: State, moment: Moment, call: CallState, judged
 
 
 def _earlier(state: State, call: CallState) -> list[CallState]:
-    return [other for other in state.turn_calls if other.effect == "write" and other.index < call.index]
+    first = state.calls.get(call.within, call)  # what a program calls stands where the program does
+    return [other for other in state.turn_calls if other.effect in WRITING and other.index < first.index]
 
 
 def _earlier_failed(state: State, call: CallState) -> CallState | None:
@@ -127,6 +132,10 @@ def _clear(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
         return []
     if call.effect == "child":
         return children.begin(bound, state, moment, call)
+    if call.effect == "program" and any(one.status not in ("answered", "doubt") for one in _earlier(state, call)):
+        return []
+    if call.effect == "program" and call.attempt:
+        return programs.go_on(bound, state, moment, call)
     if call.effect != "write":
         return [attempts.start(bound, state, moment, call)]
     if any(one.status not in ("answered", "doubt") for one in _earlier(state, call)):

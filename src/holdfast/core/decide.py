@@ -117,6 +117,8 @@ def _calm(bound: Bound, state: State) -> bool:
         return False
     if state.asking is not None and state.asking.status == "failed":
         return False
+    if any(call.error == ending.DIVERGED for call in state.calls.values()):
+        return False
     surprises = bound.contract.surprises
     if surprises.partial == "stop" or surprises.exhausted == "stop":
         return False

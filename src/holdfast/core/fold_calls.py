@@ -23,12 +23,16 @@ from holdfast.events import (
     CallStarted,
     DoubtRaised,
     Entry,
+    ProgramCalled,
 )
 
 Changes: TypeAlias = dict[str, Any]
 """Fields of the state that an entry changes."""
 
 replace = msgspec.structs.replace
+
+PAUSED: Final = "paused"
+"""Stands in the place of an error of a program that waits for one of its calls: to go on is no retry."""
 
 LOOK_AGAIN: Final = 5_000_000
 """µs until the other system is asked again after it had no clear answer."""
@@ -50,8 +54,11 @@ def call_asked(state: State, entry: Entry, event: CallAsked) -> Changes:
     call = CallState(
         seq=entry.seq, ask=event.ask, manifest=asking.seq if asking else 0, index=event.index, tool=event.tool, id=event.id,
         args=value_of(event.args), digest=event.digest, effect=event.effect, problem=event.problem, sources=event.sources,
-        serves=event.serves, cursor=event.cursor, heard=state.heard,
+        serves=event.serves, cursor=event.cursor, heard=state.heard, within=event.within, ordinal=event.ordinal,
     )  # fmt: skip
+    if event.within:
+        program = open_call(state, entry, event.within)
+        return with_call(replace(state, calls={**state.calls, program.seq: replace(program, wants=None)}), call)
     return with_call(state, call, admitted=True, turn=state.turn if event.serves else (*state.turn, entry.seq))
 
 
@@ -82,7 +89,7 @@ def _attempted(state: State, call: CallState, event: CallJudged) -> Changes:
 
 def started(state: State, entry: Entry, event: CallStarted) -> Changes:
     call = open_call(state, entry, event.call)
-    again = call.attempt > 0 and call.error not in ("lost", "ended")
+    again = call.attempt > 0 and call.error not in ("lost", "ended", PAUSED)
     after = replace(
         call,
         status=move(state.run, entry.seq, call.status, "CallStarted"),
@@ -102,9 +109,18 @@ def started(state: State, entry: Entry, event: CallStarted) -> Changes:
     )
     spent = replace(state.spent, retries=state.spent.retries + 1) if again else state.spent
     counted = state.counted
-    if call.effect != "builtin" and not call.unknown and not call.serves:
+    if call.effect != "builtin" and not call.unknown and not call.serves and call.error != PAUSED:
         counted = {**counted, call.tool: counted.get(call.tool, 0) + 1}
     return with_call(state, after, spent=spent, counted=counted)
+
+
+def program_called(state: State, entry: Entry, event: ProgramCalled) -> Changes:
+    call = _running(state, entry, event.call, event.attempt)
+    after = replace(
+        call, status=move(state.run, entry.seq, call.status, "ProgramCalled"), error=PAUSED, wants=event,
+        interpreter=event.interpreter,
+    )  # fmt: skip
+    return with_call(state, after, spent=replace(state.spent, work=state.spent.work + event.took))
 
 
 def _running(state: State, entry: Entry, seq: int, attempt: int) -> CallState:
@@ -150,7 +166,7 @@ def learned(state: State, entry: Entry, call: CallState) -> Changes:
     changes["sources"] = state.sources.plus(Source(name, call.label.trusted, call.result, call.tool))
     changes["repeats"] = state.repeats.plus(f"{call.digest}:{call.result_digest}")
     changes |= _part(state, call)
-    if call.effect in ("read", "child"):
+    if call.effect in ("read", "child", "program"):
         if call.complete == "complete":
             changes["evidence"] = _with_evidence(state, entry, call, call)
     else:
@@ -404,6 +420,7 @@ def _surely_not(state: State, entry: Entry, call: CallState) -> Changes:
 
 
 CALLS: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {
-    CallAsked: call_asked, CallJudged: judged, CallStarted: started, CallReturned: returned, CallFailed: failed,
+    CallAsked: call_asked, CallJudged: judged, CallStarted: started, CallReturned: returned, ProgramCalled: program_called,
+    CallFailed: failed,
     CallLookedUp: looked_up, DoubtRaised: doubt, CallSettled: call_settled, CallReturnedLate: late,
 }  # fmt: skip

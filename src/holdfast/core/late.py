@@ -19,6 +19,7 @@ from holdfast.events import (
     ModelAnswered,
     ModelAnsweredLate,
     ModelFailed,
+    ProgramCalled,
 )
 
 
@@ -98,6 +99,8 @@ def _is_in(state: State, fact: AnyEvent) -> bool:
         case ChildClosed(call=call, child=child):
             known = state.calls.get(call)
             return known is None or known.status != "running" or known.child != child
+        case ProgramCalled(call=call, attempt=attempt):  # of an attempt that nobody waits for it says nothing
+            return not _runs(state, call, attempt)
         case ModelAnswered(ask=ask):
             return state.answer_seq > ask and state.answered == fact
         case CallReturned(call=call, attempt=attempt):

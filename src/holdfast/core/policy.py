@@ -20,7 +20,8 @@ from holdfast.core import findings, provenance, rounds
 from holdfast.core.fork import carried_out, reviewed
 from holdfast.core.log import Log
 from holdfast.core.state import CallState, Evidence, Moment, State
-from holdfast.events import Fired, Json, Verdict
+from holdfast.events import Fired, Json, Label, Verdict
+from holdfast.labels import meet
 
 _BARE = Grant()
 """The terms of a tool that is none."""
@@ -159,13 +160,30 @@ class _Judge:
         """The newest reading about the same thing that the model had been shown when it proposed the call."""
         for item in reversed(self.state.evidence.get(tool, Log())[:]):
             fits = isinstance(item.args, dict) and all(item.args.get(name) == value for name, value in args.items())
-            if fits and (item.seq < self.call.manifest or self._served(item)):
+            if fits and (item.seq < self.call.manifest or self._served(item) or self._read_by_its_program(item)):
                 return item
         return None
 
     def _served(self, item: Evidence) -> bool:
         reader = self.state.calls.get(item.call)
         return reader is not None and reader.serves == self.call.seq
+
+    def _read_by_its_program(self, item: Evidence) -> bool:
+        """Whether the program that makes this call read it: it decides by that, and not the model by what it was shown."""
+        reader = self.state.calls.get(item.call)
+        return reader is not None and bool(self.call.within) and reader.within == self.call.within
+
+    def _label(self) -> Label:
+        """What reached the model; of a call within a program, what reached that too."""
+        read = (
+            one.label
+            for one in self.state.calls.values()
+            if self.call.within and one.within == self.call.within and one.ok
+        )
+        label = self.state.label
+        for one in read:
+            label = meet(label, one)
+        return label
 
     def _stale(self) -> tuple[tuple[str, Evidence], ...]:
         fresh = self.grant.fresh
@@ -245,12 +263,13 @@ class _Judge:
         accepts = self.grant.accepts
         if accepts is None:
             return
-        leaking = sorted(set(self.state.label.classes) - set(accepts))
+        label = self._label()
+        leaking = sorted(set(label.classes) - set(accepts))
         if leaking:
             yield self._refuse(
                 f"{self.clause}.accepts", f"the run has read {', '.join(leaking)}, which may not reach {self.call.tool}"
             )
-        if not self.state.label.trusted and "untrusted" not in accepts and self.call.effect == "write":
+        if not label.trusted and "untrusted" not in accepts and self.call.effect == "write":
             because = f"{self.call.tool} changes something, and the run has read text that anyone could have written"
             self.reviews.append(Review(because=because))
             yield Fired(f"{self.clause}.accepts", "review", because)

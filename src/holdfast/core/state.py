@@ -32,6 +32,7 @@ from holdfast.events import (
     LimitReached,
     ModelAnswered,
     PersonAsked,
+    ProgramCalled,
     RunClosed,
     RunOpened,
 )
@@ -66,6 +67,7 @@ MOVES: Final[dict[tuple[Status, str], Status]] = {
     ("cleared", "CallStarted"): "running",
     ("cleared", "ChildOpened"): "running",
     ("running", "ChildClosed"): "answered",
+    ("running", "ProgramCalled"): "cleared",
     ("running", "CallReturned"): "answered",
     ("running", "CallReturned started"): "unsure",
     ("running", "CallFailed not_done"): "failed",
@@ -207,6 +209,12 @@ class CallState(Struct, frozen=True, gc=False, kw_only=True):
     """Until when the other system honours `key`."""
     changed: tuple[int, ...] = ()
     """Re-readings of its evidence that came back different."""
+    within: int = 0
+    """The call of the program that made it."""
+    ordinal: int = 0
+    wants: ProgramCalled | None = None
+    """Of a program: the call that it waits for, while that is not taken up yet."""
+    interpreter: str = ""
     child: str = ""
     """The run that answers it."""
     carved: dict[LimitName, int] = {}

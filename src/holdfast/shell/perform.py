@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, assert_never
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from holdfast.agent import Bound
 from holdfast.codec import canonical, keyed
@@ -42,6 +42,7 @@ from holdfast.models.port import Model, ModelError
 from holdfast.shape import Misfit
 from holdfast.shell.classify import classify
 from holdfast.shell.deadline import Deadline, TimeUp
+from holdfast.shell.programs import execute
 from holdfast.tool import Absent, Call, CallKey, CannotTell, Found, NotDone, Options, Partial, Started, Tool
 from holdfast.tool import Pending as StillGoing
 
@@ -84,6 +85,8 @@ class Performer:
         self._resources = tuple(resources)
         self._clock = clock
         self._watch = watch
+        self._cache: Any = None
+        """Of programs: where they stood, so that nothing is executed twice. Made with the first of them."""
         self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="holdfast-tool")
 
     def close(self) -> None:
@@ -178,6 +181,8 @@ class Performer:
     async def _run(self, call: CallState, attempt: Attempt) -> AnyEvent | None:
         if call.effect == "builtin":
             return self._more(call, attempt)
+        if call.effect == "program":
+            return await self._execute(call, attempt)
         tool = attempt.bound.tools[call.tool]
         if tool.effect == "write" and not carried_out(attempt.state.opened, tool.name):
             return CallReturned(call.seq, call.attempt, Inline(None), complete="simulated", label=tool.label)
@@ -217,6 +222,22 @@ class Performer:
         except Exception as error:  # noqa: BLE001 - the boundary: a tool may raise anything, and all of it is recorded
             return self._raised(error, call, tool, attempt, self.since(began))
         return self._returned(value, call, tool, attempt, self.since(began))
+
+    async def _execute(self, call: CallState, attempt: Attempt) -> AnyEvent | None:
+        """Execute a program up to the next call that it makes, or to its end."""
+        began, left = self._watch(), attempt.ends - self._clock()
+
+        def silent() -> CallFailed:
+            return CallFailed(
+                call.seq, call.attempt, "timeout", "not_done", "the program did not end in time", took=self.since(began)
+            )
+
+        try:
+            with Deadline(left, lambda: attempt.tell(silent())):
+                fact = await execute(attempt.bound, attempt.state, call, attempt.secret, self._cache)
+        except TimeUp as up:
+            return None if up.told else silent()
+        return structs.replace(fact, took=self.since(began))
 
     def _more(self, call: CallState, attempt: Attempt) -> AnyEvent:
         wanted, start = str(call.args.get("result", "")), int(call.args.get("start", 0))
