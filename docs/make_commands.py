@@ -242,6 +242,18 @@ kills the worker before, in and after every effect (`--standard`). See [drill](d
 $ holdfast drill refund-desk --standard
 """,
     ),
+    "compare": Verb(
+        """\
+Plays the same cases with two agents or more, in pairs: the same trials, the same faults, in turns. Says what each costs, how
+often and how reliably it is right, and whether the more complex one is worth more than the simpler one. See
+[compare](compare.md).
+""",
+        "0 it earns its complexity, 1 it does not, 2 not enough evidence.",
+        """\
+$ holdfast compare refund-desk refund-team --trials 4
+$ holdfast compare refund-desk refund-team --worth success=4.00,failure=-25.00,reviewer_minute=0.80 --svg compare.svg
+""",
+    ),
     "drift": Verb(
         """\
 Compares an agent's runs with its first ones: success, cost, time, tools, arguments; which changed, since which run, and how

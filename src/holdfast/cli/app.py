@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import typer
 
 from holdfast.cli import (
@@ -9,6 +13,7 @@ from holdfast.cli import (
     case,
     check,
     checkpoint,
+    compare,
     cost,
     diff,
     drift,
@@ -48,7 +53,7 @@ def app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     for module in (
-        new, run_, show, why, eval_, cost, failures, drift, note, case, operate, fork, drill, horizon, undo, check, diff,
+        new, run_, show, why, eval_, cost, failures, drift, note, case, operate, fork, drill, compare, horizon, undo, check, diff,
         report, verify, checkpoint, prove, export, access, erase, worker, telemetry,
     ):  # fmt: skip
         module.register(made)
@@ -56,11 +61,17 @@ def app() -> typer.Typer:
     return made
 
 
+@cache
+def command() -> Callable[..., Any]:
+    """The parser, ready to be called: made once a process, since making it takes longer than most verbs do."""
+    return typer.main.get_command(app())
+
+
 def run(args: list[str]) -> int:
     """Parse and do; the exit code."""
     if args[0] == "help":
         return _help(args[1])
-    given = app()(args=args, prog_name="holdfast", standalone_mode=False)
+    given = command()(args=args, prog_name="holdfast", standalone_mode=False)
     return given() if callable(given) else int(given or 0)
 
 

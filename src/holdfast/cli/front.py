@@ -32,6 +32,7 @@ MORE: Final = {
         ("case RUN", "a case of a run, for the suite beside its agent; --expect KEY=VALUE --as-is"),
         ("fork RUN --at SEQ", "go on from there; --model --contract --edit SEQ=JSON --live TOOL"),
         ("drill AGENT", "what faults do to it, and deaths: --standard --kind --plan FILE --inputs FILE"),
+        ("compare A B…", "whether a more complex agent earns its complexity; --suite --worth --svg FILE"),
         ("horizon ROWS", "success against human time, and how far to rely on it; --svg --png FILE"),
     ),
     "account": (

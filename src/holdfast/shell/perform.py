@@ -42,7 +42,7 @@ from holdfast.models.port import Model, ModelError
 from holdfast.shape import Misfit
 from holdfast.shell.classify import classify
 from holdfast.shell.deadline import Deadline, TimeUp
-from holdfast.shell.programs import execute
+from holdfast.shell.programs import Interpreters, execute
 from holdfast.tool import Absent, Call, CallKey, CannotTell, Found, NotDone, Options, Partial, Started, Tool
 from holdfast.tool import Pending as StillGoing
 
@@ -85,13 +85,17 @@ class Performer:
         self._resources = tuple(resources)
         self._clock = clock
         self._watch = watch
-        self._cache: Any = None
-        """Of programs: where they stood, so that nothing is executed twice. Made with the first of them."""
+        self._interpreters = Interpreters()
         self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="holdfast-tool")
 
     def close(self) -> None:
         """Let go of threads; one that never ends is left to the process."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def end(self) -> None:
+        """Let go of all that was opened."""
+        self.close()
+        await self._interpreters.close()
 
     def provide(self, resources: Sequence[object]) -> None:
         """Resources that tools may want, by type."""
@@ -234,7 +238,7 @@ class Performer:
 
         try:
             with Deadline(left, lambda: attempt.tell(silent())):
-                fact = await execute(attempt.bound, attempt.state, call, attempt.secret, self._cache)
+                fact = await execute(attempt.bound, attempt.state, call, attempt.secret, self._interpreters)
         except TimeUp as up:
             return None if up.told else silent()
         return structs.replace(fact, took=self.since(began))

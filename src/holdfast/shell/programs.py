@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.agent import Bound
 from holdfast.codec import canonical, keyed
@@ -14,11 +17,40 @@ from holdfast.events import AnyEvent, CallFailed, CallReturned, Inline, ProgramC
 from holdfast.labels import TRUSTED, meet
 from holdfast.program import ProgramTool
 
-INTERPRETER = "pydantic-monty"
+if TYPE_CHECKING:
+    from holdfast.sandbox.programs import Outcome, Program, Recorded
+
+INTERPRETER: Final = "pydantic-monty"
 
 
-async def execute(bound: Bound, state: State, call: CallState, secret: bytes, cache: Any) -> AnyEvent:
-    """Execute the program of a call from its start, or from where `cache` has it, up to its next call or its end.
+class Interpreters:
+    """What executes the programs of one process: opened with the first of them."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._workers: Any = None
+        self._cache: Any = None
+        """Where programs stood, so that nothing is executed twice."""
+
+    async def close(self) -> None:
+        """End what was opened."""
+        self._workers = None
+        await self._stack.aclose()
+
+    async def step(self, written: Program, recorded: Sequence[Recorded]) -> Outcome:
+        """See `sandbox.programs.step`."""
+        from holdfast.sandbox import programs
+
+        async with self._opening:
+            if self._workers is None:
+                self._cache = programs.MemoryCache()
+                self._workers = await self._stack.enter_async_context(programs.Workers())
+        return await programs.step(written, recorded, programs.Limits(), self._cache, workers=self._workers)
+
+
+async def execute(bound: Bound, state: State, call: CallState, secret: bytes, interpreters: Interpreters) -> AnyEvent:
+    """Execute the program of a call up to its next call or its end.
 
     It performs nothing: what comes of it is one fact about the attempt, without the time it took.
     """
@@ -43,7 +75,7 @@ async def execute(bound: Bound, state: State, call: CallState, secret: bytes, ca
                 programs.Offered(name=name, parameters=one.takes.schema) for name, one in tool.offered(bound.tools).items()
             ),
         )  # fmt: skip
-        outcome = await programs.step(written, recorded, programs.Limits(), cache)
+        outcome = await interpreters.step(written, recorded)
     except (ContractError, SettingsError) as error:
         return broke("raised", str(error))
     match outcome:

@@ -131,7 +131,7 @@ class Runner(People):
         try:
             await self.drain()
         finally:
-            self._performer.close()
+            await self._performer.end()
             await self._models.close()
             await self._stack.aclose()
             if journal is not None:
