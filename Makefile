@@ -29,7 +29,7 @@ test-long: setup
 	$(BIN)/python -m pytest -m long
 
 real: setup
-	$(BIN)/python -m real --data $(DATA) $(if $(CHECKS),--checks $(CHECKS))
+	$(BIN)/python -m real --data $(DATA) $(if $(CHECKS),--checks $(CHECKS)) $(if $(SUITES),--suites $(SUITES))
 
 # A gigabyte of backends, installed once: telemetry as others read it.
 real-otel: setup
@@ -50,4 +50,4 @@ bench-trials: setup
 	$(BIN)/python -m bench.trials --env .venv-inspect
 
 clean:
-	rm -rf $(VENV) .venv-peers .venv-inspect .venv-backends build .holdfast
+	rm -rf $(VENV) .venv-peers .venv-inspect .venv-backends .venv-dojo build .holdfast

@@ -1,6 +1,6 @@
 """Check holdfast against what others recorded.
 
-    python -m real --data FOLDER [--checks import,tape]
+    python -m real --data FOLDER [--checks import,tape] [--suites banking]
 
 Every check is made on every pack of FOLDER that it is for, and prints one line of JSON for each of its figures. A line
 whose `ok` is null says in its note why there was nothing to compare. The program ends with 1 if a figure is off.
@@ -12,13 +12,16 @@ import argparse
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from real.blame import check_blame
 from real.classes import check_classes
 from real.cost import check_cost
+from real.dojo.catalog import SUITES
+from real.dojo.checks import NAMES, check_dojo, find_dojos
 from real.faults import check_faults
 from real.figures import Check, Figure
 from real.horizon import check_horizon, find_curves
@@ -58,11 +61,12 @@ CHECKS: Final[dict[str, tuple[str, Check]]] = {
     "blame": ("whowhen*", check_blame),
     "horizon": ("metr_*", check_horizon),
     "length": ("agentdojo*", check_length),
+    **{name: ("agentdojo*", partial(check_dojo, name)) for name in NAMES},
 }
 """Each check by its name: which packs it is for, and what makes it."""
 
 
-FINDERS: Final = (find, find_traces, find_judges, find_curves, find_lengths)
+FINDERS: Final = (find, find_traces, find_judges, find_curves, find_lengths, find_dojos)
 """What knows a pack by what is in it."""
 
 
@@ -72,8 +76,8 @@ def packs_for(data: Path, name: str) -> list[Pack]:
     return list(dict.fromkeys(found))
 
 
-def figures(data: Path, names: list[str]) -> Iterator[Figure]:
-    """Make checks on the packs in a folder; how long each took goes to standard error."""
+def figures(data: Path, names: list[str], suites: Sequence[str] = ()) -> Iterator[Figure]:
+    """Make checks on the packs in a folder; how long each took goes to standard error. suites: of AgentDojo, if not all."""
     for name in names:
         pattern, check = CHECKS[name]
         packs = packs_for(data, name)
@@ -82,7 +86,7 @@ def figures(data: Path, names: list[str]) -> Iterator[Figure]:
         for pack in packs:
             began = time.monotonic()
             try:
-                yield from check(pack)
+                yield from check_dojo(name, pack, suites) if name in NAMES else check(pack)
             except Exception as error:  # noqa: BLE001 - one broken pack must not hide what the others come to
                 traceback.print_exc()
                 yield Figure(name, pack.name, "", "broke off", ok=False, note=f"{type(error).__name__}: {error}")
@@ -94,14 +98,18 @@ def main(given: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m real", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder of packs")
     parser.add_argument("--checks", default=",".join(CHECKS), help="names with commas between; all by default")
+    parser.add_argument("--suites", default="", help="suites of AgentDojo, with commas between; all by default")
     options = parser.parse_args(given)
     names = [name.strip() for name in options.checks.split(",") if name.strip()] or list(CHECKS)
     if strange := [name for name in names if name not in CHECKS]:
         parser.error(f"there is no check called {strange[0]}; there are {', '.join(CHECKS)}")
+    suites = [suite.strip() for suite in options.suites.split(",") if suite.strip()]
+    if strange := [suite for suite in suites if suite not in SUITES]:
+        parser.error(f"there is no suite called {strange[0]}; there are {', '.join(SUITES)}")
     if not options.data.is_dir():
         parser.error(f"{options.data} is no folder")
     off = False
-    for figure in figures(options.data, names):
+    for figure in figures(options.data, names, suites):
         print(figure.line(), flush=True)
         off = off or figure.ok is False
     return 1 if off else 0

@@ -39,6 +39,7 @@ def scope():
         ("quotes('my MONEY back', input)", True),
         ("quotes('my  monney', input)", False),
         ("quotes('', input)", False),
+        ("quotes('oney', input)", False),
         ("quotes(' ', input)", False),
         ("'contact' in run.classes && !run.trusted", True),
         ("args.list.all(x, x > 0)", True),

@@ -287,7 +287,7 @@ def control(made: Maker) -> dict[str, bytes]:
 def main() -> None:
     """Write `data/`, `expected/` and the control figures again."""
     made = Maker()
-    for place, files in (("data", made.raw()), ("expected", made.clean()), ("tests", control(made))):
+    for place, files in (("work/data", made.raw()), ("expected", made.clean()), ("work/tests", control(made))):
         for name, content in files.items():
             file = HERE / place / name
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from holdfast import tool
     from holdfast.agent import Agent
     from holdfast.models.scripted import ask, call, decline, done, fail, say, script
+    from holdfast.programs import program
     from holdfast.shell.attach import attach
     from holdfast.shell.opening import run_agent, run_sync
     from holdfast.shell.run import Cancelled, Declined, Done, Escalated, Failed, Run, Stopped, Waiting
     from holdfast.shell.runner import Runner
+    from holdfast.shell.workspace import workspace
+    from holdfast.teams import team
 
 _HOMES = {
     "tool": "",
@@ -25,6 +28,9 @@ _HOMES = {
     **dict.fromkeys(("run_agent", "run_sync"), "shell.opening"),
     **dict.fromkeys(("Cancelled", "Declined", "Done", "Escalated", "Failed", "Run", "Stopped", "Waiting"), "shell.run"),
     "Runner": "shell.runner",
+    "program": "programs",
+    "workspace": "shell.workspace",
+    "team": "teams",
 }
 """Name → the module it lives in."""
 
@@ -45,11 +51,14 @@ __all__ = [
     "decline",
     "done",
     "fail",
+    "program",
     "run_agent",
     "run_sync",
     "say",
     "script",
+    "team",
     "tool",
+    "workspace",
 ]
 
 

@@ -18,7 +18,7 @@ from holdfast.conditions import Unanswered
 from holdfast.contract import Contract, Grant
 from holdfast.errors import ContractError, UsageError
 from holdfast.events import Json
-from holdfast.program import ProgramTool
+from holdfast.programs import ProgramTool
 from holdfast.shape import SchemaShape, Shape, shape_of
 from holdfast.tool import Options, Tool
 

@@ -55,7 +55,19 @@ def quotes(text: Json, source: Json) -> bool:
     if not isinstance(text, str):
         raise TypeError("quotes() takes a text first")
     wanted = normal(text)
-    return bool(wanted) and any(wanted in normal(piece) for piece in texts_in(source))
+    return bool(wanted) and any(stands(wanted, normal(piece)) for piece in texts_in(source))
+
+
+LONG: Final = 12
+"""Characters from which a text that is not ASCII may stand inside longer words: not every script parts its words."""
+
+
+def stands(text: str, within: str) -> bool:
+    """Whether a text stands there, and is not merely a part of longer words. Both as `normal` gives them."""
+    if text not in within:
+        return False
+    apart = rf"(?<!\w){re.escape(text)}(?!\w)"
+    return (len(text) > LONG and not text.isascii()) or re.search(apart, within) is not None
 
 
 def texts_in(value: Json) -> list[str]:

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import threading
 from contextlib import suppress
-from typing import NamedTuple
 
 import pytest
 
 from holdfast.cli import main
+from tests.cli.aside import Said, alone
 from tests.cli.bills import write_agent
-
-
-class Said(NamedTuple):
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
 
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
     """A folder to be in; no key of any provider, no journal of anybody else."""
-    for name in (
-        "HOLDFAST_JOURNAL",
-        "ANTHROPIC_API_KEY",
-        "OPENAI_API_KEY",
-        "ANTHROPIC_BASE_URL",
-        "OPENAI_BASE_URL",
-        "COLUMNS",
-        "HOLDFAST_AUDIT_KEY",
-        "HOLDFAST_AUDIT_PUB",
-        "HOLDFAST_AUDIT_ANCHORS",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("USER", "ana")
-    monkeypatch.chdir(tmp_path)
+    alone(monkeypatch, tmp_path)
     return tmp_path
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.cli.bills import STANDIN, write_agent
+from tests.cli.test_eval import suite
 
 DECISIONS = """\
 decisions: 1
@@ -135,3 +136,42 @@ def test_what_is_asked_wrongly_is_said(holdfast, agent, asked, place):
     missing = holdfast("why", run, "--counterfactual", "pay")
     assert missing.code == 3
     assert "decisions.yaml" in missing.err
+
+
+def test_what_is_found_is_noted_in_the_run_once_and_again_where_it_became_another(holdfast, agent, asked):
+    (run,) = asked(agent(STANDIN), 900)
+    assert holdfast("why", run, "--counterfactual", "pay").code == 1
+    shown = holdfast("show", run).out
+    assert shown.count("pay: WRONG_REASON") == 1
+    assert "and a script answered" in " ".join(shown.split())
+    assert holdfast("why", run, "--counterfactual", "pay").code == 1
+    assert holdfast("show", run).out == shown, "the same words are not said again"
+    assert holdfast("why", run, "--counterfactual", "pay", "--k", "6").code == 1
+    assert holdfast("show", run).out.count("pay: WRONG_REASON") == 2
+    assert holdfast("show", run).out.count("in 24 forks") == 1
+
+
+def test_eval_and_report_find_a_wrong_reason_in_the_trials_it_was_found_of(holdfast, agent, place):
+    folder, url = agent(STANDIN), "sqlite:///.holdfast/eval.db"
+    for cents in (700, 900):
+        pays = {"outcome": "done", "effects": {"pay": [{"cents": cents}]}, "output": {"paid": cents}}
+        suite(folder, **{f"of-{cents}": {"family": "bills", "input": {"bill": str(cents)}, "expect": pays}})
+    before = holdfast("eval", folder, "--trials", "3", "--json").json
+    assert (before["corrupt"]["passes"], before["corrupt"]["corrupt"]) == (6, 0)
+    run = before["cases"][0]["runs"][0]
+    given = ["why", run, "--journal", url, "--agent", folder, "--counterfactual", "pay", "--k", "5"]
+    assert holdfast(*given).code == 1
+    found = holdfast("eval", folder, "--trials", "3")
+    assert found.code == 0, "a success that is corrupt stays one for the gate"
+    assert re.search(r"^k = 1 +100.0 % .* 83.3 % +100.0 %", found.out, re.MULTILINE)
+    assert re.search(r"^corrupt +1 of 6 passes, 16.7 % .*: wrong reason 1$", found.out, re.MULTILINE)
+    assert re.search(r"^of-700 +3/3 +passed .* 1 corrupt: wrong reason$", found.out, re.MULTILINE)
+    assert max(map(len, found.out.splitlines())) <= 100
+    after = holdfast("eval", folder, "--trials", "3", "--json").json
+    assert (after["corrupt"]["against"], after["corrupt"]["runs"]) == ({"wrong reason": 1}, [run])
+    report = holdfast("report", folder, "--json").json
+    assert report["repeatability"]["corrupt"] == 1
+    assert report["repeatability"]["against"] == {"wrong reason": 1}
+    page = holdfast("report", folder).out
+    assert "(wrong reason 1)" in " ".join(page.split())
+    assert re.search(r"bills +2 +6/6 +100.0 % .* 1 *$", page, re.MULTILINE), "a row for the family"

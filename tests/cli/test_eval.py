@@ -227,3 +227,25 @@ def test_a_suite_that_was_killed_goes_on_where_it_stopped(holdfast, place):
     kept = before & set(case["runs"])
     assert begun - 4 <= len(kept) <= begun, "what had its verdict was not played again"
     assert played(place) == begun + 60 - len(kept)
+
+
+def test_a_case_that_reads_live_reads_through_the_agent_s_own_resources(holdfast, desk):
+    pays = {"tool": "pay", "args": {"bill": "700", "cents": 700}, "gives": {"bill": "700", "cents": 700}}
+    world = {"state": None, "fixtures": {"unmatched": "live-read", "calls": [pays]}}
+    suite(desk, small=world, big={"input": {"bill": "900"}, **world})
+    found = holdfast("eval", desk, "--trials", 2)
+    assert found.code == 2, "a write that was not recorded is not made"
+    assert "no recorded answer fits pay" in found.out
+    assert "small  " in found.out
+    assert holdfast("eval", desk, "--trials", 2, "--case", "small").code == 0
+    tools = (desk / "tools.py").read_text()
+    needs = tools.replace("yield Desk()", "yield Desk(settings['key'])")
+    other = suite(write_agent(desk.parent, name="shut", tools=needs), small=world)
+    shut = holdfast("eval", other, "--case", "small")
+    assert shut.code == 4
+    assert "the resources of shut could not be opened: KeyError" in shut.err
+    assert "--setting key=value" in shut.err
+    bare = suite(write_agent(desk.parent, name="bare", tools=tools[: tools.index("@asynccontextmanager")]), small=world)
+    lacks = holdfast("eval", bare, "--case", "small")
+    assert lacks.code == 3
+    assert "a case reads live, and tools want what nobody provides" in lacks.err

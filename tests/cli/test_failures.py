@@ -93,7 +93,7 @@ def test_runs_can_be_left_out(holdfast, day):
     ("args", "text"),
     [
         (("--detector", "moon"), "there is no detector moon"),
-        (("--detector", "16"), "cannot be decided yet: no run has children"),
+        (("--detector", "18"), "cannot be decided yet: there are no workspaces"),
         (("--detector", "sandbox"), "no workspaces yet"),
         (("--where", "colour=red"), "runs have no field colour"),
         (("--write",), "--classifier"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import re
 import shlex
@@ -15,12 +13,13 @@ import pytest
 import typer
 
 from holdfast.cli import app as parser
-from holdfast.cli import main
 from holdfast.cli.report_markdown import markdown
 from holdfast.cli.report_page import page
 from holdfast.cli.report_words import document
 from holdfast.evals.readiness.report import Found, Gathered, made
 from holdfast.evals.readiness.rows import ACTIONS, rows
+from tests import pauses
+from tests.cli.aside import alone, say
 from tests.cli.browser import Document, seen
 from tests.cli.damage import flip
 from tests.cli.test_trace_page import HOSTILE
@@ -28,7 +27,7 @@ from tests.cli.test_trace_page import HOSTILE
 DESK = Path(__file__).parents[2] / "examples" / "refund_desk"
 JOURNAL = "sqlite:///.holdfast/journal.db"
 FEW = ("mail:0001", "mail:0003", "mail:0004", "mail:0009", "mail:0012")
-"""What is drilled."""
+"""What is played; of these the first three are drilled."""
 
 
 @pytest.fixture(scope="module")
@@ -36,25 +35,15 @@ def full(tmp_path_factory):
     """A folder in which there is something of everything."""
     place = tmp_path_factory.mktemp("full")
 
-    def say(*args):
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()) as told:
-            code = main([str(arg) for arg in args])
-        assert code in (0, 1, 2), (args, told.getvalue())
-        return said.getvalue()
+    def said(*args):
+        found = say(*args)
+        assert found.code in (0, 1, 2), (args, found.err)
+        return found.out
 
     with pytest.MonkeyPatch.context() as there:
-        for name in (
-            "HOLDFAST_JOURNAL",
-            "ANTHROPIC_API_KEY",
-            "OPENAI_API_KEY",
-            "HOLDFAST_AUDIT_PUB",
-            "HOLDFAST_AUDIT_ANCHORS",
-        ):
-            there.delenv(name, raising=False)
-        there.setenv("USER", "ana")
-        there.chdir(place)
-        make(say, place)
+        alone(there, place)
+        pauses.short(there)
+        make(said, place)
     return place
 
 
@@ -74,7 +63,7 @@ def make(say, place):
         say("case", run[key], "--as-is", "--agent", "desk")
     say("note", run["mail:0003"], "bad", "SECRET-WORDS")
     say("eval", "desk", "--trials", 2, "--model", "standin")
-    few = [line for line in lines if json.loads(line)["key"] in FEW]
+    few = [line for line in lines if json.loads(line)["key"] in FEW[:3]]
     (place / "few.jsonl").write_text("\n".join(dict.fromkeys(few)), encoding="utf-8")
     say("drill", "desk", "--inputs", "few.jsonl", "--standard", "--model", "standin", "--probability", "0.9")
     say("why", run["mail:0001"], "--counterfactual", "refund", "--k", 2, "--agent", "desk")

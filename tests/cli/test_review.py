@@ -198,7 +198,13 @@ def test_write_nobody_can_settle_stays_in_the_queue(holdfast, place):
     assert holdfast("show", "--where", "attention=yes", "--json").json[0]["run"] == name
 
 
-BROKEN = TOOLS.replace("    return Found(bill=bill, cents=int(bill))", "    raise TimeoutError('the archive sleeps')")
+BROKEN = (
+    TOOLS.replace("    return Found(bill=bill, cents=int(bill))", "    raise TimeoutError('the archive sleeps')")
+    .replace("import CallKey", "import CallKey, Retry")
+    .replace(
+        '@tool.read(timeout=5, trust="trusted")', '@tool.read(timeout=5, trust="trusted", retry=Retry(wait=0.001))'
+    )
+)
 
 
 @pytest.mark.parametrize(("verb", "text"), [("tell", "said: go on without"), ("retry", "said: try again")])

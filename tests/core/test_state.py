@@ -15,7 +15,7 @@ from holdfast.core.state import MOVES, QUIET, STATUSES, Status, move
 from holdfast.errors import Bug
 from holdfast.events import Inline, ProgramCalled
 from holdfast.models.scripted import call
-from holdfast.program import program
+from holdfast.programs import program
 from tests.core.story import Story, desk, order, refund
 from tests.core.walk import Walk, observed
 

@@ -19,7 +19,7 @@ PAGE = ROOT / "docs" / "cases.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 TABLED = {
     cases.Case: "`on_behalf_of`", cases.Origin: "`contract`", cases.Minutes: "`minutes`", cases.Fixtures: "`unmatched`",
-    cases.Answered: "`times`", cases.Person: "`amend`", cases.Expect: "`outcome`",
+    cases.Answered: "`not_done`", cases.Person: "`amend`", cases.Expect: "`outcome`",
 }  # fmt: skip
 """Part of a case → a key that its table alone has a row for."""
 

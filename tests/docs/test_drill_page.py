@@ -42,7 +42,7 @@ def test_its_table_has_a_line_for_every_kind_and_shows_nothing_twice():
     rows = re.findall(r"^([a-z-]+) +[\d,]+ +\d+ of \d+ .* (\d+) +(\d+) +(\d+)$", shown, re.MULTILINE)
     assert {row[0] for row in rows} == {*KINDS, *POINTS}
     assert all(row[1:] == ("0", "0", "0") for row in rows)
-    (row,) = re.findall(rf"^{KIND} +\d+ +\d+ of \d+ .* (\d+) +(\d+) +(\d+)$", killed, re.MULTILINE)
+    (row,) = re.findall(rf"^{KIND} +[\d,]+ +\d+ of \d+ .* (\d+) +(\d+) +(\d+)$", killed, re.MULTILINE)
     assert row == ("0", "0", "0")
     assert max(map(len, (shown + killed).splitlines())) <= 100
 

@@ -7,12 +7,14 @@ import shlex
 from pathlib import Path
 
 from holdfast.cli import main
+from tests import pauses
 from tests.docs.pages import ROOT, samples
 
 PAGE = ROOT / "docs" / "report.md"
 
 
-def test_every_command_of_the_page_does_what_the_page_says(elsewhere, capsys):
+def test_every_command_of_the_page_does_what_the_page_says(elsewhere, monkeypatch, capsys):
+    pauses.short(monkeypatch)
     run, said = "", []
     for line in (line[2:] for one in samples(PAGE, "console") for line in one.text.splitlines() if line[:2] == "$ "):
         code = main([run if word == "r_" else word for word in shlex.split(line)[1:]])

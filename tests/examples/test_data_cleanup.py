@@ -9,30 +9,29 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from holdfast import Agent, tool
-from holdfast.events import CallJudged, OutputRejected
-from holdfast.shell.run import Declined, Done
-from holdfast.shell.runner import Runner
-from holdfast.tool import CallKey
+from holdfast import Declined, Done, Runner, Waiting
+from holdfast.events import CallReturned, OutputRejected
+from holdfast.shell.folder import load
+from tests.sandbox.backends import backend
+from tests.shell.test_workspace import picture
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / "examples" / "data_cleanup"
 standin, tools, make_data = (
     importlib.import_module(f"examples.data_cleanup.{name}") for name in ("standin", "tools", "make_data")
 )
-checks = importlib.import_module("examples.data_cleanup.tests.check_clean")
+checks = importlib.import_module("examples.data_cleanup.work.tests.check_clean")
 
 
 def fill(folder):
     """A folder with what an agent is given."""
     for part in ("data", "tests"):
-        shutil.copytree(PLACE / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(PLACE / "task.md", folder)
+        shutil.copytree(PLACE / "work" / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PLACE / "work" / "task.md", folder)
     return folder
 
 
@@ -60,9 +59,9 @@ def failed(folder):
 
 def test_what_is_committed_is_what_the_maker_makes():
     made = make_data.Maker()
-    files = {**{f"data/{name}": content for name, content in made.raw().items()}}
+    files = {**{f"work/data/{name}": content for name, content in made.raw().items()}}
     files |= {f"expected/{name}": content for name, content in made.clean().items()}
-    files |= {f"tests/{name}": content for name, content in make_data.control(made).items()}
+    files |= {f"work/tests/{name}": content for name, content in make_data.control(made).items()}
     assert {name: (PLACE / name).read_bytes() for name in files} == files
 
 
@@ -221,99 +220,68 @@ def test_first_draft_crashes_and_second_one_leaves_two_checks_to_say_why(raw):
     }  # fmt: skip
 
 
-class Folder:
-    """A folder, and what was committed of it. Stands where a workspace will."""
-
-    def __init__(self, path):
-        self.path = path
-        self.committed = []
-
-
-@tool.read(timeout=20)
-def shell(command: str, *, folder: Folder) -> dict[str, int | str]:
-    """Run a command."""
-    ran = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command.replace("python3", sys.executable)],
-        cwd=folder.path, capture_output=True, text=True, timeout=20, check=False,
-    )  # fmt: skip
-    return {"exit": ran.returncode, "out": ran.stdout, "err": ran.stderr}
+@pytest.fixture
+def desk(tmp_path):
+    """The agent's folder, to be worked in."""
+    backend("bubblewrap", None)
+    place = tmp_path / "data_cleanup"
+    shutil.copytree(PLACE, place, ignore=shutil.ignore_patterns("__pycache__"))
+    return place
 
 
-@tool.read(timeout=5, name="python")
-def run_python(code: str, *, folder: Folder) -> str:
-    """Run some Python."""
-    return python(folder.path, "-c", code).stdout
+def job(desk, approve=True):
+    """The job of the day by the stand-in, in a real sandbox; ann owns the tables."""
+
+    async def work():
+        folder = load(str(desk))
+        agent = folder.agent.answered_by(["script:data-cleanup"])
+        url = f"sqlite:///{desk.parent}/journal.db"
+        async with Runner.open(url, agents=[agent], model=standin.standin) as runner:
+            run = await runner.start(agent, {"task": "task.md"}, by="t", key="job")
+            result = await run.result()
+            if approve and isinstance(result, Waiting):
+                assert picture(desk / "work") == picture(PLACE / "work"), "nothing is touched before the commit"
+                question = next(iter((await run.state()).questions))
+                await runner.answer(run.name, question, "approve", by="ann", roles=["data-owner"])
+                result = await run.result()
+            return result, [entry.event for entry in await run.entries()], run.name
+
+    return asyncio.run(work())
 
 
-@tool.read(timeout=5)
-def read_file(path: str, *, folder: Folder) -> str:
-    """Read a file."""
-    return (folder.path / path).read_text("utf-8")
+def undone(desk, run):
+    """Take the run back; ann agrees."""
+
+    async def work():
+        agent = load(str(desk)).agent.answered_by(["script:data-cleanup"])
+        async with Runner.open(f"sqlite:///{desk.parent}/journal.db", agents=[agent], model=standin.standin) as runner:
+            back = await runner.undo(await runner.plan_undo(run), by="bob")
+            await back.result()
+            for question in (await back.state()).questions:
+                await runner.answer(back.name, question, "approve", by="ann", roles=["data-owner"])
+            return await back.result()
+
+    return asyncio.run(work())
 
 
-@tool.write(timeout=5)
-def write_file(path: str, text: str, *, folder: Folder, key: CallKey) -> None:
-    """Write a file."""
-    (folder.path / path).write_text(text, encoding="utf-8")
-
-
-@tool.write(timeout=5)
-def commit(*, folder: Folder, key: CallKey) -> list[str]:
-    """Keep what was made."""
-    folder.committed = [name for name in tools.ARTEFACTS if (folder.path / name).exists()]
-    return folder.committed
-
-
-def cleaner():
-    """An agent whose tools work on a plain folder, and which is done when something was committed."""
-    return Agent(
-        name="cleaner",
-        task="Clean up the tables.",
-        takes=tools.Job,
-        gives=tools.Cleaned,
-        models=["script:cleaner"],
-        tools=[shell, run_python, read_file, write_file, commit],
-        limits={"steps": 30},
-        done={"must": [{"that": "size(effects.commit) == 1", "because": "nothing is done before it is committed"}]},
-    )
-
-
-def test_stand_in_claims_too_early_is_told_and_does_the_work(raw):
-    folder = Folder(raw)
-
-    @asynccontextmanager
-    async def resources(_):
-        yield folder
-
-    async def job():
-        async with Runner.open("memory:", resources=resources, model=standin.standin) as runner:
-            run = await runner.start(cleaner(), {"task": "task.md"}, by="t")
-            return await run.result(), [entry.event for entry in await run.entries()]
-
-    result, events = asyncio.run(job())
+def test_stand_in_claims_too_early_is_told_does_the_work_and_it_can_be_taken_back(desk):
+    result, events, run = job(desk)
     assert isinstance(result, Done), result
     assert sum(isinstance(event, OutputRejected) for event in events) == 1
-    assert all(event.verdict == "allow" for event in events if isinstance(event, CallJudged))
-    report = json.loads((raw / "report.json").read_text("utf-8"))
+    ran = [event.result.value for event in events if isinstance(event, CallReturned)]
+    assert 1 in [one.get("exit") for one in ran], "a draft failed the checks"
+    work = desk / "work"
+    report = json.loads((work / "report.json").read_text("utf-8"))
     assert (result.output.orders_cents, result.output.customers) == (report["orders"]["cents"], 80)
-    assert folder.committed == list(tools.ARTEFACTS)
-    assert failed(raw) == set()
+    assert failed(work) == set()
     for name in tools.ARTEFACTS:
-        assert (raw / name).read_bytes() == (PLACE / "expected" / name).read_bytes()
+        assert (work / name).read_bytes() == (PLACE / "expected" / name).read_bytes()
+    assert isinstance(undone(desk, run), Done)
+    assert picture(work) == picture(PLACE / "work")
 
 
-def test_stand_in_gives_up_where_the_checks_never_pass(raw):
-    change(raw / "tests" / "control.json", '"customers": 80', '"customers": 81')
-    folder = Folder(raw)
-
-    @asynccontextmanager
-    async def resources(_):
-        yield folder
-
-    async def job():
-        async with Runner.open("memory:", resources=resources, model=standin.standin) as runner:
-            run = await runner.start(cleaner(), {"task": "task.md"}, by="t")
-            return await run.result()
-
-    assert isinstance(asyncio.run(job()), Declined)
-    assert folder.committed == []
+def test_stand_in_gives_up_where_the_checks_never_pass(desk):
+    change(desk / "work" / "tests" / "control.json", '"customers": 80', '"customers": 81')
+    before = picture(desk / "work")
+    assert isinstance(job(desk)[0], Declined)
+    assert picture(desk / "work") == before

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from real.__main__ import CHECKS, main, packs_for
+from real.dojo.checks import NAMES
 from real.figures import Figure, Sheet, less, whole
 from real.packs import Pack, data_folder
 from tests.real.conftest import MakePack, calls, says, tells, user
@@ -79,7 +80,7 @@ def test_counts_that_are_not_known_stay_unknown() -> None:
     assert (less(5, 1, None), less(None, 1)) == (4, None)
 
 
-LONG = [pytest.param(check, marks=pytest.mark.long) for check in CHECKS if check not in {"live", "kill"}]
+LONG = [pytest.param(check, marks=pytest.mark.long) for check in CHECKS if check not in {"live", "kill", *NAMES}]
 
 
 @pytest.mark.parametrize("check", ["live", *LONG])

@@ -106,6 +106,10 @@ class Mortal:
     def enlist(self, worker: str) -> None:
         """It holds no lock: its process goes on, and it does not."""
 
+    def alive(self, worker: str) -> bool:
+        """Of two workers one after the other, the other one is dead."""
+        return False
+
     def append(self, batch: Append) -> Awaitable[Appended]:
         self.appends += 1
         if self.appends < self.dies_at:

@@ -107,7 +107,7 @@ MEMBER = """
 """
 TYPES = """
     from pydantic import BaseModel
-    from holdfast.team import Brief, Posts, Round
+    from holdfast.teams import Brief, Posts, Round
     class Memo(BaseModel):
         text: str
         cites: list[str]

@@ -13,7 +13,7 @@ from holdfast import Agent, Done, Runner, Waiting, call, done, script, tool
 from holdfast.errors import JournalError
 from holdfast.events import CallAsked, CallFailed, CallReturned, ProgramCalled
 from holdfast.journal.memory import MemoryJournal
-from holdfast.program import program
+from holdfast.programs import program
 from holdfast.tool import CallKey, NotDone, Retry
 from tests.shell.bench import check, story
 from tests.shell.test_children import Mortal

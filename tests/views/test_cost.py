@@ -120,13 +120,16 @@ def test_a_child_is_told_and_not_added():
     run = paid(7)
     entry = msgspec.structs.replace(run.entries[-1], seq=len(run.entries) + 1)
     told = msgspec.structs.replace(entry, event=ChildClosed(3, "r_child", "done", {"usd": 90}))
-    silent = msgspec.structs.replace(entry, seq=entry.seq + 1, event=ChildClosed(3, "r_other", "failed"))
+    silent = msgspec.structs.replace(
+        entry, seq=entry.seq + 1, event=ChildClosed(3, "r_other", "failed", {"usd": 4, "unpriced": 2})
+    )
     cost = cost_of([*run.entries, told, silent])
     assert [(one.run, one.outcome, one.nusd) for one in cost.children] == [
         ("r_child", "done", 90),
         ("r_other", "failed", None),
     ]
     assert cost.money == Money(7)
+    assert cost.with_children == Money(101, 0, 2)
 
 
 # ------------------------------------------------------------------------------------------------------------ people

@@ -23,6 +23,7 @@ from holdfast.shell.folder import Folder, load
 from holdfast.shell.perform import Performer
 from holdfast.shell.runner import Runner
 from holdfast.shell.undoing import undoing
+from holdfast.shell.workspace import Desks
 from holdfast.tool import Call, CallKey, Tool
 
 STANDIN: Final = "standin"
@@ -71,12 +72,21 @@ def load_parked(where: str, row: Row | None) -> Loaded:
             "it is not known where the agent of this run is", run=row.run if row else "", hint="--agent PATH"
         )
     folder = load_folder(where)
-    back = undoing(folder.agent)
-    if row is not None and row.agent not in (folder.agent.name, back.name if back is not None else ""):
+    if row is None:
+        return Loaded(where, folder, folder.agent)
+    # A child is known by the place of the agent that its root was a run of.
+    mine = next((one for one in folder.agent.family if row.agent in (one.name, _undoing(one))), None)
+    if mine is None:
         raise UsageError(
             f"{where} is {folder.agent.name}, and the run is one of {row.agent}", run=row.run, hint="--agent PATH"
         )
-    return Loaded(where, folder, folder.agent)
+    return Loaded(where, folder, mine)
+
+
+def _undoing(agent: Agent[Any, Any]) -> str:
+    """The name of the agent that takes back what an agent did; empty where none can."""
+    back = undoing(agent)
+    return back.name if back is not None else ""
 
 
 def load_folder(where: str) -> Folder:
@@ -229,7 +239,7 @@ def _unprovided(agent: Agent[Any, Any], performer: Performer) -> Iterator[str]:
                 else Tool(function, effect="read", timeout=1, options=type(made.options)()).injects
             )
             for argument, kind in wanted.items():
-                if kind in (CallKey, Call):
+                if kind in (CallKey, Call, Desks):
                     continue
                 try:
                     performer.resource(kind, f"{made.name}({argument})")

@@ -125,7 +125,7 @@ def _earliest(tree: dict[str, list[Entry]]) -> Exact | None:
     """The exact finding of any run of a tree that shows first, by the clock of its last entry."""
     shown = []
     for run, entries in tree.items():
-        first = earliest(detect(entries))
+        first = earliest(detect(entries, below=tree))
         if first is not None:
             last = max(first.seqs, default=1)
             shown.append((entries[last - 1].at, run, first))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from holdfast import units
 from holdfast.cli.row import Brief, Row, said
-from holdfast.events import Fired
+from holdfast.events import Fired, Json
 from holdfast.views import words
 from holdfast.views.account import MANY, spoken
+from holdfast.views.delegation import called, posts_of, team_of
+from holdfast.views.happenings import amount
 from holdfast.views.record import Amended, Call, Judged, Question, Ruling, Trace, Tried
 from holdfast.views.waterfall import waited
 
@@ -31,20 +33,27 @@ STYLES: Final = {
     "in doubt": "red",
     "outcome unknown": "red",
     "waits for a person": "yellow",
+    "declined": "yellow",
+    "escalated": "yellow",
+    "stopped": "red",
+    "failed": "red",
+    "cancelled": "red",
 }
 
 
-def about_call(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
-    """Every line about a call."""
-    fate = words.fate(call)
-    took = sum(one.took for one in call.tried) if call.tried else None
+def about_call(
+    seen: Trace, call: Call, depth: int, brief: Brief, fate: str = "", below: Iterable[Row] = ()
+) -> Iterator[Row]:
+    """Every line about a call. fate: what became of it, where more than the call tells is known; below: the run it opened."""
+    fate = fate or words.fate(call)
+    took = sum(one.took for one in call.tried) if call.tried else call.delegated.took if call.delegated else None
     yield said(
         call.seq,
         call.at,
         depth,
-        (_name(call, brief), "bold" if call.effect == "write" else ""),
+        (_name(seen, call, brief), "bold" if call.effect == "write" else ""),
         "  ",
-        (fate, STYLES.get(fate, "cyan")),
+        (fate, STYLES.get(fate, "yellow" if call.child and not call.answered else "cyan")),
         took=took,
     )
     if brief.full and call.sources:
@@ -55,7 +64,10 @@ def about_call(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Ro
     elif call.effect == "write":
         yield from _untrusted(seen, call, depth + 1)
     yield from sorted(_course(seen, call, depth + 1, brief), key=lambda row: row.seq)
-    if call.result is not None and call.complete != "simulated":
+    yield from below
+    if posts := posts_of(call) if call.tool in team_of(seen.contract)[0] else []:
+        yield from _posts(seen, call, posts, depth + 1, brief)
+    elif call.result is not None and call.complete != "simulated":
         shown = words.said(call.result, brief(240))
         missing = (
             f"  [not complete: {words.plain(call.missing)}]" if call.complete == "partial" and call.missing else ""
@@ -65,6 +77,20 @@ def about_call(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Ro
         yield said(0, 0, depth + 1, (f"undone by run {call.undone_by}", "yellow"))
     for seq in call.inner:
         yield from about_call(seen, seen.calls[seq], depth + 1, brief)
+
+
+def _posts(seen: Trace, call: Call, posts: list[dict[str, Json]], depth: int, brief: Brief) -> Iterator[Row]:
+    """What a peer of a team has to say, a line each, by the name that others cite it by."""
+    given = call.args.value if isinstance(call.args.value, dict) else {}
+    value = call.result.value if call.result is not None else None
+    position = str(value.get("position") or "") if isinstance(value, dict) else ""
+    if position:
+        yield said(call.answered, 0, depth, "→ holds: ", words.shortened(position, brief(160)))
+    for at, post in enumerate(posts, 1):
+        cites = f"  (on {', '.join(map(str, post['cites']))})" if post.get("cites") else ""
+        text = f"{post.get('kind')} about {post.get('about')}: {post.get('text')}{cites}"
+        name = f"{given.get('round', '?')}.{call.tool}.{at}"
+        yield said(call.answered, 0, depth, "→ ", (f"{name}  ", "bold"), words.shortened(text, brief(240)))
 
 
 def _untrusted(seen: Trace, call: Call, depth: int) -> Iterator[Row]:
@@ -78,14 +104,14 @@ def _untrusted(seen: Trace, call: Call, depth: int) -> Iterator[Row]:
         yield said(0, 0, depth, (f"{words.listed(paths)} from {where} [{entries[0]}]", "dim yellow"))
 
 
-def _name(call: Call, brief: Brief) -> str:
+def _name(seen: Trace, call: Call, brief: Brief) -> str:
     if call.cursor:
         return f"next page of it ({words.shortened(call.cursor, brief(24))})"
     if call.serves:
         return f"read again by the machine: {words.called(call, brief(120))}"
     if call.tool == "done" and call.ending == "accepted" and not brief.full:
         return "done(…)"
-    return words.called(call, brief(200))
+    return words.called(call, brief(200)) if brief.full else called(seen.contract, call, 200)
 
 
 def _course(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
@@ -103,7 +129,20 @@ def _course(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
         yield said(place, 0, depth, ("in doubt: ", "red"), words.shortened(call.doubt, brief(300)))
     for ruling in call.rulings:
         yield _ruling(ruling, depth, brief)
+    if call.child:
+        yield from _delegated(call, depth, brief)
     yield from _told(seen, call, depth, brief)
+
+
+def _delegated(call: Call, depth: int, brief: Brief) -> Iterator[Row]:
+    """Under which limits another run was opened, and how it ended where that is not all right."""
+    one = call.delegated
+    if one is not None and one.carved and brief.full:
+        limits = [f"{name} {amount(name, top)}" for name, top in one.carved.items()]
+        yield said(one.seq, one.at, depth, (f"opened {one.run} under {', '.join(limits)}", "dim"))
+    if one is not None and call.ending == "ended":
+        word = (f"{one.outcome}: ", STYLES.get(one.outcome or "", "red"))
+        yield said(one.ended, 0, depth, word, words.shortened(one.why, brief(300)))
 
 
 def _judged(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:

@@ -91,7 +91,7 @@ def defaults(contract: Contract) -> dict[str, Json]:
     return found
 
 
-_NOT_SHOWN = frozenset({"predicates", "tools", "done", "worth"})
+_NOT_SHOWN = frozenset({"predicates", "tools", "done", "worth", "team"})
 
 
 def _defaults(model: BaseModel, data: Any, path: str, found: dict[str, Json]) -> None:

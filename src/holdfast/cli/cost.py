@@ -97,6 +97,7 @@ def _json(together: Total, agents: dict[str, Total], ahead: Projection | None) -
     found: dict[str, object] = {
         "total": together,
         "paid": together.money.total,
+        "paid_with_children": together.whole.total,
         "per_run": together.per_run,
         "per_success": together.per_success,
         "per_success_with_people": together.per_success_with_people,

@@ -83,10 +83,8 @@ def overview(seen: Total, agents: Mapping[str, Total]) -> list[RenderableType]:
         parts += [Text(), _agents(agents, seen)]
     if seen.children.times:
         many = words.count(seen.children.times, "run")
-        parts += [
-            Text(),
-            Text(f"{many} opened by calls of these told {money(seen.children.money)} USD; not added above"),
-        ]
+        told = f"{many} that these opened, and that are not among them, told {money(seen.children.money)} USD"
+        parts += [Text(), Text(f"{told}: in what a run and a success cost, and in no other sum above")]
     return parts
 
 
@@ -105,7 +103,9 @@ def _head(seen: Total, agents: Mapping[str, Total]) -> RenderableType:
     whose = next(iter(agents)) if len(agents) == 1 else f"{len(agents)} agents"
     done = f"{seen.won:,} of them a success" if seen.won else "none of them a success"
     open_ = f" · {seen.under_way.times:,} not over yet" if seen.under_way.times else ""
-    return Text.assemble((words.plain(whose), "bold"), f"  {words.count(seen.runs, 'run')} · {done}{open_}")
+    more = f" · {words.count(seen.below, 'more run')} below {'it' if seen.runs == 1 else 'them'}" if seen.below else ""
+    runs = words.count(seen.runs, "run")
+    return Text.assemble((words.plain(whose), "bold"), f"  {runs} · {done}{open_}{more}")
 
 
 def _notes(seen: Total) -> Iterable[RenderableType]:
@@ -114,6 +114,9 @@ def _notes(seen: Total) -> Iterable[RenderableType]:
         "a success: done, or declined within the contract, and noted to be bad by nobody",
         style="dim",
     )
+    if seen.below:
+        text = "a run that another one opened is part of that one: its money counts once, and it is no success of its own"
+        yield Text(text, style="dim")
     if seen.money.unknown:
         what = "the price of one answer" if seen.money.unknown == 1 else f"the price of {seen.money.unknown:,} answers"
         yield Text(f"{what} is not known: sums with them in are unknown, ≥ is what is known of them", style="yellow")
@@ -130,6 +133,8 @@ def _sums(seen: Total) -> RenderableType:
     if not seen.people.verdicts:
         made = _table("USD", title="")
         made.add_row("paid", money(seen.money))
+        if seen.children.times:
+            made.add_row("and by runs that these opened", money(seen.children.money))
         made.add_row("for each run", usd(seen.per_run) if seen.runs else NONE)
         made.add_row("for each success, failures too", usd(seen.per_success) if seen.won else NONE)
         return made
@@ -140,12 +145,16 @@ def _sums(seen: Total) -> RenderableType:
     def each(amount: int | None, by: int) -> str:
         return NONE if not by else usd(None if amount is None else ratio(amount, by))
 
+    whole = seen.whole.total
     together = usd(both)
     if both is None and (least := seen.money.least + (people or 0)):
         together = f"≥ {usd(least)}"
     made.add_row("paid", money(seen.money), usd(people), together)
+    if seen.children.times:
+        made.add_row("and by runs that these opened", money(seen.children.money), NONE, NONE)
+    every = None if people is None or whole is None else whole + people
     for name, by in (("for each run", seen.runs), ("for each success, failures too", seen.won)):
-        made.add_row(name, *(each(amount, by) for amount in (seen.money.total, people, both)))
+        made.add_row(name, *(each(amount, by) for amount in (whole, people, every)))
     return Group(made, Text(_people(seen.people, seen.value), style="dim"))
 
 
@@ -214,10 +223,12 @@ def _with_the_rest(tools: Sequence[Share], whole: Money) -> list[Share]:
 
 
 def _agents(agents: Mapping[str, Total], seen: Total) -> RenderableType:
-    made = _table("runs", "won", "USD", "of all", "a run", "a success", title="by agent")
+    below = any(one.children.times for one in agents.values())
+    made = _table("runs", "won", "USD", "with below" if below else "of all", "a run", "a success", title="by agent")
     for name, one in agents.items():
         part, whole = one.money.total, seen.money.total
         of_all = share(part or 0, whole or 0, known=part is not None and whole is not None)
+        of_all = money(one.whole) if below else of_all
         success = usd(one.per_success) if one.won else NONE
         made.add_row(
             words.plain(name), f"{one.runs:,}", f"{one.won:,}", money(one.money), of_all, usd(one.per_run), success
@@ -270,6 +281,9 @@ def bill(found: Cost) -> list[RenderableType]:
     parts.append(
         Text.assemble("paid ", (paid, "bold"), f"{known} · {tokens} · {_took(found.work)} of models and tools")
     )
+    if found.children:
+        runs = words.count(len(found.children), "run")
+        parts.append(Text.assemble("together with the ", f"{runs} it opened: ", (f"{money(found.with_children)} USD", "bold")))
     if amount.unsettled:
         parts.append(
             Text(f"{usd(amount.unsettled)} USD of it are not settled: charged at the worst case", style="yellow")
@@ -284,9 +298,22 @@ def bill(found: Cost) -> list[RenderableType]:
     again = [one for one in (found.retries, found.repeats) if one.times]
     if again:
         parts += [Text(), _shares("of it for nothing", "times", again, found)]
-    for child in found.children:
-        told = f"{usd(child.nusd)} USD" if child.nusd is not None else f"an {UNKNOWN} amount"
-        parts.append(
-            Text(f"call {child.call} opened {child.run}, which ended as {child.outcome} and told {told}; not added")
-        )
+    if found.children:
+        parts += [Text(), _opened(found)]
     return parts
+
+
+def _opened(found: Cost) -> RenderableType:
+    """The runs that a run opened, each with those below it."""
+    made = _table("call", "ended", "USD", "of all", title="by run that it opened")
+    whole = found.with_children.total
+    for child in found.children:
+        part = child.nusd
+        of_all = share(part or 0, whole or 0, known=part is not None and whole is not None)
+        name = f"{words.plain(child.agent)}  {child.run}" if child.agent else child.run
+        ended = Text(child.outcome, style=COLOURS.get(child.outcome, ""))
+        made.add_row(name, f"{child.call}", ended, money(child.money), of_all)
+    itself = found.money.total
+    of_all = share(itself or 0, whole or 0, known=itself is not None and whole is not None)
+    made.add_row("(itself)", NONE, NONE, money(found.money), of_all, style="dim")
+    return made

@@ -15,13 +15,13 @@ from msgspec import Struct
 from holdfast.cli import agents, out, reading
 from holdfast.cli.many import chosen
 from holdfast.cli.viewing import Viewer, selection
-from holdfast.errors import InputError, NotAllowed, UsageError
+from holdfast.errors import InputError, UsageError
 from holdfast.events import Entry, RunOpened
 from holdfast.journal.port import Journal, Row
 
 if TYPE_CHECKING:
     from holdfast.evals.reason.arms import Plan
-    from holdfast.evals.reason.counterfactual import Tried
+    from holdfast.evals.reason.counterfactual import Found, Tried
     from holdfast.evals.reason.decision import Decision
 
 CODES: Final = {"RIGHT_REASON": 0, "WRONG_REASON": 1, "INCONCLUSIVE": 2}
@@ -61,8 +61,7 @@ def counterfactual(asked: Asked) -> int:
     before = beforehand(loaded.plans, asked.k)
     for line in (*before, *loaded.left_out):
         out.note(line)
-    tried = asyncio.run(_tried(asked, loaded))
-    found = verdict(tried, loaded.decision)
+    tried, found = asyncio.run(_tried(asked, loaded))
     code = CODES[found.verdict]
     if asked.as_json:
         each = [verdict([one], loaded.decision).verdict for one in tried]
@@ -84,14 +83,19 @@ def counterfactual(asked: Asked) -> int:
     return code
 
 
-async def _tried(asked: Asked, loaded: Loaded) -> list[Tried]:
-    from holdfast.evals.reason.counterfactual import attempt
+async def _tried(asked: Asked, loaded: Loaded) -> tuple[list[Tried], Found]:
+    """The forks of every run, and what they say together; that is noted in each of the runs too."""
+    from holdfast.evals.reason.counterfactual import attempt, noted, verdict
     from holdfast.evals.trials.trial import TrialRunner
 
     given = loaded.agent.models or None
     async with TrialRunner.open(asked.journal, agents=[loaded.agent.folder.agent], model=given, drives=False) as runner:
         assert isinstance(runner, TrialRunner)
-        return [await attempt(runner, entries, loaded.decision, k=asked.k) for entries in loaded.runs]
+        tried = [await attempt(runner, entries, loaded.decision, k=asked.k) for entries in loaded.runs]
+        found = verdict(tried, loaded.decision)
+        for one in tried:
+            await noted(runner, one, loaded.decision, found)
+        return tried, found
 
 
 # --------------------------------------------------------------------------------------------------- what is asked about
@@ -130,12 +134,7 @@ async def _read(asked: Asked) -> list[tuple[Row, list[Entry]]]:
         rows = await _rows(asked, journal)
         found = []
         for row in rows:
-            kept = await asked.looks.kept_back(journal, row.run) if asked.looks.sees is not None else ()
-            if kept:
-                raise NotAllowed(
-                    f"a run is forked whole, and {asked.looks.called} does not see all of it: {', '.join(kept)}", run=row.run,
-                    hint="--as NAME says who you are; the settings say which classes of data each role sees",
-                )  # fmt: skip
+            await asked.looks.whole(journal, [row.run], "a run is forked whole")
             entries = await asked.looks.entries(journal, row.run)
             if asked.runs or not _is_fork(entries):
                 found.append((row, entries))

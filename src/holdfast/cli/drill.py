@@ -1,4 +1,4 @@
-"""`holdfast drill`: an agent on its cases while things go wrong, and what that does to effects; `--standard` kills workers too."""
+"""`holdfast drill`: an agent on its cases while things go wrong and workers die, and what that does to effects."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from holdfast.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from holdfast.evals.drills.faults import Plan
+    from holdfast.evals.drills.killing import Order as Processes
     from holdfast.evals.trials.trial import Suite
 
 JOURNAL: Final = "sqlite:///.holdfast/drill.db"
@@ -34,6 +35,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
     agent: str
     standard: bool
+    processes: int
     plan: Path | None
     kinds: tuple[str, ...]
     trials: int
@@ -56,6 +58,10 @@ def register(app: typer.Typer) -> None:
         standard: Annotated[
             bool, typer.Option("--standard", help="Kill a worker before, during and after each effect too.")
         ] = False,
+        kill_processes: Annotated[
+            int | None,
+            typer.Option("--kill-processes", metavar="N", min=1, max=100_000, help="Kill worker processes so often."),
+        ] = None,
         plan: Annotated[
             Path | None, typer.Option("--plan", metavar="FILE", help="What is to go wrong, as YAML.")
         ] = None,
@@ -88,7 +94,7 @@ def register(app: typer.Typer) -> None:
         if probability is not None and not 0 < probability <= 1:
             raise UsageError(f"--probability lies above 0 and is at most 1; this is {probability}")
         order = Order(
-            agent=agent, standard=standard, plan=plan, kinds=tuple(kind or ()), trials=trials, seed=seed,
+            agent=agent, standard=standard, processes=kill_processes or 0, plan=plan, kinds=tuple(kind or ()), trials=trials, seed=seed,
             probability=probability, model=model, cases=cases, inputs=inputs, concurrency=concurrency, journal=journal,
             as_json=as_json,
         )  # fmt: skip
@@ -102,7 +108,10 @@ def _drill(order: Order) -> int:
     suite, plan = _suite(order, loaded), _plan(order)
     if loaded.notice:
         out.note(loaded.notice)
-    wish = Wish(plan=plan, trials=order.trials, kills=order.standard, concurrency=order.concurrency)
+    wish = Wish(
+        plan=plan, trials=order.trials, kills=order.standard, processes=_processes(order, loaded), seed=order.seed or 0,
+        concurrency=order.concurrency,
+    )  # fmt: skip
     with _watched() as tell:
         found = asyncio.run(drill(order.journal, suite, wish, model=loaded.models or None, tell=tell))
     if order.as_json:
@@ -136,9 +145,23 @@ def _suite(order: Order, loaded: agents.Loaded) -> Suite:
     return Suite(loaded.agent.name, loaded.agent, tuple(cases), graders.GRADERS, world)
 
 
-def _plan(order: Order) -> Plan:
+def _processes(order: Order, loaded: agents.Loaded) -> Processes | None:
+    if not order.processes:
+        return None
+    from holdfast.cli.drill_worker import PROGRAM
+    from holdfast.evals.drills.killing import Order as Processes
+
+    return Processes(
+        kills=order.processes, program=PROGRAM, agent=loaded.where, model=order.model, journal=order.journal
+    )  # fmt: skip
+
+
+def _plan(order: Order) -> Plan | None:
+    """What is to go wrong beside deaths; nothing, where only the deaths of processes were asked for."""
     from holdfast.evals.drills import faults
 
+    if order.processes and not (order.standard or order.plan or order.kinds or order.probability is not None):
+        return None
     if order.plan is None:
         chance = 0.5 if order.probability is None else order.probability
         return faults.standard(order.kinds, seed=order.seed or 0, probability=chance)

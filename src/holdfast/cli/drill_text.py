@@ -16,6 +16,9 @@ from holdfast.views import words
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from holdfast.evals.drills.killing import Kills
+    from holdfast.evals.drills.moments import Thing
+
 NONE: Final = "–"
 STYLES: Final[dict[Verdict, str]] = {
     "safe": "green", "needs a person": "yellow", "not safe": "bold red", "not seen": "yellow", "never called": "dim",
@@ -30,6 +33,8 @@ def text(found: Drill, journal: str) -> list[RenderableType]:
         parts.append(Text(f"landed nowhere, so nothing is known of them: {', '.join(silent)}", style="dim"))
     if found.tools:
         parts += [Text(), _tools(found.tools)]
+    if found.kills is not None:
+        parts += [Text(), _kills(found.kills), *_left(found.kills)]
     wrong = [*((example, "clean") for example in found.clean_wrong), *_wrong(found.rows)]
     if wrong:
         parts += [Text(), Text("what is wrong", style="bold"), *(_example(example, kind) for example, kind in wrong)]
@@ -97,6 +102,40 @@ def _tools(tools: Sequence[Safety]) -> Table:
     return made
 
 
+def _kills(kills: Kills) -> Table:
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    made.add_column("killed processes, during", no_wrap=True)
+    made.add_column("kills", justify="right", no_wrap=True)
+    made.add_column("cut short, by the journal", no_wrap=True)
+    cut: dict[Thing, str | Text] = {
+        "model": words.count(kills.models, "request"),
+        "tool": f"{words.count(kills.reads, 'read')} and {words.count(kills.writes, 'write')}",
+        "append": Text(NONE, style="dim"),
+    }  # fmt: skip
+    things: Sequence[tuple[Thing, str]] = (
+        ("model", "a model's call"),
+        ("tool", "a tool's call"),
+        ("append", "an append"),
+    )
+    for thing, says in things:
+        made.add_row(says, f"{kills.during[thing]:,}", cut[thing])
+    made.add_row("nothing of these", f"{kills.idle:,}", Text(NONE, style="dim"))
+    return made
+
+
+def _left(kills: Kills) -> Iterator[Text]:
+    """How many kills there were, and what became of the runs."""
+    late = f"; in {kills.late:,} the drawn moment did not come" if kills.late else ""
+    yield Text(f"{kills.landed + kills.idle:,} kills; one counts for each thing that was under way{late}", style="dim")
+    line = Text(
+        f"{words.count(kills.runs, 'run')} under them: {kills.ended:,} ended, {kills.waiting:,} waiting for a person or the requester, "
+    )
+    rest = f"{len(kills.restless):,} neither"
+    yield line.append(rest, "bold red" if kills.restless else "") + (
+        Text(f": {', '.join(kills.restless[:3])}", style="dim") if kills.restless else Text()
+    )
+
+
 def _wrong(rows: Sequence[Row]) -> Iterator[tuple[Example, str]]:
     for row in rows:
         for example in row.examples:
@@ -131,7 +170,8 @@ def _notes(found: Drill) -> Iterator[Text]:
 def _verdict(found: Drill) -> Text:
     if found.wrong:
         return Text.assemble(
-            ("it does not hold", "bold red"), ": a figure that must be 0 is not, or a tool is not safe"
+            ("it does not hold", "bold red"),
+            ": a figure that must be 0 is not, a tool is not safe, or a run came to no rest",
         )
     if found.landed < LEAST:
         many = words.count(found.landed, "fault")

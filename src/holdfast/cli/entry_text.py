@@ -11,6 +11,8 @@ from holdfast.events import (
     CallReturned,
     CallSettled,
     CallStarted,
+    ChildClosed,
+    ChildOpened,
     DoubtRaised,
     Entry,
     ModelAnswered,
@@ -19,8 +21,10 @@ from holdfast.events import (
     OutputRejected,
     PersonAnswered,
     PersonAsked,
+    ProgramCalled,
     ProposalAmended,
     QuestionWithdrawn,
+    RoundClosed,
     RunClosed,
     RunOpened,
     Said,
@@ -28,7 +32,7 @@ from holdfast.events import (
 )
 from holdfast.views import words
 from holdfast.views.calls import Draft
-from holdfast.views.happenings import HAPPENINGS
+from holdfast.views.happenings import HAPPENINGS, amount
 from holdfast.views.record import Content, Happening, content
 
 LIMIT = 160
@@ -52,6 +56,8 @@ def _call(entry: Entry) -> str:
         case CallReturned(call, _, result, took=took, complete=complete):
             note = "" if complete == "complete" else f" ({complete})"
             return f"call {call} returned{note} in {units.say_duration(took)}: {words.said(content(result), LIMIT)}"
+        case ProgramCalled(call, _, ordinal, tool):
+            return f"call {call}, a program, called {tool}: the {ordinal}. of its calls"
         case CallFailed(call, attempt, error, fate, message):
             known = "surely nothing happened" if fate == "not_done" else "nobody can tell whether it took effect"
             return f"call {call}, attempt {attempt} failed: {error}, {known} ({message})"
@@ -63,6 +69,21 @@ def _call(entry: Entry) -> str:
             return f"{by} settled call {call}: {verdict.replace('_', ' ')}"
         case ProposalAmended(call, changed=changed, by=by):
             return f"{by} changed {', '.join(changed)} of call {call}"
+    return _delegated(entry)
+
+
+def _delegated(entry: Entry) -> str:
+    match entry.event:
+        case ChildOpened(call, child, carved):
+            limits = ", ".join(f"{name} {amount(name, top)}" for name, top in carved.items())
+            return f"call {call} opened the run {child}{' under ' + limits if limits else ''}"
+        case ChildClosed(call, child, "done", result=result):
+            return f"call {call}: the run {child} is done: {words.said(content(result), LIMIT)}"
+        case ChildClosed(call, child, outcome, why=why):
+            return f"call {call}: the run {child} ended as {outcome}: {why}"
+        case RoundClosed(number, posts):
+            names = ", ".join(name for name, _ in posts)
+            return f"round {number} closed with {words.count(len(posts), 'post')}{': ' + names if names else ''}"
     return ""
 
 

@@ -7,19 +7,21 @@ and a suite that was killed goes on where it stopped.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import msgspec
 import typer
 from msgspec import Struct
 
 from holdfast import units
 from holdfast.cli import agents, out
-from holdfast.cli.options import AsJson, Work
+from holdfast.cli.options import AsJson, Settings, Work, pairs
 from holdfast.cli.progress import Board, watched
-from holdfast.errors import SettingsError, UsageError
+from holdfast.errors import ContractError, SettingsError, UsageError
 
 if TYPE_CHECKING:
     from holdfast.evals.scores.baseline import Baseline
@@ -50,6 +52,7 @@ class Order(Struct, frozen=True, kw_only=True):
     cache: bool
     nulls: bool
     label: str
+    settings: dict[str, str]
     journal: str
     as_json: bool
 
@@ -89,6 +92,7 @@ def register(app: typer.Typer) -> None:
         label: Annotated[
             str, typer.Option("--label", metavar="NAME", help="Trials under another label are made anew.")
         ] = "",
+        setting: Settings = None,
         journal: Annotated[str, typer.Option("--journal", metavar="URL", help="Where trials are kept.")] = JOURNAL,
         as_json: AsJson = False,
     ) -> Work:
@@ -96,7 +100,7 @@ def register(app: typer.Typer) -> None:
         order = Order(
             agent=agent, trials=trials, only=tuple(case or ()), cases=cases, model=model, seed=seed, concurrency=concurrency,
             require=require, baseline=baseline, margin=margin, save=save, junit=junit, markdown=markdown, cache=cache,
-            nulls=not no_nulls, label=label, journal=journal, as_json=as_json,
+            nulls=not no_nulls, label=label, settings=pairs(setting, "--setting"), journal=journal, as_json=as_json,
         )  # fmt: skip
         return partial(_eval, order)
 
@@ -109,6 +113,7 @@ def _eval(order: Order) -> int:
 
     loaded = agents.load_agent(order.agent, order.model)
     suite = suite_of(loaded.folder, loaded.agent, cases=order.cases, only=order.only)
+    suite = msgspec.structs.replace(suite, live=partial(_live, loaded, order.settings))
     match, cache = _baseline(order), _cache(order)
     plan = _planned(order, suite, match)
     if loaded.notice:
@@ -132,6 +137,17 @@ def _eval(order: Order) -> int:
 
         out.show(*text(card, order.journal))
     return EXIT_CODES[card.verdict]
+
+
+@asynccontextmanager
+async def _live(loaded: agents.Loaded, settings: dict[str, str]) -> AsyncIterator[tuple[object, ...]]:
+    """The agent's real resources, for cases that read live. Raises SettingsError and ContractError where there are none."""
+    async with agents.provided([loaded], settings) as resources:
+        wants = [what for one in loaded.agent.family for what in agents.unprovided(one, resources)]
+        if wants:
+            said = "\n  ".join(["a case reads live, and tools want what nobody provides:", *wants])
+            raise ContractError(said, hint=agents.PROVIDE)
+        yield resources
 
 
 def _baseline(order: Order) -> Baseline | None:

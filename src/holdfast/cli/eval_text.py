@@ -40,6 +40,8 @@ def text(card: Scorecard, journal: str) -> list[RenderableType]:
     parts += [_hanging(note, "dim") for note in _notes(card)]
     if card.repeats:
         parts += [Text(), _repeats(card), *_left_out(card)]
+    if said := card_words.corrupt(card):
+        parts += [_line("corrupt", said)]
     parts += [_line("a success costs", card_words.cost(card))]
     if card.graders:
         many = words.listed([f"{name} {count}" for name, count in card.graders.items()])
@@ -76,10 +78,14 @@ def _notes(card: Scorecard) -> Iterator[str]:
 
 
 def _repeats(card: Scorecard) -> RenderableType:
-    made = _table("of k trials", *("all pass (pass^k)", "95 %", "one passes (pass@k)", "95 %"))
-    for one in card.repeats:
+    rightly = card.corrupt.rightly if card.corrupt is not None else ()
+    made = _table(
+        "of k trials", *("all pass (pass^k)", "95 %", *(("rightly",) if rightly else ()), "one passes (pass@k)", "95 %")
+    )
+    for at, one in enumerate(card.repeats):
         every, some = figure(one.every), figure(one.some)
-        made.add_row(f"k = {one.k}", Text(every[0], style="bold"), every[1], some[0], some[1])
+        right = (figure(rightly[at])[0],) if rightly else ()
+        made.add_row(f"k = {one.k}", Text(every[0], style="bold"), every[1], *right, some[0], some[1])
     return made
 
 

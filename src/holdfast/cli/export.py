@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -20,6 +20,8 @@ from holdfast.shell.export import PARQUET, Written, export_part
 from holdfast.shell.export import export as export_whole
 from holdfast.views import words
 from holdfast.views.access import BESIDE
+
+SINCE: Final = "an export is byte for byte what was written"
 
 
 def register(app: typer.Typer) -> None:
@@ -82,7 +84,7 @@ def _missing(done: Written, part: bool) -> list[str]:
 async def _whole(looks: Looks, url: str, path: Path) -> Written:
     async with reading.looking(url) as journal:
         if looks.sees is not None or looks.logs:
-            await looks.whole(journal, [run async for run in walk.names(journal) if run not in BESIDE], "an export")
+            await looks.whole(journal, [run async for run in walk.names(journal) if run not in BESIDE], SINCE)
             await looks.record(url)
         return await export_whole(journal, path)
 
@@ -92,6 +94,6 @@ async def _written(looks: Looks, url: str, path: Path, wanted: dict[str, str], s
         runs = frozenset([row.run async for row in chosen(journal, wanted, since)])
         if not runs:
             raise UsageError("no runs like that", hint="holdfast show --where lists them")
-        await looks.whole(journal, sorted(runs), "an export")
+        await looks.whole(journal, sorted(runs), SINCE)
         await looks.record(url)
         return await export_part(journal, path, runs)

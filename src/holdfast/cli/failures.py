@@ -15,7 +15,7 @@ from msgspec import Struct
 from holdfast.cli import out
 from holdfast.cli.case import covered
 from holdfast.cli.failures_seen import Seen
-from holdfast.cli.many import Fields, Since, read_all
+from holdfast.cli.many import Fields, Since, read_all, read_trees
 from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, Work, pairs
 from holdfast.cli.viewing import Viewer, explicit, named, selection
 from holdfast.errors import UsageError
@@ -129,13 +129,13 @@ def _failures(asked: Asked) -> int:
     seen = Seen(asked.looks, own)
     places: set[tuple[str, str]] = set()
 
-    def read(entries: list[Entry]) -> Reading:
+    def read(entries: list[Entry], below: Mapping[str, Sequence[Entry]]) -> Reading:
         opened = entries[0].event
         if isinstance(opened, RunOpened):
             places.add((opened.agent, asked.agent or opened.tags.get("agent_path", "")))
-        return seen.read(entries)
+        return seen.read(entries, below)
 
-    readings = read_all(asked.journal, asked.where, asked.since, read)
+    readings = read_trees(asked.journal, asked.where, asked.since, read)
     seen.record(asked.journal)
     found = _found(readings, wanted, covered(places))
     if asked.write:

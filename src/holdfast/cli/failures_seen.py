@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,15 +23,18 @@ class Seen:
         self._looks, self._own = looks, own
         self._labels: dict[tuple[str, tuple[int, ...]], Label] = {}
 
-    def read(self, entries: Sequence[Entry]) -> Reading:
-        """What was found in a run; each finding in the words it has in what is shown, or else in none but its name."""
+    def read(self, entries: Sequence[Entry], below: Mapping[str, Sequence[Entry]]) -> Reading:
+        """What was found in a run; each finding in the words it has in what is shown, or else in none but its name.
+
+        below: run → entries of those below it.
+        """
         shown = self._looks.shown(entries)
-        found = read(shown, self._own)
+        found = read(shown, self._own, {run: self._looks.shown(some) for run, some in below.items()})
         carried = labels(entries)
         if self._looks.sees is not None and shown != list(entries):
             words = {_key(one): one for one in found.findings}
             own = tuple([one for one in found.findings if one.number == 0])
-            found = read(entries)
+            found = read(entries, None, below)
             found = msgspec.structs.replace(
                 found, findings=(*(words.get(_key(one)) or _bare(one) for one in found.findings), *own)
             )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final, TypeAlias, TypeVar
 
 import typer
 
 from holdfast import units
-from holdfast.cli import reading
+from holdfast.cli import reading, relatives
 from holdfast.cli.viewing import Viewer
 from holdfast.errors import UsageError
 from holdfast.events import OUTCOMES, Entry, RunOpened
@@ -36,7 +36,7 @@ FIELDS: Final[dict[str, Callable[[Row], str]]] = {
 }
 """What `--where` can ask about, besides `tags.<name>`."""
 
-ANSWERED: Final = frozenset({"agent", "outcome", "key", "waits_for"})
+ANSWERED: Final = frozenset({"agent", "outcome", "key", "waits_for", "parent"})
 """Of these, what the store answers itself: a page holds no rows that do not fit."""
 
 Fields: TypeAlias = Annotated[
@@ -60,19 +60,32 @@ def read_all(
     what anybody said or was given, and gets everything.
     """
 
-    async def read() -> list[T]:
-        async with reading.looking(url) as journal:
-            found = [
-                make(looks.shown(entries) if looks is not None else entries)
-                async for row in chosen(journal, wanted, since)
-                if (entries := await reading.entries(journal, row.run))  # none yet where nothing is on the disk
-                and not _asks_why(entries[0])
-            ]
-        if looks is not None:
-            await looks.record(url)
-        return found
+    def shown(entries: list[Entry], _: Mapping[str, Sequence[Entry]]) -> T:
+        return make(looks.shown(entries) if looks is not None else entries)
 
-    return asyncio.run(read())
+    found = asyncio.run(_read(url, wanted, since, shown, deep=False))
+    if looks is not None:
+        asyncio.run(looks.record(url))
+    return found
+
+
+def read_trees(
+    url: str, wanted: Mapping[str, str], since: str, make: Callable[[list[Entry], Mapping[str, Sequence[Entry]]], T]
+) -> list[T]:
+    """The same, of each run with the entries of those below it, by their names. The runs below are runs themselves, too."""
+    return asyncio.run(_read(url, wanted, since, make, deep=True))
+
+
+async def _read(
+    url: str, wanted: Mapping[str, str], since: str, make: Callable[[list[Entry], Mapping[str, Sequence[Entry]]], T], *, deep: bool
+) -> list[T]:  # fmt: skip
+    async with reading.looking(url) as journal:
+        return [
+            make(entries, await relatives.entries_below(journal, entries) if deep else {})
+            async for row in chosen(journal, wanted, since)
+            if (entries := await reading.entries(journal, row.run))  # none yet where nothing is on the disk
+            and not _asks_why(entries[0])
+        ]
 
 
 def _asks_why(first: Entry) -> bool:
@@ -109,7 +122,7 @@ def _where(wanted: Mapping[str, str]) -> Where:
     outcome = wanted.get("outcome") or (wanted.get("status") if wanted.get("status") in OUTCOMES else None)
     return Where(
         agent=wanted.get("agent", ""), key=wanted.get("key", ""), waits_for=wanted.get("waits_for", ""),
-        outcome=outcome if outcome in OUTCOMES else None,
+        outcome=outcome if outcome in OUTCOMES else None, parent=wanted.get("parent"),
     )  # fmt: skip
 
 

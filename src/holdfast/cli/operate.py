@@ -26,6 +26,8 @@ from holdfast.journal.port import Row, Where
 from holdfast.shell.runner import Runner
 from holdfast.shell.worker import Worker
 
+Because = Annotated[str, typer.Option(help="Why; it is recorded.")]
+
 Told: TypeAlias = tuple[State, Standing]
 """What came of an act: what is known of the run, and how it stands."""
 
@@ -67,7 +69,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def stop(
         run: RunName,
-        because: Annotated[str, typer.Option(help="Why; it is recorded.")] = "",
+        because: Because = "",
         by: By = "",
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
@@ -78,7 +80,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def cancel(
         run: RunName,
-        because: Annotated[str, typer.Option(help="Why; it is recorded.")] = "",
+        because: Because = "",
         by: By = "",
         journal: Journal = DEFAULT,
         as_json: AsJson = False,

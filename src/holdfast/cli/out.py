@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from holdfast.errors import InputError
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console, RenderableType
 
 WIDTH: Final = 100
@@ -50,6 +54,18 @@ def give(value: object) -> None:
     """Print JSON; indented where a person reads it."""
     plain = msgspec.to_builtins(value, str_keys=True)
     print(json.dumps(plain, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+
+
+def page(path: Path, text: str) -> None:
+    """Write a page, `-` to stdout. Raises InputError where that cannot be done."""
+    if str(path) == "-":
+        print(text, end="")
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"the page {path} cannot be written: {error.strerror}") from None
+    note(f"wrote {path}, {len(text.encode()) // 1024 + 1:,} kB")
 
 
 def me() -> str:

@@ -62,7 +62,9 @@ def section(title: str, *content: Markup | None) -> Iterator[Markup]:
 def of_call(seen: Trace, call: Call, anchor: Anchor) -> Markup:
     """Everything about one call."""
     why = account(seen, call)
-    title = {"write": "a write", "read": "a read", "builtin": "a call to holdfast itself"}[call.effect]
+    title = {
+        "write": "a write", "read": "a read", "builtin": "a call to holdfast itself", "child": "a call of another agent"
+    }[call.effect]  # fmt: skip
     return tag(
         "div",
         section(f"Arguments of {title}", body(call.args), _arguments(why, anchor)),

@@ -65,7 +65,7 @@ async def _proven(looks: Looks, url: str, name: str, file: str, number: int) -> 
         run = (await reading.find_row(journal, name)).run
         proof = await prove_run(journal, run, number)
         if file:
-            await looks.whole(journal, [run], "a proof")
+            await looks.whole(journal, [run], "a proof is byte for byte what was written")
             await looks.record(url)
             await export_part(journal, file, {run}, number)
         return proof

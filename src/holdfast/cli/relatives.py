@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from holdfast.cli import out, reading
 from holdfast.cli.viewing import Viewer
-from holdfast.events import Entry
-from holdfast.journal.port import Journal
+from holdfast.events import ChildOpened, Entry
+from holdfast.journal.port import Journal, Row, Where
 from holdfast.views.family import Family
 from holdfast.views.record import Trace
 from holdfast.views.trace import trace
@@ -19,6 +19,59 @@ DEEP: Final = 4
 
 MANY: Final = 50
 """Runs below it, in all."""
+
+
+ASKED: Final = 300
+"""Times that the index is asked for the runs below those of a list."""
+
+WIDE: Final = 1_000
+"""Children that one run can have."""
+
+
+class Below(Struct):
+    """The runs below one of a list, as the index has them."""
+
+    runs: int = 0
+    open: int = 0
+    nusd: int = 0
+    waits: str = ""
+    """For whom one of them waits."""
+    more: bool = False
+    """Whether there may be more: they were too many to look at."""
+
+
+async def below(journal: Journal, rows: list[Row]) -> dict[str, Below]:
+    """Run → what is below it, for those of a list that opened others."""
+    found: dict[str, Below] = {}
+    asked = 0
+    for row in rows:
+        todo, one = [row.run], Below()
+        while todo and asked < ASKED:
+            asked += 1
+            for child in await journal.find(Where(parent=todo.pop(), limit=WIDE)):
+                one.runs += 1
+                one.nusd += child.nusd
+                one.open += child.status != "closed"
+                if child.status != "closed" and child.waits_for not in ("", "child", "time"):
+                    one.waits = one.waits or child.waits_for
+                todo.append(child.run)
+        one.more = bool(todo)
+        if one.runs:
+            found[row.run] = one
+    return found
+
+
+async def entries_below(journal: Journal, entries: list[Entry]) -> dict[str, list[Entry]]:
+    """Run → entries, of those below a run that are there, at most `MANY`; all that stands in them."""
+    found: dict[str, list[Entry]] = {}
+    todo = [entries]
+    while todo:
+        for entry in todo.pop(0):
+            if isinstance(entry.event, ChildOpened) and entry.event.child not in found and len(found) < MANY:
+                if read := await reading.entries(journal, entry.event.child):
+                    found[entry.event.child] = read
+                    todo.append(read)
+    return found
 
 
 class Found(Struct, frozen=True):

@@ -16,7 +16,7 @@ from holdfast.cli.drill import JOURNAL as DRILLS
 from holdfast.cli.eval import JOURNAL as EVALS
 from holdfast.cli.options import DEFAULT, AsJson, Journal, Viewer, Work
 from holdfast.cli.viewing import Viewer as Looks
-from holdfast.errors import InputError, SettingsError
+from holdfast.errors import SettingsError
 
 if TYPE_CHECKING:
     from holdfast.cli.report_gather import Wanted
@@ -63,11 +63,11 @@ def _report(wanted: Wanted, html: Path | None, markdown: Path | None, as_json: b
     if html is not None:
         from holdfast.cli.report_page import page
 
-        _write(html, page(told))
+        out.page(html, page(told))
     if markdown is not None:
         from holdfast.cli.report_markdown import markdown as written
 
-        _write(markdown, written(told))
+        out.page(markdown, written(told))
     if as_json:
         out.give(_json(found, rows))
     elif html is None and markdown is None:
@@ -103,15 +103,3 @@ def _json(found: Report, rows: tuple[Row, ...]) -> dict[str, Any]:
         given["production"]["oversight"] |= {"overrides": seen.overrides, "agreement": seen.agreement}
     given["governance"] = [{**msgspec.to_builtins(row), "evidence": row.evidenced} for row in rows]
     return given
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a page, `-` to stdout. Raises InputError where that cannot be done."""
-    if str(path) == "-":
-        print(text, end="")
-        return
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"the page {path} cannot be written: {error.strerror}") from None
-    out.note(f"wrote {path}, {len(text.encode()) // 1024 + 1:,} kB")

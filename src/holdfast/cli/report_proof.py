@@ -81,8 +81,9 @@ def _trials(card: Repeatability) -> Iterator[Block]:
         yield _passes(card)
         yield Para(
             "pass^k: k trials of a case all succeed. Trials that could not be made count as failed, or are left out. Rightly: "
-            "a success in which a detector found evidence that was not all, not shown to the model or old (4, 17, 20) is none; "
-            f"there {'was 1 such success' if card.corrupt == 1 else f'were {card.corrupt:,} such successes'}.", "dim",
+            "a success is none where a counterfactual said that it was for a wrong reason, or a detector found that what it rests on "
+            "was not all, not shown to the model or old (4, 17, 20), or something else that is exact (6, 8, 9, 10, 14, 19); "
+            f"there {'was 1 such success' if card.corrupt == 1 else f'were {card.corrupt:,} such successes'}{_against(card)}.", "dim",
         )  # fmt: skip
     dull = [f"{case.name} ({', '.join(case.uninformative)})" for case in card.cases if case.uninformative]
     if dull:
@@ -91,12 +92,19 @@ def _trials(card: Repeatability) -> Iterator[Block]:
         )
     elif not card.nulls:
         yield Para("No null agent played: nobody knows which cases say anything.", "warn")
+    if card.by_family:
+        yield _families(card)
     yield _cases(card)
     if len(card.cases) > MOST:
         yield Para(f"and {len(card.cases) - MOST} more cases: --json has all", "dim")
     when = f"{units.say_at(card.first)} to {units.say_at(card.last)}"
     more = f" {words.count(card.other, 'trial')} of other code or contracts are left out." if card.other else ""
     yield Para(f"Contract {card.contract}, answered by {', '.join(card.models)}, {when}.{more}", "dim")
+
+
+def _against(card: Repeatability) -> str:
+    """What speaks against successes, and how often."""
+    return f" ({words.listed([f'{name} {many}' for name, many in card.against.items()])})" if card.against else ""
 
 
 def _passes(card: Repeatability) -> Table:
@@ -112,6 +120,18 @@ def _passes(card: Repeatability) -> Table:
         rows.append(cells(f"pass^{one.k}", every, between, Cell(left.text), left_between, Cell(right.text)))
     columns = ("", "broken ones failed", "95 %", "left out", "95 %", "rightly")
     return Table(columns, tuple(rows), frozenset({0, 2, 4}))
+
+
+def _families(card: Repeatability) -> Table:
+    """A line for each family of cases."""
+    rows = []
+    for one in card.by_family:
+        (every, between), last = _figure(one.repeats[0].every), one.repeats[-1]
+        name = Cell(one.name) if one.name else Cell("of no family", "dim")
+        often, corrupt = _figure(last.every)[0], Cell(f"{one.corrupt:,}", "warn" if one.corrupt else "dim")
+        rows.append(cells(name, f"{one.cases:,}", f"{one.passed}/{one.trials}", every, between, often, corrupt))
+    most = f"pass^{card.by_family[0].repeats[-1].k}"
+    return Table(("family", "cases", "passed", "pass^1", "95 %", most, "corrupt"), tuple(rows), frozenset({0, 4}))
 
 
 def _cases(card: Repeatability) -> Table:
@@ -138,7 +158,7 @@ def _stands(case: CaseTold) -> tuple[str, Tone]:
         return "failed", "bad"
     if case.broken:
         return "not made", "warn"
-    return ("corrupt", "warn") if case.unfounded else ("passed", "good")
+    return ("corrupt", "warn") if case.corrupt else ("passed", "good")
 
 
 # ----------------------------------------------------------------------------------------------------------- drill

@@ -15,7 +15,6 @@ from holdfast.cli.many import FIELDS, chosen
 from holdfast.cli.options import DEFAULT, AsJson, Journal, Viewer, Work, pairs
 from holdfast.cli.viewing import Viewer as Looks
 from holdfast.cli.viewing import explicit, selection
-from holdfast.errors import InputError
 from holdfast.journal.port import Row
 from holdfast.views.access import ACCESS
 from holdfast.views.carried import labels
@@ -75,7 +74,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _list(looks: Looks, url: str, wanted: dict[str, str], limit: int, as_json: bool) -> int:
-    rows, now = asyncio.run(_rows(url, wanted, limit))
+    # A run that another one opened is shown with that one, unless runs of some kind are asked for.
+    rows, below, now = asyncio.run(_rows(url, wanted if wanted or as_json else {"parent": ""}, limit, below=not as_json))
     if as_json:
         rows = [looks.row(row) for row in rows]
         looks.recorded(url)
@@ -86,33 +86,23 @@ def _list(looks: Looks, url: str, wanted: dict[str, str], limit: int, as_json: b
         return 0
     from holdfast.cli.list_text import table
 
-    out.show(table(rows, now))
+    out.show(table(rows, now, below))
     if len(rows) == limit:
         out.note(f"the newest {limit}; --limit shows more")
     return 0
 
 
-async def _rows(url: str, wanted: dict[str, str], limit: int) -> tuple[list[Row], int]:
-    """The newest rows that fit, and what time it is. Raises UsageError for a field no row has."""
+async def _rows(
+    url: str, wanted: dict[str, str], limit: int, *, below: bool
+) -> tuple[list[Row], dict[str, relatives.Below], int]:
+    """The newest rows that fit, what is below them, and what time it is. Raises UsageError for a field no row has."""
     found: list[Row] = []
     async with reading.looking(url) as journal:
         async for row in chosen(journal, wanted, size=limit):
             found.append(row)
             if len(found) == limit:
                 break
-        return found, journal.now()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a page, `-` to stdout. Raises InputError where that cannot be done."""
-    if str(path) == "-":
-        print(text, end="")
-        return
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"the page {path} cannot be written: {error.strerror}") from None
-    out.note(f"wrote {path}, {len(text.encode()) // 1024 + 1:,} kB")
+        return found, await relatives.below(journal, found) if below else {}, journal.now()
 
 
 def _one(looks: Looks, url: str, name: str, full: bool, html: Path | None, as_json: bool) -> int:
@@ -120,7 +110,7 @@ def _one(looks: Looks, url: str, name: str, full: bool, html: Path | None, as_js
     if html is not None:
         from holdfast.cli.trace_page import page
 
-        _write(html, page(found.family, found.entries))
+        out.page(html, page(found.family, found.entries))
         return 0
     if as_json:
         out.give(explicit(_plain(found)))

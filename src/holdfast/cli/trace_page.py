@@ -1,17 +1,13 @@
 """A trace as one page that needs nothing else: no request leaves it, and it can be read without its script.
 
 The lines are those of the terminal. Under a line unfolds what is known of it, at the end stand all entries, and every
-number of an entry leads there. The policy in its head forbids whatever is not in it: `default-src 'none'`, and the one
-style sheet and the one script by their digests.
+number of an entry leads there.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
 from typing import Final
 
 import msgspec
@@ -19,10 +15,10 @@ import msgspec
 from holdfast import units
 from holdfast.cli import page_details
 from holdfast.cli.entry_text import line
-from holdfast.cli.html import Markup, program, sheet, tag
+from holdfast.cli.html import Markup, tag, whole
 from holdfast.cli.row import Brief, Row
 from holdfast.cli.standing import COLOURS
-from holdfast.cli.trace_rows import rows, word
+from holdfast.cli.trace_rows import rows, spent_below, word
 from holdfast.cli.trace_text import kin
 from holdfast.events import Entry
 from holdfast.version import VERSION
@@ -45,47 +41,24 @@ THIN: Final = 5
 def page(family: Family, entries: Mapping[str, Sequence[Entry]]) -> str:
     """The whole page. entries: of the run and of those below it."""
     seen = family.seen
-    css, script = _file("trace.css"), _file("trace.js")
-    policy = f"default-src 'none'; style-src '{_digest(css)}'; script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{seen.agent} {seen.run}: {word(seen)}"),
-        sheet(css),
-    )
     fall = waterfall(seen, family.below())
-    body = tag(
-        "body",
-        tag("header", list(_head(seen))),
+    made = f"Made by holdfast {VERSION} from the journal's entries. The same in a terminal: holdfast show {seen.run}"
+    return whole(
+        f"{seen.agent} {seen.run}: {word(seen, family)}",
+        tag("header", list(_head(family))),
         tag("main", list(_main(family, fall, entries))),
-        tag(
-            "footer",
-            tag(
-                "p",
-                f"Made by holdfast {VERSION} from the journal's entries. The same in a terminal: holdfast show {seen.run}",
-            ),
-        ),
-        program(script),
+        tag("footer", tag("p", made)),
+        css="trace.css",
+        script="trace.js",
     )
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
-
-
-def _file(name: str) -> str:
-    return resources.files("holdfast.cli").joinpath("page", name).read_text(encoding="utf-8")
-
-
-def _digest(ours: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(ours.encode()).digest()).decode()
 
 
 # ---------------------------------------------------------------------------------------------------------- the head
 
 
-def _head(seen: Trace) -> Iterator[Markup]:
-    state = word(seen)
+def _head(family: Family) -> Iterator[Markup]:
+    seen = family.seen
+    state = word(seen, family)
     yield tag(
         "div", tag("h1", seen.agent), tag("span", seen.run, class_="run dim"), tag("span", seen.key, class_="dim") if seen.key else None,
         tag("span", state, class_=f"badge {COLOURS.get(state, 'cyan')}"), class_="top",
@@ -96,10 +69,14 @@ def _head(seen: Trace) -> Iterator[Markup]:
     for told in kin(seen):
         yield tag("p", told[:1].upper() + told[1:], class_="dim")
     yield tag("dl", list(_facts(seen)), class_="facts")
+    if told := spent_below(family):
+        yield tag("p", told[:1].upper() + told[1:], class_="dim")
     tags = ", ".join(f"{name}: {value}" for name, value in seen.tags.items() if name != "agent_path")
     if tags:
         yield tag("p", tags, class_="dim")
     yield from _notices(seen)
+    for one in family.below():
+        yield from _open(one, one.run)
 
 
 def _facts(seen: Trace) -> Iterator[Markup]:
@@ -123,13 +100,19 @@ def _notices(seen: Trace) -> Iterator[Markup]:
         yield tag("p", sentence.text, page_details.places(sentence.entries, _anchor("")), class_="notice")
     if seen.end is not None and seen.end.outcome != "done":
         yield tag("p", f"It ended as {seen.end.outcome}: {seen.end.reason}", class_="notice bad")
+    yield from _open(seen, "")
+
+
+def _open(seen: Trace, run: str) -> Iterator[Markup]:
+    """What a run waits for people with; run: its name, where it is not the one that is shown."""
+    whose = f"The run {run}, of {seen.agent}," if run else "It"
     for question in seen.open_questions:
         who = "the requester" if question.role == "requester" else question.role or "a person"
         until = f" until {units.say_at(question.until)}" if question.until else ""
         yield tag(
             "p",
-            f"It waits for {who}{until}: {question.text}",
-            page_details.places([question.seq], _anchor("")),
+            f"{whose} waits for {who}{until}: {question.text}",
+            page_details.places([question.seq], _anchor(run)),
             class_="notice",
         )
 
@@ -192,7 +175,7 @@ def _entry(entry: Entry, run: str, seen: Trace, named: set[str]) -> Markup:
 
 _KINDS: Final = {
     "model": "a model answers", "read": "a tool reads", "write": "a tool writes", "look": "a look-up", "failed": "failed",
-    "wait": "a person is waited for",
+    "wait": "a person is waited for", "child": "a run below it",
 }  # fmt: skip
 
 

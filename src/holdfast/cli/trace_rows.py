@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
@@ -12,27 +11,26 @@ from holdfast.cli.call_text import about_call, about_question
 from holdfast.cli.row import Brief, Row, said
 from holdfast.cli.standing import COLOURS
 from holdfast.views import words
-from holdfast.views.family import Family
-from holdfast.views.record import Call, Happening, Said, Trace, Turn
-
-TOLD_BELOW: Final = ("ChildOpened", "ChildClosed")
-"""Happenings that need no line where the child itself is shown."""
+from holdfast.views.family import Family, fate
+from holdfast.views.record import Call, Happening, Said, Totals, Trace, Turn
 
 
-def word(seen: Trace) -> str:
+def word(seen: Trace, family: Family | None = None) -> str:
     """How the run stands, in a word."""
     if seen.end is not None:
         return seen.end.outcome
     if seen.cancelled_by:
         return "ending"
-    return "waiting" if seen.open_questions or seen.paused else "open"
+    below = family is not None and family.stands("")
+    return "waiting" if seen.open_questions or seen.paused or below else "open"
 
 
-def rows(family: Family, brief: Brief) -> Iterator[Row]:
-    """Every line of a trace, and of the runs below it."""
+def rows(family: Family, brief: Brief, call: Call | None = None) -> Iterator[Row]:
+    """Every line of a trace, and of the runs below it. call: the one it answers, which says what it was asked and gave."""
     seen = family.seen
     replies = {id(item.text) for item in seen.items if isinstance(item, Said) and not item.to_agent}
-    yield said(1, seen.opened, 0, ("asked  ", "bold"), words.said(seen.input, brief(400)))
+    if call is None or seen.input != call.args:
+        yield said(1, seen.opened, 0, ("asked  ", "bold"), words.said(seen.input, brief(400)))
     for name in seen.attachments:
         yield said(1, seen.opened, 1, f"with the file {words.plain(name)}")
     model = ""
@@ -47,7 +45,7 @@ def rows(family: Family, brief: Brief) -> Iterator[Row]:
                 yield _words(item, brief)
             case Happening():
                 yield from _happened(family, item, brief)
-    if seen.end is not None:
+    if seen.end is not None and (call is None or not call.answered):
         end = seen.end
         reason = "" if end.outcome == "done" else f"  {words.shortened(end.reason, brief(400))}"
         yield said(end.seq, end.at, 0, (end.outcome, f"bold {COLOURS[end.outcome]}"), reason)
@@ -63,20 +61,37 @@ def _child(family: Family, call: Call, depth: int, brief: Brief) -> Iterator[Row
     """The run that a call opened, below it."""
     child = family.children.get(call.seq)
     if child is None:
+        if call.child:
+            yield said(0, 0, depth, (f"child  {call.child}, which is not shown here", "dim"))
         return
-    seen, run = child.seen, child.seen.run
-    head = said(
-        1, seen.opened, depth, ("child  ", "bold"), (words.plain(seen.agent), "bold"), f"  {run}  ",
-        (word(seen), COLOURS.get(word(seen), "cyan")), (f"  {spent(seen)}", "dim"),
-    )  # fmt: skip
+    seen, run, state = child.seen, child.seen.run, word(child.seen, child)
+    name = f"{words.plain(seen.agent)}  " if seen.agent != call.tool else ""
+    stands = () if call.answered else ((f"  {state}", COLOURS.get(state, "cyan")),)
+    totals, tree = seen.totals, child.totals
+    used = f"  {words.count(totals.steps, 'step')} · {units.say_usd(totals.charged)} USD"
+    more = f", {units.say_usd(tree.charged)} with the runs below it" if child.children else ""
+    head = said(1, seen.opened, depth, ("child  ", "bold"), (name, "bold"), run, *stands, (f"{used}{more}", "dim"))
     yield msgspec.structs.replace(head, run=run)
-    for row in rows(child, brief):
-        yield msgspec.structs.replace(row, run=row.run or run, depth=row.depth + depth + 1)
+    for row in rows(child, brief, call):
+        yield msgspec.structs.replace(row, run=row.run or run, depth=row.depth + depth)
 
 
 def spent(seen: Trace) -> str:
-    """What a run used up, in a line."""
-    totals = seen.totals
+    """What a run used up by itself, in a line."""
+    return _spent(seen.totals)
+
+
+def spent_below(family: Family) -> str:
+    """What a run used up with those below it, in a line; empty where there are none."""
+    seen, below = family.seen, list(family.below())
+    if not below:
+        told = f"; those that ended told {units.say_usd(seen.totals.below)} USD" if seen.totals.below else ""
+        return f"it opened {words.count(seen.totals.opened, 'run')}{told}" if seen.totals.opened else ""
+    some = "" if family.whole else " that are shown"
+    return f"with the {words.count(len(below), 'run')} below it{some}: {_spent(family.totals)}"
+
+
+def _spent(totals: Totals) -> str:
     unsettled = f", {units.say_usd(totals.unsettled)} of it unsettled" if totals.unsettled else ""
     unknown = f", the price of {words.count(totals.unpriced, 'answer')} unknown" if totals.unpriced else ""
     tokens = f"{totals.input:,} tokens in, {totals.output:,} out"
@@ -96,8 +111,6 @@ def _words(item: Said, brief: Brief) -> Row:
 
 def _happened(family: Family, item: Happening, brief: Brief) -> Iterator[Row]:
     seen = family.seen
-    if item.kind in TOLD_BELOW and any(child.seen.run in item.text for child in family.children.values()):
-        return
     if item.question in seen.questions:
         yield from about_question(seen, seen.questions[item.question], 0, brief)
         return
@@ -108,9 +121,9 @@ def _turn(family: Family, turn: Turn, brief: Brief, model: str, replies: set[int
     seen = family.seen
     for asked in turn.asked:
         if asked.state == "failed":
-            fate = "surely not answered" if asked.fate == "not_done" else "may have been billed"
+            sure = "surely not answered" if asked.fate == "not_done" else "may have been billed"
             late = ", answered late" if asked.late else ""
-            what = f"attempt {asked.attempt} failed: {asked.error}, {fate}{late}"
+            what = f"attempt {asked.attempt} failed: {asked.error}, {sure}{late}"
             yield said(
                 asked.seq,
                 asked.at,
@@ -138,8 +151,8 @@ def _turn(family: Family, turn: Turn, brief: Brief, model: str, replies: set[int
     if turn.text is not None and id(turn.text) not in replies:
         yield said(turn.answered, 0, 1, (f"“{words.said(turn.text, brief(300))}”", "italic"))
     for seq in turn.calls:
-        yield from about_call(seen, seen.calls[seq], 1, brief)
-        yield from _child(family, seen.calls[seq], 2, brief)
+        call = seen.calls[seq]
+        yield from about_call(seen, call, 1, brief, fate(family, call), _child(family, call, 2, brief))
     for tool in turn.dropped:
         yield said(0, 0, 1, f"{words.plain(tool)}(…)  ", ("not taken up", "red"))
     if turn.rejected and not any(seen.calls[seq].ending == "rejected" for seq in turn.calls):

@@ -12,7 +12,7 @@ from holdfast import units
 from holdfast.cli.layout import cells, painted, wrapped
 from holdfast.cli.row import Brief, Part, Row
 from holdfast.cli.standing import COLOURS
-from holdfast.cli.trace_rows import rows, spent, word
+from holdfast.cli.trace_rows import rows, spent, spent_below, word
 from holdfast.views import reach, words
 from holdfast.views.family import Family
 from holdfast.views.record import Question, Trace
@@ -33,6 +33,7 @@ _GLYPHS: Final[dict[Kind, tuple[str, str]]] = {
     "look": ("█", "blue"),
     "failed": ("▒", "red"),
     "wait": ("░", "yellow"),
+    "child": ("─", "dim"),
 }
 
 
@@ -40,7 +41,7 @@ def lines(family: Family, *, width: int, colour: bool, full: bool = False, now: 
     """The whole trace, line by line. now: the journal's clock, for how long something waits already; 0 says nothing of it."""
     brief, seen = Brief(full), family.seen
     fall = waterfall(seen, family.below())
-    for parts in _head(seen, brief):
+    for parts in _head(family, brief):
         for line in wrapped(parts, width, width):
             yield painted(line, colour=colour)
     yield ""
@@ -51,8 +52,9 @@ def lines(family: Family, *, width: int, colour: bool, full: bool = False, now: 
             yield painted(line, colour=colour)
 
 
-def _head(seen: Trace, brief: Brief) -> Iterator[tuple[Part, ...]]:
-    state = word(seen)
+def _head(family: Family, brief: Brief) -> Iterator[tuple[Part, ...]]:
+    seen = family.seen
+    state = word(seen, family)
     key = f"  {seen.key}" if seen.key else ""
     yield (seen.agent, "bold"), (f"  {seen.run}  ", ""), (state, f"bold {COLOURS.get(state, 'cyan')}"), (key, "")
     whom = f" for {seen.on_behalf_of}" if seen.on_behalf_of else ""
@@ -61,6 +63,8 @@ def _head(seen: Trace, brief: Brief) -> Iterator[tuple[Part, ...]]:
     for told in kin(seen):
         yield ((told, "dim"),)
     yield ((spent(seen), "dim"),)
+    if told := spent_below(family):
+        yield ((told, "dim"),)
     read = reach.in_a_line(seen)
     if read:
         yield ((read, "dim"),)
@@ -72,7 +76,7 @@ def _head(seen: Trace, brief: Brief) -> Iterator[tuple[Part, ...]]:
 def kin(seen: Trace) -> Iterator[str]:
     """What other runs this one has to do with."""
     if seen.parent:
-        yield f"opened by the run {seen.parent}"
+        yield f"opened by call {seen.parent_call} of the run {seen.parent}"
     if seen.forked_from:
         yield f"forked from the run {seen.forked_from}; the entries up to {seen.forked_at} are that run's"
     if seen.undoes:
@@ -176,15 +180,17 @@ def _foot(family: Family, fall: Waterfall, now: int) -> Iterator[tuple[Part, ...
         call = seen.calls.get(seq)
         if call is not None and not (call.rulings and call.rulings[-1].verdict != "stop"):
             yield ((f"nobody knows whether {words.called(call)} happened: holdfast review settle {seen.run}", "red"),)
-    for question in seen.open_questions:
-        yield from _waits(seen, question, now)
+    for one in (seen, *family.below()):
+        for question in one.open_questions:
+            yield from _waits(one, question, now, below=one is not seen)
     yield ((f"why: holdfast why {seen.run}", "dim"),)
 
 
-def _waits(seen: Trace, question: Question, now: int) -> Iterator[tuple[Part, ...]]:
+def _waits(seen: Trace, question: Question, now: int, *, below: bool) -> Iterator[tuple[Part, ...]]:
     who = "the requester" if question.role == "requester" else question.role or "a person"
     until = f" until {units.say_at(question.until)}" if question.until else ""
     since = f", for {units.say_duration(now - question.at)} so far" if now > question.at else ""
     verb = {"question": "say" if question.role == "requester" else "review answer"}.get(question.about, "review show")
-    yield ((f"waits for {who}{until}{since}", "yellow"),)
+    whose = f"{seen.run} ({seen.agent}) " if below else ""
+    yield ((f"{whose}waits for {who}{until}{since}", "yellow"),)
     yield ((f"  holdfast {verb} {seen.run}", ""),)

@@ -12,7 +12,7 @@ import msgspec
 import typer
 from msgspec import Struct
 
-from holdfast.cli import agents, out, reading
+from holdfast.cli import agents, out, reading, relatives
 from holdfast.cli.operate import actor
 from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, ModeName, RunName, Settings, Work, pairs
 from holdfast.cli.progress import watching
@@ -22,7 +22,7 @@ from holdfast.cli.viewing_runs import seen_standing
 from holdfast.events import Mode
 from holdfast.journal.port import Row
 from holdfast.shell.runner import Runner
-from holdfast.views.undo import Plan
+from holdfast.views.undo import Plan, elsewhere
 from holdfast.views.visible import visible
 
 replace = msgspec.structs.replace
@@ -95,7 +95,10 @@ async def _carried_out(wish: Wish, loaded: agents.Loaded, row: Row) -> Standing 
 
 
 async def _shown(wish: Wish, plan: Plan, runner: Runner) -> Plan:
-    """The plan, as it is shown to who looks."""
+    """The plan, as it is shown to who looks, with what runs below did that is not in it."""
+    below = await relatives.entries_below(runner.journal, await runner.entries(plan.run))
+    tools = {one.name: one.tools for agent in runner.agents.values() for one in agent.family}
+    plan = replace(plan, below=elsewhere(below.values(), tools))
     _, glass = visible(await runner.entries(plan.run), wish.looks.sees)
     wish.looks.runs[plan.run] = None
     if glass is not None:
@@ -120,7 +123,7 @@ def _is_wanted(wish: Wish, plan: Plan, shown: Plan, runner: Runner) -> bool:
         return False
     from holdfast.cli.undo_text import text
 
-    out.show(*text(shown, runner.agents))
+    out.show(*text(shown, {one.name: one for agent in runner.agents.values() for one in agent.family}))
     if not plan.ready or wish.yes:
         return bool(plan.ready)
     if sys.stdin.isatty() and sys.stdout.isatty():

@@ -29,7 +29,8 @@ def text(plan: Plan, agents: Mapping[str, Agent[Any, Any]]) -> Iterator[Renderab
     since = f", back to entry {plan.after}" if plan.after else ""
     yield Text.assemble("What undoing ", (plan.run, "bold"), f" ({plan.agent}) would do{since}, newest first")
     if not plan.steps:
-        yield Text("Nothing: no write of it happened.")
+        yield Text(f"Nothing: no write of it{' itself' if plan.below else ''} happened.")
+        yield from _below(plan)
         return
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True, justify="right")
@@ -41,6 +42,27 @@ def text(plan: Plan, agents: Mapping[str, Agent[Any, Any]]) -> Iterator[Renderab
     yield table
     yield from _sum(plan)
     yield from _reviews(plan, agents)
+    yield from _below(plan)
+
+
+def _below(plan: Plan) -> Iterator[RenderableType]:
+    """What runs that it opened did: each is undone by itself."""
+    if not plan.below:
+        return
+    yield Text("")
+    runs = "the run below it" if len(plan.below) == 1 else "runs below it"
+    yield Text(f"What {runs} did is not in it; each is undone by itself, newest first:")
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for one in plan.below:
+        writes = words.count(one.writes, "write")
+        back = f", {one.undone} back already" if one.undone else ""
+        can = f"{writes}{back}, {one.ready} can be taken back"
+        how = f"holdfast cancel {plan.run}: it is open" if one.open else f"holdfast undo {one.run}" if one.ready else "nothing takes it back"
+        table.add_row(f"  {words.plain(one.agent)}", can, Text(how, style="" if one.ready else "dim"))
+    yield table
 
 
 def _said(step: Step) -> Text:

@@ -79,8 +79,8 @@ class Viewer:
         self.hidden.add(UNLABELLED)
         return msgspec.structs.replace(row, reason=OTHERS)
 
-    async def whole(self, journal: Journal, runs: Sequence[str], what: str) -> None:
-        """Let go on only who sees all there is in these runs: of what is taken away byte for byte nothing can be hidden.
+    async def whole(self, journal: Journal, runs: Sequence[str], since: str) -> None:
+        """Let go on only who sees all there is in these runs. since: why nothing of them can be hidden, as a sentence.
 
         Raises NotAllowed.
         """
@@ -90,8 +90,8 @@ class Viewer:
         for run in runs:
             if kept := await self.kept_back(journal, run):
                 raise NotAllowed(
-                    f"{what} is byte for byte what was written, and {self.called} does not see all of it: {', '.join(kept)}",
-                    run=run, hint="--as NAME says who you are; the settings say which classes of data each role sees",
+                    f"{since}, and {self.called} does not see all of it: {', '.join(kept)}", run=run,
+                    hint="--as NAME says who you are; the settings say which classes of data each role sees",
                 )  # fmt: skip
 
     async def kept_back(self, journal: Journal, run: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from holdfast.cli import out
+from holdfast.cli import out, relatives
 from holdfast.cli.many import Fields
 from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, Viewer, Work, pairs
 from holdfast.cli.viewing import Viewer as Looks
@@ -80,8 +80,9 @@ def _named(given: Sequence[str]) -> tuple[str, int | None]:
 
 
 def _why(looks: Looks, url: str, run: str, seq: int | None, tool: str, full: bool, as_json: bool) -> int:
-    read = asyncio.run(looks.entries_of(url, run))
-    found = why_of(read)
+    tree = asyncio.run(relatives.family_of(looks, url, run))
+    read = tree.entries[tree.family.seen.run]
+    found = why_of(read, tree.entries)
     only = seq is not None or bool(tool)
     if only:
         found = _narrowed(found, seq, tool)
@@ -101,7 +102,7 @@ def _narrowed(found: Why, seq: int | None, tool: str) -> Why:
         what = f"entry {seq}" if seq is not None else f"the tool {tool}"
         have = ", ".join(f"{one.call} ({one.tool})" for one in found.accounts) or "none"
         raise UsageError(
-            f"{what} belongs to no call that wrote, was refused or was reviewed",
+            f"{what} belongs to no call that wrote, was put to another agent, was refused or was reviewed",
             run=found.run,
             hint=f"such calls: {have}",
         )
@@ -113,5 +114,5 @@ def entries(account: object) -> set[int]:
     plain = msgspec.to_builtins(account)
     spoken = {plain["call"]}
     for part in ("clauses", "course", "needed"):
-        spoken |= {seq for one in plain.get(part, ()) for seq in one.get("entries", ())}
+        spoken |= {seq for one in plain.get(part, ()) if not one.get("run") for seq in one.get("entries", ())}
     return spoken

@@ -25,7 +25,8 @@ def text(found: Why, *, full: bool = False, only: bool = False) -> list[Renderab
         parts += _section("What it was asked", found.asked)
         parts += _section("What it read", found.read)
     if found.accounts:
-        parts += [Text(), Text("What it wrote, was refused, or put before a person", style="bold")]
+        others = ", asked others for" if any(one.effect == "child" for one in found.accounts) else ""
+        parts += [Text(), Text(f"What it wrote{others}, was refused, or put before a person", style="bold")]
         for account, again in _alike(found.accounts):
             parts += about_account(account, full=full)
             if again:
@@ -71,13 +72,16 @@ def line(text: str, entries: Iterable[int]) -> RenderableType:
 
 def _line(sentence: Sentence, indent: int = 2, mark: str = "") -> RenderableType:
     return Padding(
-        Text.assemble(mark, words.plain(sentence.text), _places(sentence.entries)), (0, 0, 0, indent), expand=False
+        Text.assemble(mark, words.plain(sentence.text), _places(sentence.entries, sentence.run)),
+        (0, 0, 0, indent + 2 * bool(sentence.run)),
+        expand=False,
     )
 
 
-def _places(entries: Iterable[int]) -> tuple[str, str]:
+def _places(entries: Iterable[int], run: str = "") -> tuple[str, str]:
     places = ", ".join(str(seq) for seq in dict.fromkeys(entries) if seq)
-    return (f"  [{places}]" if places else "", "dim")
+    whose = f"{run} " if run else ""
+    return (f"  [{whose}{places}]" if places else "", "dim")
 
 
 def about_account(account: Account, *, full: bool) -> Iterator[RenderableType]:

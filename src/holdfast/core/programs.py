@@ -13,7 +13,7 @@ from holdfast.codec import canonical, keyed, plain, value_of
 from holdfast.core import attempts, provenance
 from holdfast.core.state import CallState, Moment, State
 from holdfast.events import AnyEvent, CallAsked, Inline, Json, ProgramCalled
-from holdfast.program import ProgramTool
+from holdfast.programs import ProgramTool
 from holdfast.shape import Misfit
 
 

@@ -14,15 +14,12 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
-from holdfast.conditions import normal
+from holdfast.conditions import normal, stands
 from holdfast.core.log import Log
 from holdfast.core.state import Source
 from holdfast.events import Json
 
 SHORTEST = 4
-LONG = 12
-"""Characters above which a text proves something even inside a longer word, in scripts that do not part words."""
-
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"(?<![\w.-])-?\d[\d,]*(?:\.\d+)?(?![\w])")
 
@@ -101,16 +98,8 @@ def _places(text: str, number: Decimal | None, sources: Log[Source]) -> Iterator
     rare = max(_WORD.findall(text), key=len, default="") if text.isascii() else ""
     for trusted in (True, False):
         for at in seen.by_trust[trusted]:
-            if at < known and (not rare or rare in seen.words[at]) and _stands(text, seen.texts[at]):
+            if at < known and (not rare or rare in seen.words[at]) and stands(text, seen.texts[at]):
                 yield at
-
-
-def _stands(text: str, within: str) -> bool:
-    """Whether a text stands there, and is not merely a part of longer words."""
-    if text not in within:
-        return False
-    long = len(text) > LONG and not text.isascii()
-    return long or re.search(rf"(?<!\w){re.escape(text)}(?!\w)", within) is not None
 
 
 def origins(args: Json, sources: Log[Source]) -> dict[str, str]:

@@ -42,6 +42,7 @@ from holdfast.events import (
     OutputRejected,
     PersonAnswered,
     PersonAsked,
+    ProgramCalled,
     ProposalAmended,
     QuestionWithdrawn,
     RunClosed,
@@ -56,7 +57,7 @@ from holdfast.otel.span import Attributes, Event, Kind, Link, Span, Status, span
 from holdfast.views.record import Asked, Call, Question, Tried, Turn
 
 IN_OTHERS: Final = (
-    RunOpened, RunClosed, ModelAsked, ModelAnswered, ModelFailed, CallAsked, CallJudged, CallStarted, CallReturned, CallFailed,
+    RunOpened, RunClosed, ModelAsked, ModelAnswered, ModelFailed, CallAsked, CallJudged, CallStarted, CallReturned, ProgramCalled, CallFailed,
     PersonAsked, PersonAnswered, ProposalAmended, QuestionWithdrawn,
 )  # fmt: skip
 """Entries that are told in the span of what they begin, belong to or end: anything else is a span of its own."""

@@ -15,7 +15,9 @@ from holdfast.agent import Agent, Predicate
 from holdfast.contract import Contract
 from holdfast.errors import ContractError, UsageError
 from holdfast.events import Json
-from holdfast.team import team
+from holdfast.programs import program
+from holdfast.shell.workspace import workspace
+from holdfast.teams import team
 from holdfast.tool import Tool
 
 _PLAIN: Final[dict[str, Any]] = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "list": list}
@@ -93,8 +95,11 @@ def _from_folder(folder: Path, contract: str = "contract.yaml", above: tuple[Pat
     members = _team(data, where) if "team" in data else {}
     grants = members or _grants(data["tools"], where)
     children = _children(grants, where, (*above, where))
-    made = _as_team if members else _agent
-    agent = made(where, dict(data), grants, module, children)
+    if members:
+        agent = _as_team(where, dict(data), grants, module, children)
+    else:
+        made = _made(grants, module, children, where)
+        agent = _agent(where, dict(data), made, module)
     answers = getattr(standin, "standin", None)
     return Folder(
         folder,
@@ -105,28 +110,54 @@ def _from_folder(folder: Path, contract: str = "contract.yaml", above: tuple[Pat
     )
 
 
-def _agent(
-    where: Path, data: dict[str, Json], grants: dict[str, Json], module: ModuleType, children: Mapping[str, Folder]
-) -> Agent[Any, Any]:
-    del data["tools"]
+def _made(
+    grants: dict[str, Json], module: ModuleType, children: Mapping[str, Folder], where: Path
+) -> dict[Tool[..., Any], Json]:
+    """The tools that a contract names, with their terms: functions, agents, programs, workspaces."""
     tools = {name: found for name in dir(module) if isinstance(found := getattr(module, name), Tool)}
     by_name = {tool.name: tool for tool in tools.values()}
     by_name |= {name: child.agent.as_tool(name) for name, child in children.items()}
-    missing = [name for name in grants if name not in by_name]
-    if missing:
-        raise ContractError(
-            f"{where}: there is no tool called {missing[0]}",
-            hint=f"tools in tools.py: {', '.join(sorted(by_name)) or 'none'}",
-        )
+    made: dict[Tool[..., Any], Json] = {}
+    for name, terms in grants.items():
+        if "workspace" in terms:
+            made |= _workspace(terms, where, name)
+        elif "program" in terms:
+            made[program(name, calls=(terms["program"] or {}).get("calls", ()))] = terms
+        elif name in by_name:
+            made[by_name[name]] = terms
+        else:
+            raise ContractError(
+                f"{where}: there is no tool called {name}",
+                hint=f"tools in tools.py: {', '.join(sorted(by_name)) or 'none'}",
+            )
+    return made
+
+
+_OF_A_WORKSPACE: Final = ("makes", "packages", "isolation")
+
+
+def _workspace(terms: dict[str, Json], where: Path, name: str) -> dict[Tool[..., Any], Any]:
+    """The tools of a workspace; the terms beside what it is are those of committing."""
+    given = {key: terms[key] for key in _OF_A_WORKSPACE if key in terms}
+    commit = {key: value for key, value in terms.items() if key not in ("workspace", *_OF_A_WORKSPACE)}
+    try:
+        return dict(workspace(where.parent / str(terms["workspace"]), commit=commit, **given))
+    except (ContractError, TypeError) as error:
+        hint = error.hint if isinstance(error, ContractError) else ""
+        raise ContractError(f"{where}: tools.{name}: {error}", hint=hint) from None
+
+
+def _agent(where: Path, data: dict[str, Json], made: dict[Tool[..., Any], Json], module: ModuleType) -> Agent[Any, Any]:
+    del data["tools"]
     instructions = _instructions(data, where)
-    checks = _checks(data, grants, module, where)
+    checks = _checks(data, {one.name: terms for one, terms in made.items()}, module, where)
     takes, gives = _type(data.pop("takes"), module, where, "takes"), _type(data.pop("gives"), module, where, "gives")
     unknown = [key for key in data if key not in Contract.model_fields or key == "predicates"]
     if unknown:
         raise ContractError(f"{where}: `{unknown[0]}` is no key of a contract", hint="docs/contract.md names them all")
     try:
         return Agent(
-            takes=takes, gives=gives, tools={by_name[name]: terms for name, terms in grants.items()}, predicates=checks,
+            takes=takes, gives=gives, tools=made, predicates=checks,
             instructions=instructions, **data,
         )  # fmt: skip
     except ContractError as error:

@@ -15,7 +15,7 @@ from holdfast.core.state import CallState, State
 from holdfast.errors import ContractError, SettingsError
 from holdfast.events import AnyEvent, CallFailed, CallReturned, Inline, ProgramCalled
 from holdfast.labels import TRUSTED, meet
-from holdfast.program import ProgramTool
+from holdfast.programs import ProgramTool
 
 if TYPE_CHECKING:
     from holdfast.sandbox.programs import Outcome, Program, Recorded

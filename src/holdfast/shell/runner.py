@@ -39,6 +39,7 @@ from holdfast.shell.perform import Performer, boot_seconds
 from holdfast.shell.redact import Redactor
 from holdfast.shell.run import Run
 from holdfast.shell.undoing import Origin, Undone, carry_out, plan_of, undoing
+from holdfast.shell.workspace import Desks
 from holdfast.views.undo import Plan
 
 In = TypeVar("In")
@@ -79,7 +80,7 @@ class Runner(People):
         self._models = Shelf()
         self._stack = AsyncExitStack()
         self._performer = performer(self._model, clock=clock, watch=watch)
-        self._performer.provide((Origin(self),))
+        self._performer.provide((Origin(self), Desks(self)))
         self._fleet = Fleet(journal, self.worker, self._performer, self.agents, self._model, lambda: self._models)
         self._followers: dict[str, list[asyncio.Event]] = {}
 

@@ -12,6 +12,9 @@ from holdfast import conditions, units
 from holdfast.core.provenance import argument_of
 from holdfast.events import Effect, Fired, Json, Verdict
 from holdfast.views import words
+from holdfast.views.delegation import called
+from holdfast.views.errand import errand
+from holdfast.views.family import Family, fate
 from holdfast.views.needed import needed
 from holdfast.views.record import Call, Content, Question, Trace, Turn
 from holdfast.views.sentence import Sentence
@@ -70,22 +73,25 @@ class Account(Struct, frozen=True, kw_only=True):
     """What would have been needed, where it was not done."""
 
 
-def account(seen: Trace, call: Call) -> Account:
-    """Why a call went as it did."""
+def account(seen: Trace, call: Call, family: Family | None = None) -> Account:
+    """Why a call went as it did. family: the run's, for what the run did that a call opened."""
     readings = evidence(seen, call)
     clauses = tuple(_clauses(seen, call, readings))
     return Account(
         call=call.seq,
         tool=call.tool,
         effect=call.effect,
-        title=words.called(call),
-        fate=words.fate(call),
+        title=called(seen.contract, call),
+        fate=fate(family, call) if family is not None else words.fate(call),
         ok=call.ok,
         clauses=clauses,
         held=tuple(_held(seen, call)),
         evidence=tuple(_rests_on(seen, call, readings)),
         arguments=tuple(_arguments(seen, call)),
-        course=tuple(sorted(_course(seen, call), key=lambda sentence: min(sentence.entries, default=0))),
+        course=(
+            *sorted(_course(seen, call), key=lambda sentence: min(sentence.entries, default=0)),
+            *errand(call, family),
+        ),
         needed=() if call.ok else tuple(needed(seen, call)),
     )
 

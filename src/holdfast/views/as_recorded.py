@@ -204,9 +204,10 @@ class _Options:
 class RecordedTool:
     """A tool as one run's entries tell of it, in the place of the tool itself."""
 
-    def __init__(self, name: str, digest: str, told: Told) -> None:
+    def __init__(self, name: str, digest: str, told: Told, never: Effect = "write") -> None:
         self.name, self.digest = name, digest
         self.description = ""
+        self._never = never
         self.options = _Options(name, told)
         self.retry = _Retry(name, told.guesses)
         self.takes = _Checks(lambda raw: told.arguments(name, raw))
@@ -214,8 +215,8 @@ class RecordedTool:
 
     @property
     def effect(self) -> Effect:
-        """One that was never called is taken to write: nothing was written by it either way."""
-        return self._told.effects.get(self.name, "write")
+        """One that was never called is taken to write: nothing was written by it either way. Agents are no guess."""
+        return self._told.effects.get(self.name, self._never)
 
     @property
     def timeout(self) -> int:
@@ -246,7 +247,10 @@ class RecordedBound(Bound):
     ) -> None:
         stands_in = [name for name in contract.tools if name not in tools and name not in told.absent]
         every = {**tools, **{
-            name: cast("Tool[..., Any]", RecordedTool(name, versions.get(name, ""), told)) for name in stands_in
+            name: cast("Tool[..., Any]", RecordedTool(
+                name, versions.get(name, ""), told, "child" if contract.tools[name].agent is not None else "write"
+            ))
+            for name in stands_in
         }}  # fmt: skip
         gives = cast("Any", _Checks(told.output, contract.gives))
         super().__init__(contract, every, shape_of(contract.takes), gives, predicates)

@@ -25,7 +25,7 @@ from holdfast.core.state import CallState, Moment, State
 from holdfast.errors import Bug
 from holdfast.events import CallJudged, Entry, Fired, Json, ModelAsked, OutputRejected, RunClosed, Verdict
 from holdfast.views.as_recorded import NO_OUTPUT, RecordedBound, Told, Undecidable
-from holdfast.views.circumstances import gone_from
+from holdfast.views.circumstances import doubtful_of, gone_from
 
 BESIDE: Final = frozenset({"order", "overtaken", "closing", "expired", "fork"})
 """Rules by which the machine answers a call before any contract is asked."""
@@ -197,7 +197,7 @@ class _Testing:
         if event.rules and all(fired.rule in BESIDE for fired in event.rules):
             self.found.beside += 1
             return
-        moment = Moment(at=entry.at, worker=entry.actor, secret=b"")
+        moment = Moment(at=entry.at, worker=entry.actor, secret=b"", doubtful=doubtful_of(state, [entry]))
         self._weigh(entry, call, event.verdict, lambda bound: _judge(bound, state, call, moment))
 
     def _output(self, state: State, entry: Entry, call: CallState, verdict: Verdict, value: Json) -> None:

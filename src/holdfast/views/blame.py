@@ -45,6 +45,8 @@ class Spoken(Struct, frozen=True, omit_defaults=True):
     run: str = ""
     """The run it stands in, and its entry there; empty where the turns come from elsewhere."""
     seq: int = 0
+    opens: str = ""
+    """Of a request: the run that answers it, where that is known."""
 
 
 class Suspect(Struct, frozen=True, omit_defaults=True):
@@ -114,14 +116,12 @@ def _led(turns: Sequence[Spoken]) -> tuple[Suspect, ...]:
     asked = [step for step, turn in enumerate(turns) if turn.kind == "asks"]
     answers: list[int] = []
     again: list[int] = []
-    for place, step in enumerate(asked):
-        following = asked[place + 1] if place + 1 < len(asked) else None
-        came = [
-            later
-            for later in range(step + 1, len(turns) if following is None else following)
-            if turns[later].kind == "says"
-            and (turns[later].speaker, turns[later].run) != (turns[step].speaker, turns[step].run)
-        ]
+    for step in asked:
+        # Whoever is asked may ask others before it answers: the next request is the next of whoever made this one.
+        whole = bool(turns[step].opens)
+        following = next((one for one in asked if one > step and (not whole or turns[one].run == turns[step].run)), None)
+        until = len(turns) if following is None else following
+        came = [later for later in range(step + 1, until) if _answers(turns[later], turns[step])]
         if came:
             answers.append(came[-1])
             if following is not None and _once_more(turns[step].text, turns[following].text):
@@ -129,9 +129,18 @@ def _led(turns: Sequence[Spoken]) -> tuple[Suspect, ...]:
     if again:
         times = "the only one" if len(again) == 1 else f"the first of {len(again)}"
         because = f"what came back was asked for once more, with nothing new in the request; {times}"
-        return tuple(_suspect(turns, step, 1 / len(again), because) for step in again)
+        return tuple(_suspect(turns, step, 1 / len(again), because) for step in sorted(again))
     because = "nothing was asked for twice, and this is the last that came back before the end"
-    return tuple(_suspect(turns, step, 1 / len(answers), because) for step in reversed(answers))
+    return tuple(_suspect(turns, step, 1 / len(answers), because) for step in sorted(answers, reverse=True))
+
+
+def _answers(turn: Spoken, request: Spoken) -> bool:
+    """Whether a turn may be what came back for a request."""
+    if turn.kind != "says":
+        return False
+    if request.opens:
+        return turn.run == request.opens
+    return (turn.speaker, turn.run) != (request.speaker, request.run)
 
 
 def _once_more(first: str, second: str) -> bool:

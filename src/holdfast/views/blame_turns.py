@@ -3,7 +3,7 @@
     turns(trace, {child.run: child, ...})
 
 A request to a child run stands where its call does, and is followed by all that the child did and what it came back
-with. Words of erased bodies are empty. What children of other trees did is not here.
+with. Words of erased bodies are empty. Of a child that is not at hand there is what it came back with.
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ def _call(seen: Trace, call: Call, below: Mapping[str, Trace], depth: int) -> It
     if not call.child:
         yield Spoken(call.tool, _text(call.result) or call.told, "output", seen.run, call.answered or call.seq)
         return
-    yield Spoken(seen.agent, _text(call.args), "asks", seen.run, call.seq)
+    yield Spoken(seen.agent, _text(call.args), "asks", seen.run, call.seq, call.child)
     child = below.get(call.child)
+    if child is None and call.answered:  # what it did is not at hand, and what came back is
+        yield Spoken(call.delegated.agent if call.delegated else call.tool, _text(call.result) or call.told, "says", call.child)
     if child is not None and depth:
         yield from _within(child, below, depth - 1)
         if child.end is not None:

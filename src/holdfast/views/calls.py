@@ -21,6 +21,7 @@ from holdfast.events import (
     Entry,
     Json,
     PersonAnswered,
+    ProgramCalled,
     ProposalAmended,
     QuestionWithdrawn,
 )
@@ -112,9 +113,10 @@ def _asked(draft: Draft, entry: Entry, event: CallAsked) -> None:
         sources=event.sources,
         serves=event.serves,
         cursor=event.cursor,
+        within=event.within,
     )
-    if event.serves in draft.calls:
-        served = draft.calls[event.serves]
+    if (event.serves or event.within) in draft.calls:
+        served = draft.calls[event.serves or event.within]
         keep_call(draft, served, inner=(*served.inner, entry.seq))
     elif turn is not None:
         draft.put_turn(replace(turn, calls=(*turn.calls, entry.seq), dropped=()))
@@ -240,6 +242,14 @@ def _returned(draft: Draft, entry: Entry, event: CallReturned) -> None:
         keep_call(draft, first, complete="complete", missing="")
 
 
+def _program_called(draft: Draft, entry: Entry, event: ProgramCalled) -> None:
+    """A program goes on where its call is answered: what it took up to there is no attempt of its own."""
+    call = draft.calls.get(event.call)
+    if call is not None:
+        draft.totals = replace(draft.totals, work=draft.totals.work + event.took)
+        keep_call(draft, call, tried=call.tried[:-1], stage="cleared")
+
+
 def _failed(draft: Draft, entry: Entry, event: CallFailed) -> None:
     call = draft.calls.get(event.call)
     if call is None:
@@ -359,6 +369,7 @@ CALLS: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
     QuestionWithdrawn: _withdrawn,
     CallStarted: _started,
     CallReturned: _returned,
+    ProgramCalled: _program_called,
     CallFailed: _failed,
     CallLookedUp: _looked_up,
     DoubtRaised: _doubt,

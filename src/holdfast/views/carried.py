@@ -2,9 +2,10 @@
 
     for entry, label in zip(entries, labels(entries), strict=True): ...
 
-A result has the label that stands beside it. What a model says or asks for has the label of all that had reached it by then,
-and so has what people and the machine say of it. Two things come without a label: what was brought from another run (of a
-child, or of a run that undoes one), and the message of a tool that failed before it returned anything. They belong to the
+A result has the label that stands beside it. What a child run gave has the label of everything that
+had reached its model. What a model says or asks for has the label of all that had reached it by then, and so has what people
+and the machine say of it. Two things come without a label: what a run was given by another one (a child by its parent, a run
+that undoes one), and the message of a tool that failed before it returned anything. They belong to the
 class `unlabelled`: it is not known that they are plain.
 """
 
@@ -22,6 +23,7 @@ from holdfast.events import (
     CallReturned,
     CallReturnedLate,
     CallSettled,
+    ChildClosed,
     ContractAdopted,
     Entry,
     Inline,
@@ -74,7 +76,7 @@ class Carried:
                 self.run, self._coming = join((self.run, *self._coming)), []
             case CallAsked():
                 self._calls[entry.seq] = event
-            case CallReturned() | CallLookedUp(answer="found"):
+            case CallReturned() | CallLookedUp(answer="found") | ChildClosed():
                 return self._result(event.call, event.label)
             case CallReturnedLate():
                 return self._result(event.call, self._of_tool(event.call), known=False)

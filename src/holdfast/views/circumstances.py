@@ -1,4 +1,8 @@
-"""Under what circumstances something was decided, as far as a run's entries show: when, by whom, with what known of others."""
+"""Under what circumstances something was decided, as far as a run's entries show: when, by whom, with what known of others.
+
+Of which tools another run of the tree was in doubt stands in no entry. It follows from the decisions: such a tool's call is
+always refused by the rule `unresolved`, and by that rule alone where this run itself is in doubt about no call of the tool.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,9 @@ from holdfast.core.state import Moment, State
 from holdfast.events import (
     AnyEvent,
     BodiesErased,
+    CallAsked,
     CallFailed,
+    CallJudged,
     Entry,
     Erased,
     LimitReached,
@@ -22,6 +28,9 @@ from holdfast.events import (
     Resumed,
     Unknown,
 )
+
+UNRESOLVED: Final = "unresolved"
+"""The rule by which a call is refused while it is not known whether an earlier one happened."""
 
 _PASSED_OVER: Final = "the next answer would pass it"
 
@@ -36,8 +45,25 @@ def moment_of(state: State, batch: Sequence[Entry], secret: bytes, costs: Mappin
     epoch = next((one.event.epoch for one in batch if isinstance(one.event, Resumed)), state.epoch)
     return Moment(
         at=batch[0].at, worker=batch[0].actor, secret=secret, gone=gone, flying=flying, epoch=epoch,
-        quotes=_quotes(state, batch, costs),
+        quotes=_quotes(state, batch, costs), doubtful=doubtful_of(state, batch),
     )  # fmt: skip
+
+
+def doubtful_of(state: State, batch: Sequence[Entry]) -> frozenset[str]:
+    """Tools of which another run of the tree did not know whether a write happened: refused for more doubts than are ours."""
+    asked = {one.seq: one.event.tool for one in batch if isinstance(one.event, CallAsked)}
+    asked |= {call.seq: call.tool for call in state.calls.values()}
+    lost = {one.event.call for one in batch if isinstance(one.event, CallFailed)}
+    found = set[str]()
+    for entry in batch:
+        match entry.event:
+            case CallJudged(call=call, verdict="refuse", rules=rules) if call in asked:
+                tool = asked[call]
+                unsure = (one.seq for one in state.calls.values() if one.tool == tool and one.status in ("unsure", "doubt"))
+                ours = {*unsure, *(seq for seq in lost if asked.get(seq) == tool)} - {call}
+                if sum(fired.rule == UNRESOLVED for fired in rules) > len(ours):
+                    found.add(tool)
+    return frozenset(found)
 
 
 def costs_of(entries: Sequence[Entry]) -> dict[int, int]:

@@ -4,8 +4,9 @@
     all = total(costs, won)                 many runs: by outcome, model and tool; cost per success; waste
 
 All in whole nano-dollars, as the journal has them. What nobody priced stays unknown in every sum it enters. A child's cost
-is its own run's: it stands in the parent as a field, and is not added to what the parent paid. What a fork inherited was
-paid by the run it was forked from, and is counted there.
+is its own run's: it stands in the parent as a field, and is not added to what the parent paid. Of many runs every one counts
+once, and those that no other one of them opened are the ones that succeed or do not: their children worked for them. What a
+fork inherited was paid by the run it was forked from, and is counted there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from msgspec import Struct
 from holdfast import units
 from holdfast.core import fork
 from holdfast.events import ChildClosed, Entry, ModelAnsweredLate, ModelFailed, Noted, Outcome
+from holdfast.views.cost_trees import Child, Tree, fates, trees
 from holdfast.views.detectors.finding import Case, key, outcome
 from holdfast.views.record import Asked, Call, Totals, Trace, Turn
 from holdfast.views.spending import Money, add, ratio, shared
@@ -60,16 +62,6 @@ class People(Struct, frozen=True):
         return None if self.rate is None else ratio(self.worked * self.rate, units.MINUTE)
 
 
-class Child(Struct, frozen=True):
-    """A run that answered a call of this one, as its end told."""
-
-    run: str
-    call: int
-    outcome: Outcome
-    nusd: int | None
-    """None where it did not tell."""
-
-
 class Cost(Struct, frozen=True, kw_only=True):
     """What one run cost."""
 
@@ -77,6 +69,8 @@ class Cost(Struct, frozen=True, kw_only=True):
     agent: str
     contract: str
     at: int
+    parent: str = ""
+    """The run that opened it."""
     outcome: Outcome | None = None
     money: Money = Money()
     models: tuple[Share, ...] = ()
@@ -101,6 +95,11 @@ class Cost(Struct, frozen=True, kw_only=True):
         """µs of models and tools."""
         return sum(one.took for one in (*self.models, *self.tools))
 
+    @property
+    def with_children(self) -> Money:
+        """What it was paid for, and the children that ended, with theirs."""
+        return self.money + add(child.money for child in self.children)
+
 
 def cost_of(entries: Sequence[Entry], seen: Trace | None = None, *, most: int = MOST) -> Cost:
     """What a run cost; most: µs that one verdict counts for at most. Raises UsageError for what is no run."""
@@ -120,6 +119,7 @@ def cost_of(entries: Sequence[Entry], seen: Trace | None = None, *, most: int = 
         agent=seen.agent,
         contract=seen.contract_digest,
         at=seen.opened,
+        parent=seen.parent,
         outcome=seen.end.outcome if seen.end is not None else None,
         money=Money(
             totals.nusd - before.nusd,
@@ -134,7 +134,7 @@ def cost_of(entries: Sequence[Entry], seen: Trace | None = None, *, most: int = 
         retries=_retries(case, begun),
         repeats=Share("repeats", add(part for part, _ in wasted), len(wasted), sum(_took(call) for _, call in wasted)),
         people=_people(seen, most, begun),
-        children=_children(entries[begun:]),
+        children=_children(entries[begun:], seen),
         input=totals.input - before.input,
         output=totals.output - before.output,
         bad=_noted(entries[begun:]) == "bad",
@@ -237,9 +237,19 @@ def _noted(entries: Sequence[Entry]) -> str:
     return next((one.finding for one in reversed(said) if one.finding in ("good", "bad") and not one.evidence), "")
 
 
-def _children(entries: Sequence[Entry]) -> tuple[Child, ...]:
-    ends = [entry.event for entry in entries if isinstance(entry.event, ChildClosed)]
-    return tuple(Child(end.child, end.call, end.outcome, end.used.get("usd")) for end in ends)
+def _children(entries: Sequence[Entry], seen: Trace) -> tuple[Child, ...]:
+    found = [entry.event for entry in entries if isinstance(entry.event, ChildClosed)]
+    return tuple([_child(seen, end) for end in found])
+
+
+def _child(seen: Trace, end: ChildClosed) -> Child:
+    """What was used and was nothing is not in what was told."""
+    paid, unpriced = end.used.get("usd", 0), end.used.get("unpriced", 0)
+    call = seen.calls.get(end.call)
+    one = call.delegated if call is not None else None
+    return Child(
+        end.child, one.agent if one is not None else "", end.call, end.outcome, None if unpriced else paid, unpriced, paid
+    )  # fmt: skip
 
 
 # -------------------------------------------------------------------------------------------------------- many runs
@@ -249,9 +259,13 @@ class Total(Struct, frozen=True, kw_only=True):
     """What many runs cost."""
 
     runs: int
+    """Those that none of the others opened."""
     won: int
-    """Runs that were a success."""
+    """Runs that were a success, of these."""
+    below: int
+    """Runs that others of them opened, or runs that these opened."""
     money: Money
+    """Of all of them, each once."""
     outcomes: tuple[Share, ...]
     models: tuple[Share, ...]
     tools: tuple[Share, ...]
@@ -264,7 +278,7 @@ class Total(Struct, frozen=True, kw_only=True):
     under_way: Share
     """Runs that are not over, with what they cost so far; no waste yet."""
     children: Share
-    """Runs that calls of these opened, with what their ends told; they are runs of their own, and not added."""
+    """Runs that calls of these opened and that are not among them, with what their ends told; not in `money`."""
     work: int
     """µs of models and tools."""
     input: int
@@ -275,7 +289,7 @@ class Total(Struct, frozen=True, kw_only=True):
     value: int | None
     """nusd of people's time; None where a contract does not value it."""
     squares: int = 0
-    """Sum of the squares of what each run cost, for what is said of others like them."""
+    """Sum of the squares of what each run cost with its children, for what is said of others like them."""
 
     @property
     def waste(self) -> Money:
@@ -283,21 +297,26 @@ class Total(Struct, frozen=True, kw_only=True):
         return self.lost.money + self.retries.money + self.repeats.money
 
     @property
+    def whole(self) -> Money:
+        """With the children that are not among them, as their ends told."""
+        return self.money + self.children.money
+
+    @property
     def per_run(self) -> int | None:
-        """nusd, models only; None where something has no price, or there are no runs."""
-        return None if self.money.total is None or not self.runs else ratio(self.money.total, self.runs)
+        """nusd with children, models only; None where something has no price, or there are no runs."""
+        return None if self.whole.total is None or not self.runs else ratio(self.whole.total, self.runs)
 
     @property
     def per_success(self) -> int | None:
-        """nusd of all runs, failed ones too, for each success, models only; None where it is unknown or there is none."""
-        return None if self.money.total is None or not self.won else ratio(self.money.total, self.won)
+        """nusd of all runs and their children, failed ones too, for each success, models only; None where unknown or none."""
+        return None if self.whole.total is None or not self.won else ratio(self.whole.total, self.won)
 
     @property
     def per_success_with_people(self) -> int | None:
         """The same with people's time; None where that has no value either."""
-        if self.money.total is None or self.value is None or not self.won:
+        if self.whole.total is None or self.value is None or not self.won:
             return None
-        return ratio(self.money.total + self.value, self.won)
+        return ratio(self.whole.total + self.value, self.won)
 
 
 def is_done(cost: Cost) -> bool:
@@ -308,24 +327,25 @@ def is_done(cost: Cost) -> bool:
 def total(costs: Iterable[Cost], won: Callable[[Cost], bool] = is_done) -> Total:
     """Runs together; won: which were a success."""
     costs = list(costs)
-    good = [cost for cost in costs if won(cost)]
-    bad = [cost for cost in costs if cost.outcome is not None and not won(cost)]
-    hoped = [cost for cost in costs if cost.outcome is None and not won(cost)]
-    other = [*good, *hoped]
+    all_ = trees(costs)
+    came = [fates(tree, won) for tree in all_]
+    hoped, bad = ([cost for one in came for cost in one[place]] for place in (1, 2))
+    other = [cost for one in came for cost in (*one[0], *one[1])]
     values = [cost.people.value for cost in costs]
     rates = {cost.people.rate for cost in costs if cost.people.verdicts}
     return Total(
-        runs=len(costs),
-        won=len(good),
+        runs=len(all_),
+        won=sum(won(tree.root) for tree in all_),
+        below=len(costs) - len(all_),
         money=add(cost.money for cost in costs),
-        outcomes=_together(Share(cost.outcome or "open", cost.money, 1, cost.work) for cost in costs),
+        outcomes=_together(_came(tree) for tree in all_),
         models=_together(share for cost in costs for share in cost.models),
         tools=_together(share for cost in costs for share in cost.tools),
         lost=_one("lost", (Share("", cost.money, 1, cost.work) for cost in bad)),
         retries=_one("retries", (cost.retries for cost in other)),
         repeats=_one("repeats", (cost.repeats for cost in other)),
         under_way=_one("under way", (Share("", cost.money, 1, cost.work) for cost in hoped)),
-        children=_one("children", (_told(child) for cost in costs for child in cost.children)),
+        children=Share("children", add(tree.told for tree in all_), sum(tree.outside for tree in all_)),
         work=sum(cost.work for cost in costs),
         input=sum(cost.input for cost in costs),
         output=sum(cost.output for cost in costs),
@@ -336,12 +356,14 @@ def total(costs: Iterable[Cost], won: Callable[[Cost], bool] = is_done) -> Total
             rates.pop() if len(rates) == 1 else None,
         ),
         value=None if None in values else sum(value for value in values if value is not None),
-        squares=sum(cost.money.least**2 for cost in costs),
+        squares=sum(tree.money.least**2 for tree in all_),
     )
 
 
-def _told(child: Child) -> Share:
-    return Share("", Money(child.nusd or 0, 0, int(child.nusd is None)), 1)
+def _came(tree: Tree) -> Share:
+    """A run with what is here of those below it, under its own outcome."""
+    paid, work = add(cost.money for cost in tree.every), sum(cost.work for cost in tree.every)
+    return Share(tree.root.outcome or "open", paid, 1, work)
 
 
 def _one(name: str, shares: Iterable[Share]) -> Share:
@@ -360,7 +382,7 @@ def _together(shares: Iterable[Share]) -> tuple[Share, ...]:
 
 
 def by_agent(costs: Iterable[Cost], won: Callable[[Cost], bool] = is_done) -> dict[str, Total]:
-    """Agent → its runs together, the dearest first."""
+    """Agent → its runs together, the dearest first. What their children cost is in what one run of it costs."""
     found: dict[str, list[Cost]] = {}
     for cost in costs:
         found.setdefault(cost.agent, []).append(cost)

@@ -14,6 +14,7 @@ from holdfast.events import (
     CallFailed,
     CallJudged,
     CallStarted,
+    ChildOpened,
     Contradiction,
     DoubtRaised,
     Inline,
@@ -26,6 +27,7 @@ from holdfast.events import (
     QuestionWithdrawn,
     Replied,
     Resumed,
+    RoundClosed,
     RunClosed,
 )
 from holdfast.views import words
@@ -90,6 +92,11 @@ def _ended(event: AnyEvent) -> str:
             return f"the run ends as {outcome}: {reason}"
         case Contradiction(_, what):
             return f"two things contradict each other: {what}"
+        case ChildOpened(call, child, carved):
+            under = ", ".join(f"{name} {many:,}" for name, many in carved.items())
+            return f"the run {child} is opened for call {call}{' under ' + under if under else ''}"
+        case RoundClosed(number, posts):
+            return f"round {number} closes with {', '.join(name for name, _ in posts) or 'no posts'}"
         case Replied():
             return "the answer's text is said to the requester"
         case Resumed(epoch=epoch):

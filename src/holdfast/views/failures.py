@@ -100,8 +100,12 @@ OWN: Final = 0
 """The number of findings that are none of the taxonomy's."""
 
 
-def read(entries: Sequence[Entry], own: Classifier | None = None) -> Reading:
-    """What detectors find in a run, and a rule of one's own. Raises UsageError for entries that do not begin one.
+def read(
+    entries: Sequence[Entry], own: Classifier | None = None, below: Mapping[str, Sequence[Entry]] | None = None
+) -> Reading:
+    """What detectors find in a run, and a rule of one's own. below: run → entries of those it opened, and so on.
+
+    Raises UsageError for entries that do not begin one.
 
     What a fork inherited is the other run's, and found there.
     """
@@ -109,7 +113,7 @@ def read(entries: Sequence[Entry], own: Classifier | None = None) -> Reading:
     outcome = seen.end.outcome if seen.end is not None else None
     mine = own(entries) if own is not None else ()
     named = (msgspec.structs.replace(one, number=OWN) for one in mine)
-    found = tuple(one for one in (*detect(entries, seen), *named) if not begun or max(one.seqs, default=0) > begun)
+    found = tuple(one for one in (*detect(entries, seen, below=below), *named) if not begun or max(one.seqs, default=0) > begun)
     return Reading(seen.run, seen.agent, seen.contract_digest, seen.opened, outcome, found)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from holdfast.views.record import Trace
+from holdfast.views import words
+from holdfast.views.record import Call, Totals, Trace
 
 
 class Family(Struct, frozen=True):
@@ -22,3 +23,54 @@ class Family(Struct, frozen=True):
         for child in self.children.values():
             yield child.seen
             yield from child.below()
+
+    @property
+    def whole(self) -> bool:
+        """Whether every run below is here."""
+        return not self.missing and all(child.whole for child in self.children.values())
+
+    @property
+    def totals(self) -> Totals:
+        """What this run and those below it that are here used up, each by itself, together."""
+        every = [one.totals for one in (self.seen, *self.below())]
+        names = ("steps", "nusd", "unsettled", "reserved", "unpriced", "input", "output", "work", "opened")
+        return Totals(**{name: sum(getattr(one, name) for one in every) for name in names})
+
+    def waits(self, call: Call) -> str:
+        """For whom the run waits that a call opened, as far as it is here: `finance has to decide there`; empty for nobody."""
+        child = self.children.get(call.seq)
+        if child is None or child.seen.end is not None:
+            return ""
+        return child.stands("there")
+
+    def stands(self, where: str) -> str:
+        """For whom this run waits, or one below it; empty for nobody."""
+        seen = self.seen
+        for question in seen.open_questions:
+            name = "the requester" if question.role == "requester" else question.role or "a person"
+            verb = "answer" if question.about == "question" else "decide"
+            return f"{name} has to {verb} {where}"
+        if seen.paused:
+            return f"it was stopped for now {where}"
+        for seq, child in self.children.items():
+            if seen.calls[seq].stage == "running" and (told := child.stands(f"in {child.seen.run}")):
+                return told
+        return ""
+
+
+def family_of(seen: Trace, traces: Mapping[str, Trace]) -> Family:
+    """A run with those below it that are among these traces, by name."""
+    children: dict[int, Family] = {}
+    missing: list[str] = []
+    for call in seen.calls.values():
+        if call.child in traces and call.child != seen.run:
+            children[call.seq] = family_of(traces[call.child], traces)
+        elif call.child:
+            missing.append(call.child)
+    return Family(seen, children, tuple(missing))
+
+
+def fate(family: Family, call: Call) -> str:
+    """What became of a call, in a word or two, with whom the run waits for that it opened."""
+    told = family.waits(call) if call.stage == "running" and call.child else ""
+    return f"{words.fate(call)} ({told})" if told else words.fate(call)

@@ -13,8 +13,6 @@ from holdfast.events import (
     CallUndone,
     CancelAsked,
     Checkpointed,
-    ChildClosed,
-    ChildOpened,
     Contradiction,
     Entry,
     LimitAsked,
@@ -24,7 +22,6 @@ from holdfast.events import (
     Paused,
     PersonAsked,
     Resumed,
-    RoundClosed,
     Viewed,
 )
 from holdfast.views import record
@@ -39,18 +36,19 @@ def happened(draft: Draft, entry: Entry, text: str, by: str = "", question: int 
     draft.items.append(Happening(entry.seq, entry.at, type(entry.event).__name__, text, by, question))
 
 
-def _amount(limit: str, amount: int) -> str:
+def amount(limit: str, many: int) -> str:
+    """An amount of what a limit bounds, with its unit."""
     match limit:
         case "usd":
-            return f"{units.say_usd(amount)} USD"
+            return f"{units.say_usd(many)} USD"
         case "work" | "wall":
-            return units.say_duration(amount)
-    return f"{amount:,}"
+            return units.say_duration(many)
+    return f"{many:,}"
 
 
 def _limit_reached(draft: Draft, entry: Entry, event: LimitReached) -> None:
     why = f": {event.why}" if event.why else ""
-    used, ceiling = _amount(event.limit, event.used), _amount(event.limit, event.ceiling)
+    used, ceiling = amount(event.limit, event.used), amount(event.limit, event.ceiling)
     happened(draft, entry, f"the limit of {event.limit} was reached, {used} of {ceiling}{why}")
 
 
@@ -58,12 +56,12 @@ def _granted(draft: Draft, entry: Entry, event: LimitGranted) -> None:
     for question in draft.open_questions:
         if question.limit == event.limit:
             voice = record.Voice(
-                entry.seq, entry.at, "grant", event.by, entry.actor, _amount(event.limit, event.amount)
+                entry.seq, entry.at, "grant", event.by, entry.actor, amount(event.limit, event.amount)
             )
             draft.questions[question.seq] = replace(
                 question, voices=(*question.voices, voice), end="granted", ended=entry.seq
             )
-    happened(draft, entry, f"{event.by} granted {_amount(event.limit, event.amount)} more of {event.limit}", event.by)
+    happened(draft, entry, f"{event.by} granted {amount(event.limit, event.amount)} more of {event.limit}", event.by)
 
 
 def _asked_of_a_person(draft: Draft, entry: Entry, event: PersonAsked) -> None:
@@ -125,6 +123,9 @@ def _noted(draft: Draft, entry: Entry, event: Noted) -> None:
 
 
 def _contradiction(draft: Draft, entry: Entry, event: Contradiction) -> None:
+    if event.children:
+        happened(draft, entry, f"what the agents it asked came back with cannot all be right: {event.what}")
+        return
     places = f"{'entry' if len(event.seqs) == 1 else 'entries'} {', '.join(str(seq) for seq in event.seqs)}"
     happened(draft, entry, f"a contradiction ({places}): {event.what}")
 
@@ -136,24 +137,8 @@ def _undone(draft: Draft, entry: Entry, event: CallUndone) -> None:
     happened(draft, entry, f"call {event.call} was undone by run {event.by}", event.by)
 
 
-def _child_opened(draft: Draft, entry: Entry, event: ChildOpened) -> None:
-    call = draft.calls.get(event.call)
-    if call is not None:
-        keep_call(draft, call, child=event.child)
-    happened(draft, entry, f"call {event.call} opened the run {event.child}")
-
-
-def _child_closed(draft: Draft, entry: Entry, event: ChildClosed) -> None:
-    happened(draft, entry, f"the run {event.child}, opened by call {event.call}, ended: {event.outcome}")
-
-
-def _round(draft: Draft, entry: Entry, event: RoundClosed) -> None:
-    posts = f"{len(event.posts)} {'post' if len(event.posts) == 1 else 'posts'}"
-    happened(draft, entry, f"round {event.round} closed with {posts}")
-
-
 def _limit_asked(draft: Draft, entry: Entry, event: LimitAsked) -> None:
-    happened(draft, entry, f"asks for {_amount(event.limit, event.amount)} more of {event.limit}")
+    happened(draft, entry, f"asks for {amount(event.limit, event.amount)} more of {event.limit}")
 
 
 def _checkpointed(draft: Draft, entry: Entry, event: Checkpointed) -> None:
@@ -177,9 +162,6 @@ HAPPENINGS: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
     Noted: _noted,
     Contradiction: _contradiction,
     CallUndone: _undone,
-    ChildOpened: _child_opened,
-    ChildClosed: _child_closed,
-    RoundClosed: _round,
     Checkpointed: _checkpointed,
     Viewed: _viewed,
 }

@@ -22,6 +22,7 @@ _RULES = {
     "surprises.exhausted": "An answer of the tool: it was tried as often as the contract allows.",
     "settled": "Asking for it again: a person found that it had not happened.",
     "fork": "Its run to be driven here: a fork does not take over what was under way.",
+    "team": "What is kept for the writer, or an output that cites what was posted.",
     "mode": "A person's approval: every write is reviewed in this mode.",
     "epoch": "A person's approval: the journal was restored from a backup.",
 }
@@ -37,6 +38,9 @@ def needed(seen: Trace, call: Call) -> Iterator[Sentence]:
             told = dict.fromkeys(_of(seen, call, fired) for fired in last.rules if fired.verdict == "refuse")
             for text in told:
                 yield Sentence(text, (last.seq,))
+        case "ended":
+            where = f": holdfast why {call.child}" if call.child else ""
+            yield Sentence(f"Another end of the run {call.child}{where}", (call.answered,))
         case "told":
             yield Sentence("Success of the tool; a person said to go on without it.", (call.answered,))
     if call.stage == "held":

@@ -14,7 +14,7 @@ from holdfast.views.spending import ratio
 
 
 class Projection(Struct, frozen=True):
-    """What so many runs like these would cost, models only."""
+    """What so many runs like these would cost, with those they open, models only."""
 
     runs: int
     nusd: int | None
@@ -32,7 +32,7 @@ ENOUGH = 30
 
 def project(seen: Total, runs: int) -> Projection:
     """What `runs` runs would cost, if they are like those seen. The range is of the mean: 1.96 standard errors each way."""
-    amount = seen.money.total
+    amount = seen.whole.total
     if amount is None or not seen.runs:
         return Projection(runs, None)
     expected = ratio(amount * runs, seen.runs)

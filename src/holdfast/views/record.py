@@ -42,10 +42,11 @@ Ending: TypeAlias = Literal[
     "told",
     "rejected",
     "absent",
+    "ended",
 ]
 """What answered a call: its result; a look-up; a late result; a person's ruling; a person's words; the run's own end;
 the contract; a reviewer; the machine, after attempts; a person who said to go on without; the check of the output; a
-late word that it did not happen."""
+late word that it did not happen; the end of the run that was to answer it, other than as done."""
 
 
 class Content(Struct, frozen=True, omit_defaults=True):
@@ -173,6 +174,32 @@ class Ruling(Struct, frozen=True, omit_defaults=True):
     text: str = ""
 
 
+class Delegated(Struct, frozen=True, omit_defaults=True):
+    """The run that a call opened, as the run that made the call was told of it."""
+
+    seq: int
+    """Where it was opened, and when that was."""
+    at: int
+    run: str
+    agent: str
+    """Whose run it is, by the contract."""
+    carved: dict[LimitName, int] = {}
+    """What it may use of our ceilings."""
+    ended: int = 0
+    """Where its end is told; 0 while it goes on."""
+    until: int = 0
+    """When that was."""
+    outcome: Outcome | None = None
+    why: str = ""
+    used: dict[str, int] = {}
+    """What it and its own children used, by its end."""
+
+    @property
+    def took(self) -> int | None:
+        """µs from its opening to its end, waiting included; None while it goes on."""
+        return max(self.until - self.at, 0) if self.ended else None
+
+
 class Call(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call, with everything that was decided about it and that became of it."""
 
@@ -212,11 +239,15 @@ class Call(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of its result."""
     child: str = ""
     """The run that was opened to answer it."""
+    delegated: Delegated | None = None
+    """What is known of that run."""
     undone_by: str = ""
     told: str = ""
     """What answered it, where that is no result."""
     inner: tuple[int, ...] = ()
-    """Calls the machine made for it: fresh readings, further pages."""
+    """Calls the machine made for it: fresh readings, further pages; or that it made itself, being a program."""
+    within: int = 0
+    """The call of the program that made it."""
 
     @property
     def ok(self) -> bool:
@@ -324,10 +355,16 @@ class Totals(Struct, frozen=True, omit_defaults=True):
     output: int = 0
     work: int = 0
     """µs of models and tools."""
+    opened: int = 0
+    """Child runs."""
+    below: int = 0
+    """nusd that closed children told of, for themselves and theirs."""
+    carved: int = 0
+    """nusd that open children may use."""
 
     @property
     def charged(self) -> int:
-        """nusd that count against the ceiling."""
+        """nusd that this run itself was charged, without its children."""
         return self.nusd + self.unsettled + self.reserved
 
 
@@ -352,6 +389,10 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: dict[str, str] = {}
     parent: str = ""
     """The run whose call this one answers."""
+    parent_call: int = 0
+    """That call."""
+    carved: dict[LimitName, int] = {}
+    """The ceilings that run set this one out of its own."""
     forked_from: str = ""
     forked_at: int = 0
     """The last entry that is that run's."""

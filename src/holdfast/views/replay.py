@@ -4,8 +4,9 @@
     found = Replay([agent]).of(entries, secret)   with the code of the agent
 
 What a decision rests on beside its entries stands in it, or follows from it: who decided and when, which attempts were found
-lost and whether their worker was known to be gone, what a model said its answer would cost. What rests on code that is not
-here is taken as it was recorded where the entries tell it (see `as_recorded`), and is otherwise counted as undecided, with
+lost and whether their worker was known to be gone, what a model said its answer would cost, of which writes another run of the
+tree was in doubt (`circumstances`). A run that another one opened is a run like any, and the code of an agent comes with that of
+the agents it may call. What rests on code that is not here is taken as it was recorded where the entries tell it (see `as_recorded`), and is otherwise counted as undecided, with
 the reason. Nothing is passed over in silence.
 """
 
@@ -114,7 +115,7 @@ class Replay:
     """Decides runs again. agents: those whose code is here; without them the journal alone has to tell."""
 
     def __init__(self, agents: Iterable[Agent[Any, Any]] = ()) -> None:
-        self._agents = {agent.name: agent for agent in agents}
+        self._agents = {one.name: one for agent in agents for one in agent.family}
         self._contracts: dict[str, Contract] = {}
 
     def of(self, entries: Sequence[Entry], secret: bytes | None, states: Sequence[State] | None = None) -> Replayed:

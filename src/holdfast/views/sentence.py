@@ -11,3 +11,5 @@ class Sentence(Struct, frozen=True):
     text: str
     entries: tuple[int, ...] = ()
     """The entries that show it."""
+    run: str = ""
+    """The run whose entries these are, where it is not the one that is spoken of."""

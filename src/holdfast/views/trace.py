@@ -31,6 +31,7 @@ from holdfast.events import (
 )
 from holdfast.views import record
 from holdfast.views.calls import CALLS, Draft, close_question, keep_call
+from holdfast.views.delegation import DELEGATION
 from holdfast.views.happenings import HAPPENINGS, happened
 from holdfast.views.record import Asked, Content, End, Trace, Turn, content
 
@@ -70,6 +71,8 @@ def _made(draft: Draft, entries: Sequence[Entry], opened: RunOpened) -> Trace:
         key=opened.key,
         tags=opened.tags,
         parent=opened.parent.run if opened.parent else "",
+        parent_call=opened.parent.call if opened.parent else 0,
+        carved=opened.carved,
         forked_from=opened.forked_from.run if opened.forked_from else "",
         forked_at=opened.forked_from.call if opened.forked_from else 0,
         undoes=opened.undoes,
@@ -259,5 +262,6 @@ _TABLE: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
     OutputRejected: _rejected,
     **HAPPENINGS,
     **CALLS,
+    **DELEGATION,
 }
 """Every kind of entry there is."""

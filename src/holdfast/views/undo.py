@@ -1,6 +1,7 @@
 """Undo: what a run did that can be taken back, in which order, and what cannot.
 
     plan(entries, tools, after=0, before=[...])     the steps, newest first; before: the runs that undid some of it already
+    elsewhere([child, ...], tools)                  what runs below it did, each of which is undone by itself
     taken_back(entries)                             of a run that undoes another one: what became of each of its steps
 
 A step needs what the call gave back: what nobody knows the result of, nobody can take back by it.
@@ -8,7 +9,7 @@ A step needs what the call gave back: what nobody knows the result of, nobody ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
@@ -48,6 +49,21 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why it cannot be taken back, or by which run it was."""
 
 
+class Elsewhere(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A run below the one that is to be undone, that did writes of its own: it is undone by itself."""
+
+    run: str
+    agent: str
+    parent: str
+    writes: int
+    """That happened, or may have."""
+    ready: int
+    """Of these, that would be taken back."""
+    undone: int = 0
+    open: bool = False
+    """It is not over, so that it cannot be undone yet."""
+
+
 class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What undoing a run would do."""
 
@@ -59,6 +75,8 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Only what was done after this entry."""
     number: int = 1
     """How often it was undone before, and once."""
+    below: tuple[Elsewhere, ...] = ()
+    """Runs that it opened, or that they did, and that wrote something; none of that is in the steps. Newest first."""
 
     @property
     def ready(self) -> tuple[Step, ...]:
@@ -86,6 +104,21 @@ def plan(
     ]
     seen = writes.seen
     return Plan(run=seen.run, agent=seen.agent, steps=tuple(steps), after=after, number=len(before) + 1)
+
+
+def elsewhere(below: Iterable[Sequence[Entry]], tools: Mapping[str, Mapping[str, Tool[..., Any]]]) -> tuple[Elsewhere, ...]:
+    """What runs below another one did that is not undone with it. tools: agent → its tools, of those whose code is here."""
+    found: list[tuple[int, Elsewhere]] = []
+    for entries in below:
+        seen = trace(entries)
+        steps = [step for step in plan(entries, tools.get(seen.agent, {})).steps if step.can != "nothing"]
+        if steps:
+            ready, undone = (sum(step.can == word for step in steps) for word in ("ready", "undone"))
+            one = Elsewhere(
+                run=seen.run, agent=seen.agent, parent=seen.parent, writes=len(steps), ready=ready, undone=undone, open=seen.end is None
+            )  # fmt: skip
+            found.append((steps[0].at, one))
+    return tuple(one for _, one in sorted(found, key=lambda pair: -pair[0]))
 
 
 def taken_back(entries: Sequence[Entry]) -> dict[int, Fate]:

@@ -36,7 +36,9 @@ from holdfast.events import (
     CallReturnedLate,
     CallSettled,
     CancelAsked,
+    ChildClosed,
     ContractAdopted,
+    Contradiction,
     DoubtRaised,
     Entry,
     Erased,
@@ -51,6 +53,7 @@ from holdfast.events import (
     Paused,
     PersonAnswered,
     PersonAsked,
+    ProgramCalled,
     ProposalAmended,
     RunClosed,
     RunOpened,
@@ -100,6 +103,8 @@ class Glass:
         self._given: dict[int, tuple[str, ...]] = {}
         """Call → the classes of arguments of it that are hidden: what it gave may hold them, whatever its own label."""
         self._literal: frozenset[str] = frozenset()
+        self._disagreed: dict[str, str] = {}
+        """What child runs disagree about, in words that hold their answers → the reference in its place."""
 
     def of(self, entry: Entry) -> Entry:
         """The next entry as the viewer sees it."""
@@ -140,6 +145,9 @@ class Glass:
                 return replace(shown, correction=self._output(event.correction, classes))
             case PersonAsked():
                 return replace(event, text=self._question(event, classes))
+            case Contradiction(children=True) if classes:
+                self._disagreed[event.what] = self._text(event.what, classes)
+                return replace(event, what=self._disagreed[event.what])
         return self._of_call(event, shown, classes, seq)
 
     def _of_call(self, event: AnyEvent, shown: Any, classes: tuple[str, ...], seq: int) -> Any:
@@ -180,7 +188,10 @@ class Glass:
         if event.about == "limit":
             return event.text
         if event.about in ("review", "doubt", "surprise"):
-            return self._scrubbed(event.call, event.text)
+            text = event.text
+            for what, reference in self._disagreed.items():
+                text = text.replace(what, reference)
+            return self._scrubbed(event.call, text)
         return self._text(event.text, classes)
 
     def _message(self, call: int, text: str, classes: tuple[str, ...]) -> str:
@@ -312,6 +323,8 @@ _WHOLE: Final[dict[type, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ModelFailed: (("message",), ()),
     OutputRejected: (("why",), ()),
     CallReturned: (("missing", "cursor", "effect_id"), ("result",)),
+    ChildClosed: (("why",), ("result",)),
+    ProgramCalled: ((), ("args",)),
     CallLookedUp: (("effect_id",), ("result",)),
     CallReturnedLate: (("effect_id", "error"), ("result",)),
     CallSettled: (("text",), ("result",)),
@@ -322,7 +335,7 @@ _WHOLE: Final[dict[type, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 """Texts and bodies that are hidden as a whole, by the kind of entry."""
 
-_OF_CALLS: Final = (CallReturned, CallReturnedLate, CallLookedUp, CallFailed, CallSettled)
+_OF_CALLS: Final = (CallReturned, CallReturnedLate, CallLookedUp, CallFailed, CallSettled, ChildClosed)
 _BUILTIN: Final = frozenset({"done", "decline", "ask", "more"})
 
 

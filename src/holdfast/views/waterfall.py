@@ -12,7 +12,7 @@ picture without it for the whole.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, Literal, TypeAlias
 
@@ -21,14 +21,14 @@ from msgspec import Struct
 from holdfast import units
 from holdfast.views.record import Asked, Call, Happening, Question, Said, Trace, Turn
 
-Kind: TypeAlias = Literal["model", "read", "write", "look", "failed", "wait"]
+Kind: TypeAlias = Literal["model", "read", "write", "look", "failed", "wait", "child"]
 
 SHORT: Final = units.SECOND
 """No interval up to this is cut, µs."""
 
 
 class Span(Struct, frozen=True, gc=False):
-    """Something went on from `begin` until `end`, µs since 1970."""
+    """Something went on from `begin` until `end`, µs since 1970. A `child` is another run, which may itself wait."""
 
     begin: int
     end: int
@@ -96,14 +96,17 @@ _REASON: Final = {
 
 def waterfall(seen: Trace, children: Iterable[Trace] = ()) -> Waterfall:
     """The waterfall of a run, and of the runs it opened."""
+    children = tuple(children)
+    here = {one.run for one in children}
+    last = max(one.at for one in (seen, *children))
     spans: dict[tuple[str, int], tuple[Span, ...]] = {}
     waits: list[tuple[int, int, str]] = []
     for one in (seen, *children):
-        for seq, found in _spans(one):
+        for seq, found in _spans(one, last):
             spans[one.run, seq] = (*spans.get((one.run, seq), ()), *found)
-        waits += _waits(one)
-    busy = [span for found in spans.values() for span in found if span.kind != "wait"]
-    end = max([seen.at, *(span.end for span in busy)])
+        waits += _waits(one, here)
+    busy = [span for found in spans.values() for span in found if span.kind not in ("wait", "child")]
+    end = max([last, *(span.end for span in busy)])
     merged = _merged(busy)
     idle = list(_idle(merged, seen.opened, end))
     enough = max(sum(b - a for a, b in merged) // 2, SHORT)
@@ -147,13 +150,13 @@ def _why(begin: int, end: int, waits: Sequence[tuple[int, int, str]]) -> str:
 # ------------------------------------------------------------------------------------------------------ what goes on
 
 
-def _spans(seen: Trace) -> Iterator[tuple[int, tuple[Span, ...]]]:
+def _spans(seen: Trace, last: int) -> Iterator[tuple[int, tuple[Span, ...]]]:
     for item in seen.items:
         if isinstance(item, Turn):
             for asked in item.asked:
                 yield asked.seq, (_asked(seen, asked),)
     for call in seen.calls.values():
-        yield from _call(seen, call)
+        yield from _call(seen, call, last)
     for question in seen.questions.values():
         yield question.seq, (Span(question.at, _until(seen, question), "wait"),)
 
@@ -164,7 +167,7 @@ def _asked(seen: Trace, asked: Asked) -> Span:
     )
 
 
-def _call(seen: Trace, call: Call) -> Iterator[tuple[int, tuple[Span, ...]]]:
+def _call(seen: Trace, call: Call, last: int) -> Iterator[tuple[int, tuple[Span, ...]]]:
     kind: Kind = "write" if call.effect == "write" else "read"
     tried: list[Span] = []
     for one in call.tried:
@@ -173,6 +176,8 @@ def _call(seen: Trace, call: Call) -> Iterator[tuple[int, tuple[Span, ...]]]:
         yield one.seq, (span,)
     if tried:
         yield call.seq, tuple(tried)
+    if call.delegated is not None:
+        yield call.seq, (Span(call.delegated.at, call.delegated.until or last, "child"),)
     for look in call.looked:
         # A look-up is written down when it is over.
         yield look.seq, (Span(max(look.at - look.took, call.at), look.at, "look"),)
@@ -195,7 +200,8 @@ def waited(seen: Trace, question: Question) -> int:
     return max(_until(seen, question) - question.at, 0)
 
 
-def _waits(seen: Trace) -> Iterator[tuple[int, int, str]]:
+def _waits(seen: Trace, here: Container[str] = ()) -> Iterator[tuple[int, int, str]]:
+    """here: the children whose own waits are known, and say more."""
     for question in seen.questions.values():
         who = "the requester" if question.role == "requester" else question.role or "a person"
         yield question.at, _until(seen, question), who
@@ -213,6 +219,8 @@ def _waits(seen: Trace) -> Iterator[tuple[int, int, str]]:
             for before, after in zip(item.asked, item.asked[1:], strict=False):
                 yield seen.when(before.ended), after.at, "retry"
     for call in seen.calls.values():
+        if call.delegated is not None and call.child not in here:
+            yield call.delegated.at, call.delegated.until or seen.at, f"the run {call.child}"
         for one, then in zip(call.tried, call.tried[1:], strict=False):
             if one.state == "failed":
                 yield seen.when(one.ended), then.at, "retry"

@@ -8,7 +8,7 @@ beside its words, from the contract and the readings that the journal holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -16,7 +16,9 @@ from holdfast import units
 from holdfast.events import Entry, Json
 from holdfast.views import reach, words
 from holdfast.views.account import Account, account, asked_people, rejected_output
-from holdfast.views.record import Call, Happening, Said, Trace, Turn
+from holdfast.views.errand import limits_of
+from holdfast.views.family import Family, family_of
+from holdfast.views.record import Call, Happening, Said, Totals, Trace, Turn
 from holdfast.views.sentence import Sentence
 from holdfast.views.trace import trace
 
@@ -31,24 +33,28 @@ class Why(Struct, frozen=True, kw_only=True):
     asked: tuple[Sentence, ...]
     read: tuple[Sentence, ...]
     accounts: tuple[Account, ...]
-    """One for each call that writes, was refused, or went before a person."""
+    """One for each call that writes, was put to another agent, was refused, or went before a person."""
     besides: tuple[Sentence, ...]
     """What else bore on it: messages, limits, answers that could not stand."""
     ended: tuple[Sentence, ...]
 
 
-def why(entries: Sequence[Entry]) -> Why:
-    """What a run did and why. Raises UsageError for entries that do not begin a run."""
+def why(entries: Sequence[Entry], below: Mapping[str, Sequence[Entry]] | None = None) -> Why:
+    """What a run did and why. below: run → entries of those below it, for what these rested on.
+
+    Raises UsageError for entries that do not begin a run.
+    """
     seen = trace(entries)
+    family = family_of(seen, {run: trace(found) for run, found in (below or {}).items()})
     told = [call for call in seen.calls.values() if not call.serves and _is_told(seen, call)]
     return Why(
         run=seen.run,
         agent=seen.agent,
         asked=tuple(_asked(seen)),
         read=tuple(_read(seen)),
-        accounts=tuple(account(seen, call) for call in told),
+        accounts=tuple(account(seen, call, family) for call in told),
         besides=tuple(_besides(seen)),
-        ended=tuple(_ended(seen)),
+        ended=tuple(_ended(seen, family)),
     )
 
 
@@ -57,7 +63,7 @@ def _is_told(seen: Trace, call: Call) -> bool:
     if call.tool in ("done", "decline") and call.effect == "builtin":
         return bool(call.questions) or call.ending == "refused"
     reviewed = any(judged.verdict != "allow" for judged in call.judged)
-    return call.effect == "write" or reviewed or bool(call.questions) or call.ending in ("refused", "given_up", "told")
+    return call.effect in ("write", "child") or reviewed or bool(call.questions) or call.ending in ("refused", "given_up", "told")
 
 
 # ---------------------------------------------------------------------------------------------------------- asked
@@ -73,6 +79,10 @@ def _asked(seen: Trace) -> Iterator[Sentence]:
     task = seen.contract.get("task", "") if isinstance(seen.contract, dict) else ""
     if task:
         yield Sentence(f"Its task, by the contract {seen.contract_digest[:12]}: {task}", (1,))
+    if seen.parent:
+        limits = limits_of(seen.carved)
+        under = f", which lets it use at most {words.listed(limits)}" if limits else ""
+        yield Sentence(f"It answers call {seen.parent_call} of the run {seen.parent}{under}.", (1,))
     mode = {
         "simulate": "It ran in the mode simulate: writes are recorded and not carried out.",
         "supervise": "It ran in the mode supervise: every write goes before a person.",
@@ -150,10 +160,10 @@ def _capital(text: str) -> str:
 # ---------------------------------------------------------------------------------------------------------- ended
 
 
-def _ended(seen: Trace) -> Iterator[Sentence]:
+def _ended(seen: Trace, family: Family) -> Iterator[Sentence]:
     end = seen.end
     if end is None:
-        yield from _stands(seen)
+        yield from _stands(seen, family)
         return
     because = f": {end.reason}" if end.reason else ""
     yield Sentence(f"It ended as {end.outcome}{because}.".replace("..", "."), (end.seq,))
@@ -186,7 +196,7 @@ def _proof(seen: Trace, output: Json) -> Iterator[Sentence]:
         yield Sentence(f"The contract's {many} for being done held: {held}.")
 
 
-def _stands(seen: Trace) -> Iterator[Sentence]:
+def _stands(seen: Trace, family: Family) -> Iterator[Sentence]:
     if seen.cancelled_by:
         yield Sentence(f"It is ending: {seen.cancelled_by} asked for that.")
     elif seen.paused:
@@ -197,7 +207,8 @@ def _stands(seen: Trace) -> Iterator[Sentence]:
         until = f", until {units.say_at(question.until)} at most" if question.until else ""
         yield Sentence(f"It is not over. It waits for {who}{until}: “{question.text}”", (question.seq,))
     if not open_ and not seen.paused and not seen.cancelled_by:
-        yield Sentence("It is not over.")
+        told = family.stands("here")
+        yield Sentence(f"It is not over{': ' + told if told else ''}.")
     yield _cost(seen)
 
 
@@ -206,7 +217,18 @@ def _cost(seen: Trace) -> Sentence:
     steps = words.count(totals.steps, "step")
     unsettled = f", of which {units.say_usd(totals.unsettled)} nobody has settled" if totals.unsettled else ""
     unpriced = f"; the price of {words.count(totals.unpriced, 'answer')} is not known" if totals.unpriced else ""
-    return Sentence(
+    text = (
         f"It took {steps}, {units.say_duration(totals.work)} of work and {units.say_usd(totals.charged)} USD"
         f"{unsettled}{unpriced}."
     )
+    if totals.opened:
+        text += f" {_with_children(totals)}"
+    return Sentence(text)
+
+
+def _with_children(totals: Totals) -> str:
+    """What the runs it opened took of its limits."""
+    runs = words.count(totals.opened, "run")
+    open_ = f"; up to {units.say_usd(totals.carved)} USD more are set aside for those that go on" if totals.carved else ""
+    all_ = units.say_usd(totals.charged + totals.below)
+    return f"The {runs} it opened told of {units.say_usd(totals.below)} USD, so all together took {all_} USD{open_}."

@@ -122,6 +122,10 @@ def fate(call: Call) -> str:
             return "not accepted"
         case "absent":
             return "did not happen"
+        case "ended":
+            return (call.delegated.outcome if call.delegated is not None else None) or "ended"
+    if call.stage == "running" and call.child:
+        return f"waits for the run {call.child}"
     return {
         "asked": "proposed",
         "held": "waits for a person",

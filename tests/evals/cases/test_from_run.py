@@ -22,7 +22,7 @@ from holdfast.evals.grading.graders import GRADERS
 from holdfast.evals.trials.trial import Suite, playing
 from holdfast.journal.port import Where
 from holdfast.models.scripted import ask, call, done, script
-from holdfast.tool import Call, CallKey, NotDone, Partial, Refused, Unknown
+from holdfast.tool import Call, CallKey, NotDone, Partial, Refused, Retry, Unknown
 from holdfast.views.failures import clusters, key_of, read
 from holdfast.views.trace import trace
 
@@ -153,13 +153,17 @@ def with_(till: Till) -> Any:
     return resources
 
 
+AGAIN = Retry(times=2, wait=0.001)
+"""As often as by default, and sooner."""
+
+
 def say(what: Any) -> Any:
     if isinstance(what, Exception):
         raise what
     return what
 
 
-@tool.read(timeout=5)
+@tool.read(timeout=5, retry=AGAIN)
 def look(bill: str, *, till: Till) -> dict[str, Any] | Partial[dict[str, Any]]:
     """One bill."""
     return say(till.looks.pop(0) if till.looks else {"cents": 40})
@@ -179,7 +183,7 @@ def pages(bill: str, *, call: Call) -> Half | Partial[Half]:
     return Partial(part, "more", cursor=str(start + 2)) if start < 4 else part
 
 
-@tool.write(timeout=5)
+@tool.write(timeout=5, retry=AGAIN)
 def pay(bill: str, cents: int, why: str = "", *, till: Till, key: CallKey) -> Paid:
     """Pay."""
     return say(till.pays.pop(0) if till.pays else Paid(id="p1", cents=cents))

@@ -98,6 +98,16 @@ def test_what_landed_stands_in_the_run_with_the_entries_it_struck(tmp_path):
     assert sorted(seen) == sorted(struck * 2)
 
 
+def test_the_runs_of_a_drill_say_of_which_family_their_case_is(tmp_path):
+    url = f"sqlite:///{tmp_path}/drill.db"
+    drilled(wharf.suite("charge", cases=1, more={"family": "orders"}), standard(("rate-limited",)), url)
+    runs = asyncio.run(entries_of(url)).values()
+    assert {(one[0].event.tags["drill"], one[0].event.tags["family"]) for one in runs} == {
+        ("clean", "orders"),
+        ("rate-limited", "orders"),
+    }
+
+
 def test_the_predicate_of_a_fault_narrows_it():
     def landed(**on: Any) -> int:
         plan = Plan(faults=[{"kind": on.pop("kind", "rate-limited"), "on": on, "probability": 1}])

@@ -104,13 +104,30 @@ def test_repeatability_is_what_the_scorecard_said(evaluated):
     assert found.repeats[0].every != found.repeats[0].every_left_out
 
 
-def test_without_the_cases_each_stands_for_itself(evaluated):
+def test_runs_of_trials_say_of_which_family_their_case_is(evaluated):
     url, card = evaluated
     found = repeatability(kept(url))
     assert found is not None
-    assert found.families == 4
-    assert found.repeats[0].every.band is not None
-    assert found.repeats[0].every.band.point == card.repeats[0].every.band.point
+    assert found.families == 3
+    assert found.repeats == card.repeats
+    tags = {(one[0].event.tags["case"], one[0].event.tags.get("family")) for one in runs(url)}
+    assert {("good", "f"), ("also", "f"), ("bad", None)} <= tags
+
+
+def test_there_is_a_row_for_each_family_and_one_for_what_is_of_none(evaluated):
+    found = repeatability(kept(evaluated[0]))
+    assert found is not None
+    rows = [(one.name, one.cases, one.trials, one.passed, one.broken, one.corrupt) for one in found.by_family]
+    assert rows == [("f", 2, 6, 6, 0, 0), ("", 2, 6, 0, 3, 0)]
+    once, thrice = found.by_family[0].repeats
+    assert (once.k, thrice.k) == (1, 3)
+    assert once.every.band.point == thrice.every.band.point == 1
+    assert once.every.band.low == pytest.approx(0.05 ** (1 / 2))  # of two cases, each for itself
+    assert found.by_family[1].repeats[0].every.band.point == 0
+    alone = [msgspec.structs.replace(one, family=one.case) for one in kept(evaluated[0])]
+    none = repeatability(alone)
+    assert none is not None
+    assert none.by_family == ()
 
 
 def test_of_several_groups_the_newest_is_told_and_a_case_as_it_was_last(evaluated):
@@ -132,7 +149,9 @@ def test_of_several_groups_the_newest_is_told_and_a_case_as_it_was_last(evaluate
 
 def test_a_success_on_bad_evidence_is_no_success_in_the_gated_figure(evaluated):
     trials = [
-        msgspec.structs.replace(one, unfounded=one.case == "good" and one.number == 1 and bool(one.passed))
+        msgspec.structs.replace(
+            one, against=("stale evidence",) if one.case == "good" and one.number == 1 and one.passed else ()
+        )
         for one in kept(evaluated[0])
     ]
     found = repeatability(trials)

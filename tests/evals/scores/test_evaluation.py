@@ -6,6 +6,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from holdfast import Agent, tool
 from holdfast.evals.cases.case import parse
 from holdfast.evals.cases.world import Effect, World
@@ -13,9 +15,12 @@ from holdfast.evals.grading import graders
 from holdfast.evals.scores.evaluation import Evaluation
 from holdfast.evals.scores.gates import families
 from holdfast.evals.scores.scorecard import Scorecard, as_baseline, planned
+from holdfast.evals.trials.apart import apart
 from holdfast.evals.trials.cache import Cache
 from holdfast.evals.trials.code_digest import code_digest
-from holdfast.evals.trials.trial import Suite
+from holdfast.evals.trials.trial import Player, Suite, TrialRunner, playing
+from holdfast.journal.open import open_journal
+from holdfast.journal.port import Where
 from holdfast.models.scripted import call, decline, done, script, script_by
 from holdfast.shell.folder import load
 from tests.cli.bills import write_agent
@@ -109,6 +114,80 @@ def test_trials_of_the_same_agent_and_case_are_read_off_and_others_played(tmp_pa
     changed = suite(1, case("c1", about="changed"))
     mixed, _ = evaluate(changed, BAD, journal=journal)
     assert [(one.passed, one.failed) for one in mixed.cases] == [(2, 0), (0, 2)], "a changed case is another one"
+
+
+def slow(text: str) -> Any:
+    """Pays, and leaves the others time to do something between."""
+    return [call("pay", order=text, cents=50), done("paid")]
+
+
+class Slowly:
+    """A model that takes a moment, so that many trials are under way at once."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+        self._inner = script_by(slow)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def answer(self, request: Any) -> Any:
+        self.asked.append((request.run, request.step))
+        await asyncio.sleep(0.01)
+        return await self._inner.answer(request)
+
+
+async def rows_of(url: str) -> list[Any]:
+    journal = open_journal(url)
+    try:
+        return list(await journal.find(Where(limit=10_000)))
+    finally:
+        await journal.close()
+
+
+@pytest.mark.parametrize("nulls", [False, True])
+def test_two_at_once_on_one_journal_share_their_trials_and_cancel_none(tmp_path, nulls):
+    url = f"sqlite:///{tmp_path}/eval.db"
+    what, models = suite(4), [Slowly(), Slowly(), Slowly()]
+    plan = planned(what, 6, 3)
+    several = [Evaluation(url, what, plan, models={"m": model}, nulls=nulls, concurrency=8) for model in models]
+
+    async def at_once() -> list[Scorecard]:
+        return list(await asyncio.gather(*(one.run() for one in several)))
+
+    cards = asyncio.run(at_once())
+    assert {one.verdict for one in cards} == {"pass"}
+    runs = [[case.runs for case in one.cases] for one in cards]
+    assert runs[0] == runs[1] == runs[2]
+    rows = asyncio.run(rows_of(url))
+    assert "cancelled" not in {row.outcome for row in rows}
+    own = [row for row in rows if ":null:" not in row.key]
+    assert len(own) == 4 * 6, "each trial is played once"
+    assert len({row.key for row in rows}) == len(rows)
+    asked = [one for model in models for one in model.asked]
+    assert len(asked) == len(set(asked)) == 4 * 6 * 2, "and by one of them alone"
+
+
+def test_a_trial_whose_player_died_is_played_by_whoever_waits_for_it(tmp_path):
+    url = f"sqlite:///{tmp_path}/eval.db"
+
+    async def story() -> tuple[str, list[Any]]:
+        what = suite(1)
+        died = open_journal(url)
+        async with TrialRunner.open(apart(died), agents=[AGENT], model=GOOD, drives=False) as runner:
+            player = Player(runner, what)
+            run = await runner.start(AGENT, "c0", key=player.key(what.cases[0], 1), tags=player.tags(what.cases[0], 1))
+            async with playing(url, what, model=GOOD) as other:
+                waits = asyncio.create_task(other.one(what.cases[0], 1))
+                done, _ = await asyncio.wait({waits}, timeout=0.3)
+                assert not done, "somebody who lives plays it"
+                await died.close()
+                trial = await asyncio.wait_for(waits, 30)
+                return run.name, [trial]
+
+    run, (trial,) = asyncio.run(story())
+    assert trial.passed
+    assert trial.run != run
 
 
 def test_a_cache_answers_each_trial_as_it_was_answered(tmp_path):

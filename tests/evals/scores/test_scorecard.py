@@ -176,3 +176,52 @@ def test_markdown_says_the_verdict_first_and_takes_no_markup_of_others():
     assert "\n# h" not in page
     assert "$ holdfast show r_1 --journal sqlite:///x.db" in page
     assert markdown(card({"a": "pppp"}), "j").startswith("## ✅ desk: pass")
+
+
+def looked(name: str, said: str, family: str = "") -> list[Trial]:
+    """The same, and c: passed, with something against it; every success was looked at."""
+    made = trials(name, said.replace("c", "p"), family)
+    against = {"p": (), "c": ("wrong reason", "stale evidence")}
+    return [
+        msgspec.structs.replace(one, against=against.get(letter)) for one, letter in zip(made, said, strict=True)
+    ]  # fmt: skip
+
+
+def corrupt_card(said: dict[str, str], k: int = 4, **more: Any) -> Scorecard:
+    cases = [case(name) for name in said]
+    plan = planned(Suite("desk", AGENT, tuple(cases), ()), k, 0)
+    return score(plan, cases, [one for name, letters in said.items() for one in looked(name, letters)], **more)
+
+
+def test_a_corrupt_success_is_no_success_of_the_figure_beside_it_and_the_verdict_stays():
+    found = corrupt_card({"a": "ppcp", "b": "pppp", "c": "ccfb"})
+    made = found.corrupt
+    assert (made.passes, made.corrupt, made.share.point) == (10, 3, 0.3)
+    assert made.share.low < 0.3 < made.share.high
+    assert made.against == {"wrong reason": 3, "stale evidence": 3}
+    assert made.runs == ("r_a_3", "r_c_1", "r_c_2")
+    assert [one.band.point for one in made.rightly] == pytest.approx(
+        [(3 / 4 + 1 + 0) / 3, (3 / 6 + 1) / 3, (1 / 4 + 1) / 3, 1 / 3]
+    )
+    assert made.gap.point == 0.5  # of a and b: c has no four trials that could be made
+    assert [one.corrupt for one in found.cases] == [1, 0, 2]
+    assert corrupt_card({"a": "pppc"}).verdict == "pass"
+
+
+def test_of_cases_that_say_nothing_no_success_is_corrupt_and_where_nobody_looked_nothing_is_said():
+    found = corrupt_card({"a": "pppp", "weak": "cccc"}, passed_by={"weak": ["do-nothing"]})
+    assert (found.corrupt.passes, found.corrupt.corrupt) == (4, 0)
+    assert 0 == found.corrupt.share.low == found.corrupt.share.point < found.corrupt.share.high
+    assert corrupt_card({"a": "ffff"}).corrupt is None
+    assert card({"a": "pppp"}).corrupt is None
+    assert "rightly" not in markdown(card({"a": "pppp"}), "x")
+
+
+def test_markdown_has_both_figures_beside_each_other():
+    text = markdown(corrupt_card({"a": "ppcp", "b": "pppp"}), "x")
+    assert "| k | all of k trials pass (pass^k) | 95 % | rightly | 95 % | one of k passes (pass@k) | 95 % |" in text
+    (row,) = [line for line in text.splitlines() if line.startswith("| 1 |")]
+    assert [cell.strip() for cell in row.split("|")][2:5:2] == ["100.0 %", "87.5 %"]
+    assert "Corrupt success: 1 of 8 passes, 12.5 %" in text
+    assert "wrong reason 1 and stale evidence 1" in text
+    assert "1 corrupt: wrong reason and stale evidence" in text

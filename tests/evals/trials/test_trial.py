@@ -8,14 +8,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from holdfast import Agent, tool
-from holdfast.errors import InputError, UsageError
+from holdfast.errors import InputError, SettingsError, UsageError
 from holdfast.evals.cases.case import parse
 from holdfast.evals.cases.world import Effect, World
+from holdfast.evals.grading.check import check_expectations
 from holdfast.evals.grading.finished import Finished, Miss
 from holdfast.evals.grading.judges import Bench, Question, Seat, Verdict
+from holdfast.evals.trials.nulls import screened
 from holdfast.evals.trials.trial import Player, Suite, playing
 from holdfast.journal.port import Where
 from holdfast.models.scripted import ask, call, done, fail, script
@@ -253,3 +256,173 @@ def test_recorded_answers_that_were_lost_are_found_again_in_every_trial_of_a_jou
                        {"tool": "look", "gives": 50}]}  # fmt: skip
     (trial,) = play(suite(case(state=None, fixtures=keyed)), PAYS)
     assert (trial.outcome, trial.passed) == ("done", True)
+
+
+# ---------------------------------------------------------------------------------------------------- reading live
+
+
+class Real(Till):
+    """The real till: it says how often it was opened, read and paid from."""
+
+    opened = read = 0
+
+    @property
+    def paid(self) -> int:
+        Real.read += 1
+        return 50
+
+    @paid.setter
+    def paid(self, value: int) -> None: ...
+
+
+@asynccontextmanager
+async def real() -> Any:
+    Real.opened += 1
+    yield (Real(50),)
+
+
+LIVE = {
+    "unmatched": "live-read",
+    "calls": [{"tool": "pay", "args": {"order": "O-1", "cents": 50}, "gives": "re_1"}],
+}
+
+
+@pytest.fixture
+def counted():
+    Real.opened = Real.read = 0
+
+
+def live(*cases: Any, opens: Any = real) -> Suite:
+    return replace(suite(*cases), live=opens)
+
+
+def test_a_read_that_no_answer_fits_goes_to_the_real_tool_and_its_resources_are_opened_once(counted):
+    trials = play(live(case("a", state=None, fixtures=LIVE), case("b", state=None, fixtures=LIVE)), PAYS, 5)
+    assert [trial.passed for trial in trials] == [True] * 10
+    assert (Real.opened, Real.read) == (1, 10)
+
+
+def test_a_write_that_no_answer_fits_never_goes_there(counted):
+    much = script(call("look", order="O-1"), call("pay", order="O-1", cents=99), done(status="paid"))
+    (trial,) = play(live(case(state=None, fixtures=LIVE)), much)
+    assert trial.passed is None
+    assert "no recorded answer fits pay" in trial.trouble
+    assert Real.read == 1
+
+
+def test_a_world_of_a_case_s_own_never_meets_what_is_real(counted):
+    @asynccontextmanager
+    async def empty(state: Any) -> Any:
+        yield World((), tuple)  # it forgot the till
+
+    what = replace(live(case("own"), case("live", state=None, fixtures=LIVE)), world=empty, graders=())
+    play(what, script(call("look", order="O-1"), done(status="paid")))
+    assert Real.read == 1, "that of the case that reads live"
+
+
+def test_null_agents_read_nothing_live(counted):
+    async def nulls() -> list[Any]:
+        return [trial async for _, trial in screened("memory:", live(case(state=None, fixtures=LIVE)))]
+
+    assert asyncio.run(nulls())
+    assert (Real.opened, Real.read) == (0, 0)
+
+
+def test_where_no_case_reads_live_nothing_is_opened_and_where_nothing_opens_it_that_is_said(counted):
+    assert play(live(case()), PAYS)[0].passed
+    assert Real.opened == 0
+    with pytest.raises(InputError, match="case one reads live, and nothing opens"):
+        play(suite(case(state=None, fixtures=LIVE)), PAYS)
+
+    @asynccontextmanager
+    async def shut() -> Any:
+        raise SettingsError("the shop is closed")
+        yield
+
+    with pytest.raises(SettingsError, match="closed"):
+        play(live(case(state=None, fixtures=LIVE), opens=shut), PAYS)
+
+
+# ------------------------------------------------------------------------------------------------------- people
+
+
+def asking(*roles: str) -> Any:
+    """Asks people so often, then pays what the last one said."""
+
+    def last(request: Any) -> Any:
+        text = request.segments[-1].text
+        return call("pay", order="O-1", cents=next((cents for cents in (50, 7) if str(cents) in text), 1))
+
+    return script(*(ask(f"how much? {role}", "finance") for role in roles), last, done(status="paid"))
+
+
+def test_a_person_answers_so_often_as_they_do_and_then_the_next_who_fits():
+    people = [
+        {"about": "question", "verdict": "answer", "text": "7", "times": 2},
+        {"about": "question", "verdict": "answer", "text": "50", "times": 1},
+    ]
+    assert play(suite(case(people=people), graders=[paid(7)]), asking("a", "b"))[0].passed
+    assert play(suite(case(people=people), graders=[paid(50)]), asking("a", "b", "c"), 3)[2].passed
+    (out,) = play(suite(case(people=people)), asking("a", "b", "c", "d"))
+    assert (out.outcome, out.reviews) == ("waiting", 4), "all of them said all they say"
+
+
+def test_of_two_voices_that_one_question_wants_each_is_an_answer():
+    review = {"review": [{"when": "args.cents > 100", "by": "finance", "people": 2, "because": "much"}]}
+    agent = Agent(name="desk", task="Pay.", takes=str, gives=Answer, tools={look: {}, pay: review}, models=["m"])
+
+    def played_by(*people: Any) -> Any:
+        what = replace(suite(case(people=list(people)), graders=[paid(500)]), agent=agent)
+        return play(what, PAYS_MUCH)[0]
+
+    assert played_by({"verdict": "approve"}).passed
+    assert played_by({"verdict": "approve", "times": 2}).passed
+    assert played_by({"verdict": "approve", "times": 1}).outcome == "waiting"
+    assert played_by({"verdict": "approve", "times": 1}, {"verdict": "deny"}).passed is False
+
+
+def test_an_amendment_and_its_approval_are_one_answer():
+    people = [{"about": "review", "amend": {"cents": 90}, "times": 1}]
+    assert play(suite(case(people=people), graders=[paid(90)]), PAYS_MUCH)[0].passed
+
+
+LOST = {"unmatched": "error", "calls": [{"tool": "pay", "unknown": "the line broke"}]}
+BARE = script(call("pay", order="O-1", cents=50), done(status="paid"))
+
+
+@pytest.mark.parametrize(
+    ("people", "ends", "effects"),
+    [
+        ([{"about": "doubt", "verdict": "happened", "gives": "re_9"}], "done", 1),
+        ([{"verdict": "approve"}, {"verdict": "answer"}], "waiting", 1),  # neither is an answer to a doubt
+        ([{"verdict": "approve"}, {"verdict": "happened"}], "done", 1),
+        ([{"verdict": "did_not", "times": 1}, {"verdict": "happened"}], "done", 1),
+    ],
+)
+def test_a_doubt_is_answered_by_who_says_what_became_of_it(people, ends, effects):
+    @tool.write(timeout=5)
+    def pay(order: str, cents: int) -> str:
+        """Pay back."""
+        raise AssertionError("recorded")
+
+    agent = Agent(name="desk", task="Pay.", takes=str, gives=Answer, tools=[pay], models=["m"])
+    made = case(state=None, fixtures=LOST, people=people)
+    (trial,) = play(Suite("refunds", agent, (made,), ()), BARE)
+    assert trial.outcome == ends, trial
+
+
+def test_what_a_person_could_never_answer_is_said_before_anything_is_played():
+    people = [
+        {"about": "doubt", "verdict": "approve"},
+        {"about": "question", "text": "50"},
+        {"about": "review", "tool": "payy"},
+        {"about": "review", "gives": 1},
+    ]
+    with pytest.raises(InputError) as told:
+        check_expectations(case(people=people, expect={"outcome": "done"}), desk())
+    wrong = told.value.what.splitlines()[1:]
+    assert [line.split(":")[0].strip() for line in wrong] == ["people[0].verdict", "people[2].tool", "people[3].gives"]
+    assert "answered with happened, did_not or stop, and not with approve" in wrong[0]
+    assert "did you mean pay?" in wrong[1]
+    with pytest.raises(InputError, match="verdict"):
+        case(people=[{"verdict": "aprove"}])

@@ -91,16 +91,20 @@ class Fixtures(_Part):
 
 
 class Person(_Part):
-    """How a person answers a question of a run; the first that fits is taken, however often."""
+    """How a person answers a question of a run; the first that fits is taken."""
 
     about: Literal["review", "question", "output", "surprise", "doubt", "limit", "any"] = "any"
     tool: str = ""
     role: str = ""
-    verdict: str = "approve"
-    """approve, deny, or what else the question admits; of a doubt: happened, did_not, stop."""
+    verdict: Literal["", "approve", "deny", "answer", "retry", "tell", "take", "stop", "happened", "did_not"] = ""
+    """Empty: approve, or where words are wanted, answer. Only a question that can be answered so is answered by them."""
     text: str = ""
     amend: dict[str, Json] = {}
     """Arguments that are changed before it is approved."""
+    gives: Json = None
+    """Of a doubt about what `happened`: what the call gave."""
+    times: int = Field(default=0, ge=0)
+    """How many answers they give in one trial; 0: any number. After that the next that fits does."""
 
 
 class Expect(_Part):

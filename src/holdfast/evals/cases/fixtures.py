@@ -6,7 +6,7 @@ carried out once, as by any system that honours keys.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -19,6 +19,9 @@ from holdfast.events import Json
 from holdfast.shell.perform import effect_id_of
 from holdfast.tool import Absent, Found, NotDone, Partial, Refused, Tool, Unknown
 
+LIVE: Final = "live-read"
+"""The policy by which tools that only read are called, where no recorded answer fits."""
+
 
 class Unserved(Refused):
     """No recorded answer fits a call: the case does not cover what the agent does now."""
@@ -29,8 +32,10 @@ class Unserved(Refused):
 class Recorded:
     """The recorded answers of one case, as they are used up in one trial."""
 
-    def __init__(self, fixtures: Fixtures) -> None:
+    def __init__(self, fixtures: Fixtures, *, live: bool = False) -> None:
         self._policy = fixtures.unmatched
+        self._live = live
+        """Whether tools that only read can be called here."""
         self._calls = fixtures.calls
         self._left = {at: one.times for at, one in enumerate(fixtures.calls) if one.times}
         self._done: dict[str, tuple[Answered, int]] = {}
@@ -42,7 +47,7 @@ class Recorded:
         if tool.effect == "write" and (known := self._done.get(_identity(tool, call))) is not None:
             return lambda: _held(tool, known[0])
         found = self._match(call)
-        if found is None and self._policy == "live-read" and tool.effect == "read":
+        if found is None and self._live and self._policy == LIVE and tool.effect == "read":
             return None
         return lambda: self._answer(tool, call, found)
 
@@ -115,7 +120,12 @@ def _leaves(value: Json) -> list[tuple[str, str]]:
 
 
 @asynccontextmanager
-async def recorded_world(fixtures: Fixtures) -> AsyncIterator[World]:
-    """A world of recorded answers, for one trial."""
-    recorded = Recorded(fixtures)
-    yield World(effects=lambda: tuple(recorded.effects), serve=recorded.serve, look_up=recorded.look_up)
+async def recorded_world(fixtures: Fixtures, live: Sequence[object] | None = None) -> AsyncIterator[World]:
+    """A world of recorded answers, for one trial.
+
+    live: the agent's real resources, for tools that only read, where no answer fits and the case says `live-read`; a write never
+    meets them. None: there are none, and such a call is one that no recorded answer fits.
+    """
+    recorded = Recorded(fixtures, live=live is not None)
+    real = tuple(live or ()) if fixtures.unmatched == LIVE else ()
+    yield World(real, lambda: tuple(recorded.effects), recorded.serve, recorded.look_up)

@@ -63,14 +63,22 @@ class Stage(Performer):
 
     async def perform(self, request: Effected, attempt: Attempt) -> None:
         """Do what was asked, in the world of the run's tree."""
+        self.place(attempt)
+        await super().perform(request, attempt)
+
+    def place(self, attempt: Attempt) -> None:
+        """Remember to which tree a run belongs."""
         above = attempt.state.opened.parent
         if above is not None:
-            self._below[attempt.state.run] = self._below.get(above.run, above.run)
-        await super().perform(request, attempt)
+            self._below[attempt.state.run] = self.top_of(above.run)
+
+    def top_of(self, run: str) -> str:
+        """The run at the top of a run's tree, as far as it was seen here; itself where it is that."""
+        return self._below.get(run, run)
 
     def world_of(self, run: str) -> World | None:
         """The world that a run meets."""
-        return self.worlds.get(self._below.get(run, run))
+        return self.worlds.get(run) or self.worlds.get(self.top_of(run))
 
     def resources_of(self, run: str) -> Sequence[object]:
         """The resources of a run's own world first."""

@@ -25,6 +25,7 @@ from holdfast.evals.compare.sides import Side, fitted
 from holdfast.evals.compare.tree import TreeRunner
 from holdfast.evals.drills.faults import Plan
 from holdfast.evals.drills.hand import Hand, Landed
+from holdfast.evals.drills.play import by_the_world
 from holdfast.evals.grading.finished import Finished
 from holdfast.evals.trials.apart import apart
 from holdfast.evals.trials.trial import ROUNDS, Player, Suite, Trial, order_of
@@ -59,21 +60,15 @@ class SidePlayer(Player):
         messages = iter(case.messages)
         state, _ = await self.runner.attend(run)
         for _ in range(ROUNDS):
-            if state.closed is not None or not await self._replied(case, state, messages):
+            if state.closed is not None or not await self._reply(case, state, messages):
                 break
             state, _ = await self.runner.attend(run)
         return state
 
-    async def _replied(self, case: Case, state: State, messages: Iterator[Json]) -> bool:
-        """Say what the case has to say to a run, or to one below it; False where it has nothing."""
-        if await reply(self.runner, case, state, messages):
-            return True
-        for call in state.calls.values():
-            if call.child and call.status == "running":
-                below = await self.runner.state(call.child)
-                if below.closed is None and await self._replied(case, below, iter(())):
-                    return True
-        return False
+    async def _reply(self, case: Case, state: State, messages: Iterator[Json]) -> bool:
+        """As in any trial; where things go wrong, people rule on a write in doubt by the world's own account."""
+        look = None if self._plan is None else by_the_world(self.runner, self.runner.worlds[state.run])
+        return await reply(self.runner, case, state, messages, look=look)
 
     async def _struck(self, case: Case, run: str, plan: Plan) -> State:
         """The same, with what goes wrong."""
@@ -91,7 +86,8 @@ class SidePlayer(Player):
 
     async def _tell(self, run: str, landed: Landed) -> None:
         """Note in a run what landed in it, so that whoever takes it up later knows."""
-        note = Noted(BY, LANDED + landed.kind, None, "", tuple(sorted({landed.call, landed.start} - {0})))
+        struck = {landed.call, landed.start} - {0} if landed.run in ("", run) else set[int]()
+        note = Noted(BY, LANDED + landed.kind, None, "", tuple(sorted(struck)))
         await self.runner.put(run, lambda _: note, actor=BY)
         if landed.kind.startswith(OF_MODELS):
             self._broke.add(run)

@@ -24,7 +24,6 @@ from holdfast.evals.grading.judges import Bench
 from holdfast.evals.trials.code_digest import code_digest
 from holdfast.evals.trials.suite import CASES, JUDGES, world_of
 from holdfast.evals.trials.trial import Suite
-from holdfast.lint import BUILTIN
 from holdfast.models.port import Model
 from holdfast.shape import Misfit
 from holdfast.shell.folder import Folder
@@ -136,7 +135,6 @@ def _names(entrants: Sequence[Entrant]) -> list[str]:
 def check(sides: Sequence[Side], judges: frozenset[str] = frozenset()) -> None:
     """Raise InputError for the first side that does not take the cases' inputs, or cannot be judged by what they expect."""
     for side in sides:
-        whole = _with_family(side.agent)
         for case in side.suite.cases:
             try:
                 side.agent.takes.json(case.input)
@@ -150,36 +148,7 @@ def check(sides: Sequence[Side], judges: frozenset[str] = frozenset()) -> None:
                     f"case {case.name} reads live, and what is out there may change between one side and the other",
                     hint="record the answers, with `unmatched: error` or `nearest`; --case leaves it out",
                 )
-            graders.check_expectations(case, whole, judges)
-            _own_calls(case, side)
-
-
-def _with_family(agent: Agent[Any, Any]) -> Agent[Any, Any]:
-    """An agent that has the tools of those it may call too, for what a case says of effects."""
-    if len(agent.family) == 1:
-        return agent
-    whole, bound = copy(agent), copy(agent.bound)
-    bound.tools = _tools(agent)
-    whole.__dict__["bound"] = bound
-    return whole
-
-
-def _own_calls(case: Case, side: Side) -> None:
-    """What a case says of calls is seen in the agent's own run alone: of calls of others it would be said unseen."""
-    expect = case.expect
-    named = {
-        "approved": expect.approved, "never": expect.never, "at_most": list(expect.at_most),
-        "before": [name for pair in expect.before for name in pair],
-        "evidence": [*expect.evidence, *(name for names in expect.evidence.values() for name in names)],
-    }  # fmt: skip
-    known = {*side.agent.tools, *BUILTIN, "more"}
-    for key, names in named.items():
-        for name in names:
-            if name not in known:
-                raise InputError(
-                    f"case {case.name}: expect.{key} is about {name}, which an agent that {side.name} calls has, in a run of its own",
-                    hint="say it by effects, outcome, output or that: those hold whoever does the work",
-                )
+            graders.check_expectations(case, side.agent, judges)
 
 
 async def fitted(side: Side, owner: Side) -> Side:

@@ -1,6 +1,6 @@
-"""The audit of a drilled run: what the world says was changed, against what the run's journal says was done.
+"""The audit of a drilled run: what the world says was changed, against what its journal says was done, and those below it.
 
-Each call of a run accounts for one effect at most: one that the journal says was done for exactly one, one of unknown outcome
+Each call of these runs accounts for one effect at most: one that the journal says was done for exactly one, one of unknown outcome
 for one or none, one that was refused, denied or surely did nothing for none. From that follow the two figures that must be 0:
 
 * **doubled**: effects in the world's account that no call accounts for. An effect that came twice under one call is one, and so
@@ -27,6 +27,7 @@ from holdfast.contract import Contract
 from holdfast.core.state import State
 from holdfast.evals.cases.world import Effect
 from holdfast.evals.grading.effects import assigned
+from holdfast.evals.grading.finished import Part
 from holdfast.events import (
     CallAsked,
     CallFailed,
@@ -51,6 +52,7 @@ steps, and pass by as long as the step under way takes."""
 class Told(Struct):
     """What a journal tells of one call."""
 
+    run: str
     seq: int
     tool: str
     args: Json
@@ -83,6 +85,8 @@ class Wrong(Struct, frozen=True):
     call: int
     """The call it belongs to, as far as that can be told; 0: none."""
     why: str
+    run: str = ""
+    """The run of that call; empty: none."""
 
 
 class Audit(Struct, frozen=True):
@@ -98,21 +102,44 @@ class Audit(Struct, frozen=True):
     """Tools of the writes that the journal says were done."""
 
 
-def audit(entries: Sequence[Entry], state: State, effects: Sequence[Effect], contract: Contract) -> Audit:
-    """Judge one run that came to rest."""
-    told = list(calls(entries).values())
+def audit(
+    entries: Sequence[Entry], state: State, effects: Sequence[Effect], contract: Contract, below: Sequence[Part] = ()
+) -> Audit:  # fmt: skip
+    """Judge one run that came to rest, with those below it."""
+    parts = (Part(state, entries), *below)
+    told = [one for part in parts for one in calls(part.entries, part.state.run).values()]
     # Those that must have an effect come first: one that has got an effect keeps one.
     order = sorted((one for one in told if one.done or one.unknown), key=lambda one: not (one.done and one.write))
-    owners = assigned([[at for at, effect in enumerate(effects) if _belongs(effect, one)] for one in order])
+    owners = _owners(order, effects)
     served = set(owners.values())
     lost = [one for at, one in enumerate(order) if one.done and one.write and at not in served]
+    doubled = {at: _too_many(effect, told) for at, effect in enumerate(effects) if at not in owners}
+    whose = [order[owners[at]].run if at in owners else doubled[at].run or state.run for at in range(len(effects))]
+    over = []
+    for part in parts:
+        under = Contract.parse(part.state.contract, f"run {part.state.run}") if part.above else contract
+        own = [effect for run, effect in zip(whose, effects, strict=True) if run == part.state.run]
+        over += [f"{why}{part.where}" for why in overruns(part.entries, part.state, under, own)]
     return Audit(
-        doubled=tuple(_too_many(effect, told) for at, effect in enumerate(effects) if at not in owners),
-        lost=tuple(Wrong(one.tool, one.seq, _lost(one)) for one in lost),
-        overrun=tuple(overruns(entries, state, contract, effects)),
+        doubled=tuple(doubled.values()),
+        lost=tuple(Wrong(one.tool, one.seq, _lost(one), one.run) for one in lost),
+        overrun=tuple(over),
         effects=tuple((effect.tool, _digest(effect)) for effect in effects),
         done=tuple(one.tool for one in told if one.done and one.write),
     )
+
+
+def happened(parts: Sequence[Part], effects: Sequence[Effect], run: str, call: int) -> bool:
+    """Whether the world holds an effect of a call in doubt: one that no call needs which the journals say was done."""
+    told = [one for part in parts for one in calls(part.entries, part.state.run).values()]
+    done = [one for one in told if one.done and one.write and (one.run, one.seq) != (run, call)]
+    asked = [one for one in told if (one.run, one.seq) == (run, call)]
+    return len(done) in _owners([*done, *asked], effects).values()
+
+
+def _owners(order: Sequence[Told], effects: Sequence[Effect]) -> dict[int, int]:
+    """Effect → the call it belongs to; of calls that want the same one, the first has it."""
+    return assigned([[at for at, effect in enumerate(effects) if _belongs(effect, one)] for one in order])
 
 
 def repeated(audit: Audit, clean: Audit) -> list[str]:
@@ -130,13 +157,13 @@ def repeated(audit: Audit, clean: Audit) -> list[str]:
     return found
 
 
-def calls(entries: Sequence[Entry]) -> dict[int, Told]:
+def calls(entries: Sequence[Entry], run: str = "") -> dict[int, Told]:
     """The calls of a run that were started at least once."""
     found: dict[int, Told] = {}
     for entry in entries:
         event = entry.event
         if isinstance(event, CallAsked):
-            found[entry.seq] = Told(entry.seq, event.tool, value_of(event.args), event.effect == "write")
+            found[entry.seq] = Told(run, entry.seq, event.tool, value_of(event.args), event.effect == "write")
             continue
         call = found.get(getattr(event, "call", 0))
         if call is not None:
@@ -183,25 +210,25 @@ def _too_many(effect: Effect, told: Sequence[Told]) -> Wrong:
     own = next((one for one in told if _belongs(effect, one)), None)
     if own is None:
         return Wrong(effect.tool, 0, f"no call of {effect.tool} in the run had these arguments")
+    return Wrong(effect.tool, own.seq, _why_again(own), own.run)
+
+
+def _why_again(own: Told) -> str:
+    """How a call came to have more effects than it accounts for."""
     if not own.write:
-        return Wrong(
-            effect.tool, own.seq, "it is declared as a read, so the machine runs it again, and it changes something"
-        )
+        return "it is declared as a read, so the machine runs it again, and it changes something"
     if own.absent:
-        return Wrong(effect.tool, own.seq, "its look-up said absent, and the effect was there or still came: settle is too short, or it looks in the wrong place")  # fmt: skip  # noqa: E501
+        return "its look-up said absent, and the effect was there or still came: settle is too short, or it looks in the wrong place"
     if own.denied:
-        return Wrong(effect.tool, own.seq, "an attempt said that it surely did nothing, and it had its effect")
+        return "an attempt said that it surely did nothing, and it had its effect"
     if own.starts == 1:
         say = "once, and the run says that it was done once" if own.done else "and the run says that nothing was done"
-        return Wrong(effect.tool, own.seq, f"it was started {say}: one attempt had more effects than it told of")
+        return f"it was started {say}: one attempt had more effects than it told of"
     if own.keys == {""}:
-        return Wrong(
-            effect.tool, own.seq, "it was started again though nobody could tell what became of it: a fault of holdfast"
-        )
+        return "it was started again though nobody could tell what became of it: a fault of holdfast"
     if len(own.keys) > 1:
-        return Wrong(effect.tool, own.seq, "its attempts had different keys: a fault of holdfast")
-    why = "it takes a key and does not honour it: a second attempt under the same key had its effect again"
-    return Wrong(effect.tool, own.seq, why)
+        return "its attempts had different keys: a fault of holdfast"
+    return "it takes a key and does not honour it: a second attempt under the same key had its effect again"
 
 
 def _lost(call: Told) -> str:
@@ -219,6 +246,9 @@ def overruns(entries: Sequence[Entry], state: State, contract: Contract, effects
     spent = {"steps": state.spent.steps, "usd": state.spent.charged, "retries": state.spent.retries}
     for name in CEILINGS:
         top = getattr(contract.limits, name)
+        carved = state.opened.carved.get(name)
+        if carved is not None:
+            top = carved if top is None else min(top, carved)
         if top is not None and spent[name] > top + state.grants.get(name, 0):
             yield f"{name}: {spent[name]} of {top + state.grants.get(name, 0)}"
     for tool, terms in contract.tools.items():

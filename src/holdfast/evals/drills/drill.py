@@ -28,7 +28,10 @@ from holdfast.evals.cases.case import Case, Expect
 from holdfast.evals.drills.audit import repeated
 from holdfast.evals.drills.faults import KINDS, NO_FAULTS, Plan
 from holdfast.evals.drills.kill import POINTS, STOPS, Death, KillPlayer, surviving
+from holdfast.evals.drills.killing import Killing, Kills, Order
+from holdfast.evals.drills.killing import check as check_killing
 from holdfast.evals.drills.play import DrillPlayer, DrillRunner, Models, Played, runners
+from holdfast.evals.drills.process import KIND, SAYS
 from holdfast.evals.drills.tool import Safety, safeties
 from holdfast.evals.stats.paired import difference, paired_differences
 from holdfast.evals.stats.rates import Interval, wilson
@@ -94,6 +97,8 @@ class Drill(Struct, frozen=True):
     """Why clean trials could not be made."""
     loose: int = 0
     """Cases that expect nothing."""
+    kills: Kills | None = None
+    """What came of worker processes that were killed."""
 
     @property
     def landed(self) -> int:
@@ -102,8 +107,9 @@ class Drill(Struct, frozen=True):
 
     @property
     def wrong(self) -> bool:
-        """Whether a figure that must be 0 is not, or a tool is not safe."""
+        """Whether a figure that must be 0 is not, a tool is not safe, or a run came to no rest."""
         bad = any(row.doubled or row.lost or row.overrun for row in self.rows) or bool(self.clean_wrong)
+        bad = bad or (self.kills is not None and bool(self.kills.restless))
         return bad or any(tool.verdict == "not safe" for tool in self.tools)
 
     @property
@@ -120,6 +126,10 @@ class Wish(Struct, frozen=True, kw_only=True):
     trials: int = 1
     kills: bool = False
     """Kill a worker at each effect too."""
+    processes: Order | None = None
+    """Kill worker processes too."""
+    seed: int = 0
+    """Where there is no plan to say it."""
     concurrency: int = 32
 
 
@@ -132,6 +142,11 @@ async def drill(
     Raises InputError where the cases cannot be played, or nothing can be killed in them.
     """
     suite.check()
+    if suite.reads_live:
+        raise InputError(
+            f"case {suite.reads_live} reads live, and nothing real is met while things are made to go wrong",
+            hint="record the answers, with `unmatched: error` or `nearest`, or give the case a state",
+        )
     if wish.trials < 1:
         raise UsageError("there is nothing to drill", hint="at least one trial of each case")
     if wish.kills and not any(case.state is not None for case in suite.cases):
@@ -139,6 +154,8 @@ async def drill(
             "no case has a world of real tools, so nothing can be said of them",
             hint="define `world` in world.py beside the contract, and give cases a state; docs/drill.md",
         )
+    if wish.processes is not None:
+        check_killing(suite, wish.processes)
     async with _opened(journal) as store:
         graves: set[str] = set()
         async with runners(surviving(store, graves), suite, model) as runner:
@@ -146,6 +163,8 @@ async def drill(
             await course.faults()
             if wish.kills:
                 await course.deaths(store, graves, model)
+            if wish.processes is not None:
+                await course.processes(wish.processes)
             return course.found()
 
 
@@ -166,10 +185,11 @@ class _Course:
         self._suite = suite
         self._wish = wish
         self._tell = tell
-        self._seed = wish.plan.seed if wish.plan is not None else 0
+        self._seed = wish.plan.seed if wish.plan is not None else wish.seed
         self._clean: dict[tuple[str, int], Played] = {}
         self._played: list[Played] = []
         self._done = self._all = 0
+        self._kills: Kills | None = None
 
     async def faults(self) -> None:
         """Clean trials and trials of every kind of fault, in an order that only the seed decides."""
@@ -210,6 +230,20 @@ class _Course:
         ]  # fmt: skip
         await self._all_of(inside)
 
+    async def processes(self, order: Order) -> None:
+        """Worker processes that are killed at any moment, over trials of all cases with a world of their own."""
+        self._all += order.kills
+
+        def told() -> None:
+            self._done += 1
+            self._tell(self._done, self._all)
+
+        killing = Killing(
+            self._runner, self._suite, order, trials=self._wish.trials, seed=self._seed, tell=told
+        )  # fmt: skip
+        played, self._kills = await killing.play()
+        self._played += played
+
     async def _all_of(self, wanted: Sequence[tuple[DrillPlayer, Case, int]]) -> list[Played]:
         """Play these, some at a time."""
         waiting = iter(wanted)
@@ -243,7 +277,11 @@ class _Course:
         """What came of it."""
         clean = [one for one in self._clean.values() if one.trial.passed is not None]
         unseen = _unseen(clean)
-        kinds: list[tuple[str, str]] = [*((kind, says) for kind, (_, says) in KINDS.items()), *POINTS.items()]
+        kinds: list[tuple[str, str]] = [
+            *((kind, says) for kind, (_, says) in KINDS.items()),
+            *POINTS.items(),
+            (KIND, SAYS),
+        ]
         loose = {case.name for case in self._suite.cases if case.expect == Expect()}
         rows = [
             _row(kind, says, [one for one in self._played if one.kind == kind], self._clean, loose, unseen)
@@ -258,7 +296,7 @@ class _Course:
             tools=safeties(self._suite.agent, clean, deaths, self._clean, unseen) if self._wish.kills else (),
             unseen=tuple(sorted(unseen)),
             trouble=tuple(sorted({one.trial.trouble for one in self._clean.values() if one.trial.passed is None})),
-            loose=len(loose),
+            loose=len(loose), kills=self._kills,
         )  # fmt: skip
 
 

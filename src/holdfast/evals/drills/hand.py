@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from holdfast.core.pending import AskModel, Pending, RunCall
+from holdfast.core.pending import AskModel, Effected, Pending, RunCall
 from holdfast.core.state import CallState
 from holdfast.dialogue import Answer, Request
 from holdfast.evals.cases.world import Stage, World
@@ -38,6 +38,8 @@ class Landed(Struct, frozen=True):
     start: int = 0
     step: int = 0
     attempt: int = 0
+    run: str = ""
+    """The run in which it struck; empty: the one at the top."""
 
 
 class Hand:
@@ -100,9 +102,9 @@ class Hand:
     def _drawn(self, fault: Fault, target: str, index: int) -> bool:
         return strikes(fault, *self._chance, target, index)
 
-    def strike(self, fault: Fault, **where: int) -> None:
+    def strike(self, fault: Fault, *, run: str = "", **where: int) -> None:
         """Say that a fault landed."""
-        self.landed.append(Landed(fault.kind, **where))
+        self.landed.append(Landed(fault.kind, **where, run=run))
 
     # ---- tools
 
@@ -116,30 +118,29 @@ class Hand:
         if not inspect.iscoroutinefunction(tool.function):
 
             def plainly() -> object:
-                self._before(fault, call)
+                self._before(fault, call, attempt)
                 return self._after(fault, call, attempt, work())
 
             return plainly
 
         async def awaited() -> object:
-            self._before(fault, call)
+            self._before(fault, call, attempt)
             return self._after(fault, call, attempt, await work())
 
         return awaited
 
-    def _before(self, fault: Fault, call: CallState) -> None:
-        where = {"call": call.seq, "start": call.start}
+    def _before(self, fault: Fault, call: CallState, attempt: Attempt) -> None:
         if fault.kind == "timeout-before-commit":
-            self.strike(fault, **where)
+            self.strike(fault, run=attempt.state.run, call=call.seq, start=call.start)
             raise TimeUp(ended=True)
         if fault.kind == "rate-limited":
-            self.strike(fault, **where)
+            self.strike(fault, run=attempt.state.run, call=call.seq, start=call.start)
             raise NotDone("429 Too Many Requests, as the drill says", retry_after=fault.retry_after)
 
     def _after(self, fault: Fault, call: CallState, attempt: Attempt, value: object) -> object:
         tool = attempt.bound.tools[call.tool]
         if fault.kind == "timeout-after-commit":
-            self.strike(fault, call=call.seq, start=call.start)
+            self.strike(fault, run=attempt.state.run, call=call.seq, start=call.start)
             raise TimeUp(ended=True)
         if fault.kind not in SPOILING or isinstance(value, Started | Found | Absent | CannotTell | StillGoing):
             return value
@@ -151,7 +152,7 @@ class Hand:
         found = spoilt(fault.kind, plain, tool.gives, writes)
         if found is None or found == plain:
             return value
-        self.strike(fault, call=call.seq, start=call.start)
+        self.strike(fault, run=attempt.state.run, call=call.seq, start=call.start)
         if fault.kind == "truncated-list":
             return Partial(found, missing="the rest of a list, as the drill says")
         if isinstance(value, Partial) and fault.kind != "silent-rest":
@@ -166,7 +167,7 @@ class Hand:
         fault = next((one for one in self._faults if self._meets(one, request)), None)
         if fault is None:
             return await model.answer(request)
-        where = {"step": request.step, "attempt": request.attempt}
+        where: dict[str, Any] = {"run": request.run, "step": request.step, "attempt": request.attempt}
         says = "as the drill says"
         if fault.kind == "model-rate-limited":
             self.strike(fault, **where)
@@ -238,20 +239,25 @@ class Watch:
 
 
 class Rig(Stage):
-    """A stage on which a hand makes some runs go wrong, and some are watched. `hands`, `watches`: by run."""
+    """A stage on which a hand makes some runs go wrong, and some are watched, with those below them. `hands`, `watches`: by run."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.hands: dict[str, Hand] = {}
         self.watches: dict[str, Watch] = {}
 
-    async def perform(self, request: Pending, attempt: Attempt) -> None:
+    def hand_of(self, run: str) -> Hand | None:
+        """The hand that makes a run go wrong, or the one at the top of its tree."""
+        return self.hands.get(run) or self.hands.get(self.top_of(run))
+
+    async def perform(self, request: Effected, attempt: Attempt) -> None:
         """Do what was asked; tell the answer twice, where that is what goes wrong."""
-        hand = self.hands.get(attempt.state.run)
+        self.place(attempt)
+        hand = self.hand_of(attempt.state.run)
         fault = hand.begins(request, attempt) if hand is not None else None
         if hand is not None and fault is not None and fault.kind == "answer-twice":
             attempt = replace(attempt, tell=_twice(hand, fault, request, attempt))
-        watch = self.watches.get(attempt.state.run)
+        watch = self.watches.get(self.top_of(attempt.state.run))
         if watch is None or not isinstance(request, RunCall):
             await super().perform(request, attempt)
             return
@@ -263,7 +269,7 @@ class Rig(Stage):
     ) -> Callable[[], Any]:
         """The call of a tool; a look-up is left alone."""
         made = super().work(tool, function, call, attempt)
-        hand = self.hands.get(attempt.state.run)
+        hand = self.hand_of(attempt.state.run)
         return made if hand is None or function is not tool.function else hand.tampered(tool, call, attempt, made)
 
 
@@ -274,9 +280,9 @@ def _twice(hand: Hand, fault: Fault, request: Pending, attempt: Attempt) -> Call
         asking = attempt.state.asking
         match request:
             case RunCall(call, start):
-                hand.strike(fault, call=call, start=start)
+                hand.strike(fault, run=attempt.state.run, call=call, start=start)
             case AskModel() if asking is not None:
-                hand.strike(fault, step=asking.step, attempt=asking.attempt)
+                hand.strike(fault, run=attempt.state.run, step=asking.step, attempt=asking.attempt)
 
     return tell
 
@@ -284,13 +290,13 @@ def _twice(hand: Hand, fault: Fault, request: Pending, attempt: Attempt) -> Call
 class Unsteady:
     """A model that fails in the runs of a drill, as the hand there wants it."""
 
-    def __init__(self, model: Model, hands: Mapping[str, Hand]) -> None:
+    def __init__(self, model: Model, hand_of: Callable[[str], Hand | None]) -> None:
         self._model = model
-        self._hands = hands
+        self._hand_of = hand_of
 
     async def answer(self, request: Request) -> Answer:
         """Answer, unless something goes wrong. Raises ModelError."""
-        hand = self._hands.get(request.run)
+        hand = self._hand_of(request.run)
         return await (self._model.answer(request) if hand is None else hand.answer(self._model, request))
 
     def price(self) -> Price | None:

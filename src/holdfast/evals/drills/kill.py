@@ -22,14 +22,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from holdfast import units
-from holdfast.core.pending import LookUp, Pending, RunCall
+from holdfast.core.pending import Effected, LookUp, RunCall
 from holdfast.core.state import CallState
-from holdfast.errors import JournalError
+from holdfast.errors import Bug, JournalError
 from holdfast.evals.cases.case import Case
-from holdfast.evals.cases.persons import reply
+from holdfast.evals.cases.persons import Look, reply
 from holdfast.evals.cases.world import Stage, World
 from holdfast.evals.drills.hand import Hand, Landed
-from holdfast.evals.drills.play import DrillPlayer, DrillRunner, Models
+from holdfast.evals.drills.play import DrillPlayer, DrillRunner, Models, by_the_world
 from holdfast.evals.trials.apart import apart
 from holdfast.evals.trials.trial import ROUNDS, Suite, TrialRunner
 from holdfast.events import AnyEvent, CallLookedUp, Json
@@ -120,7 +120,7 @@ class Doomed(Stage):
         """At how many places the tool was seen to wait."""
         self._counts: Counter[str] = Counter()
 
-    async def perform(self, request: Pending, attempt: Attempt) -> None:
+    async def perform(self, request: Effected, attempt: Attempt) -> None:
         """Do what was asked, unless this is where it ends."""
         death = self.death
         if death is None or not isinstance(request, RunCall) or self.landed is not None:
@@ -132,11 +132,15 @@ class Doomed(Stage):
             await super().perform(request, attempt)
             return
 
-        self.before = len(self.worlds[attempt.state.run].effects())
+        self.place(attempt)
+        world = self.world_of(attempt.state.run)
+        if world is None:
+            raise Bug("a worker of a drill meets a run without a world", run=attempt.state.run)
+        self.before = len(world.effects())
 
         def dies(fact: AnyEvent) -> None:
             if self.landed is None:
-                self.landed = Landed(death.point, call.seq, request.start)
+                self.landed = Landed(death.point, call.seq, request.start, run=attempt.state.run)
             self.die()
             attempt.tell(fact)  # the driver ends by what it can not append any more
 
@@ -233,8 +237,8 @@ class KillPlayer(DrillPlayer):
         with suppress(Dead):
             await self._first(case, run, world, hand, messages)
         if hand.landed:
-            await self._look(run, hand.landed[0].call)
-        await to_the_end(self.runner, case, run, messages)
+            await self._look(hand.landed[0].run or run, hand.landed[0].call)
+        await to_the_end(self.runner, case, run, messages, by_the_world(self.runner, world))
 
     async def _first(self, case: Case, run: str, world: World, hand: Hand, messages: Iterator[Json]) -> None:
         """The first worker, until it dies or the run comes to rest. Raises Dead."""
@@ -247,7 +251,7 @@ class KillPlayer(DrillPlayer):
             stage = worker.stage
             stage.death, stage.die = self.death, journal.die
             try:
-                await to_the_end(worker, case, run, messages)
+                await to_the_end(worker, case, run, messages, by_the_world(worker, world))
             finally:
                 self._stops = stage.stops
                 if stage.landed is not None:
@@ -256,16 +260,17 @@ class KillPlayer(DrillPlayer):
 
     async def _look(self, run: str, call: int) -> None:
         """Ask the look-up of a tool that takes a key too: the machine asks it only once keys are not honoured any more."""
-        tool = self.suite.agent.tools[self.death.tool]
+        state = await self.runner.state(run)
+        agent = next(one for one in self.suite.agent.family if one.name == state.opened.agent)
+        tool = agent.tools[self.death.tool]
         if tool.options.lookup is None or not tool.keyed or tool.effect != "write":
             return
         await asyncio.sleep(tool.options.settle)
-        state = await self.runner.state(run)
         told: list[AnyEvent] = []
         secret = await self._store.secret(state.opened.tree or run) or b""
         rig = self.runner.rig
         ends = rig.clock() + tool.timeout / units.SECOND
-        attempt = Attempt(self.suite.agent.bound, state, secret, self._store.now, ends, told.append)
+        attempt = Attempt(agent.bound, state, secret, self._store.now, ends, told.append)
         await rig.perform(LookUp(call, state.calls[call].attempt), attempt)
         match told:
             case [CallLookedUp(answer="absent")] if self._there:
@@ -280,10 +285,10 @@ class KillPlayer(DrillPlayer):
                 pass
 
 
-async def to_the_end(runner: Runner, case: Case, run: str, messages: Iterator[Json]) -> None:
+async def to_the_end(runner: Runner, case: Case, run: str, messages: Iterator[Json], look: Look) -> None:
     """Drive a run by one worker until it is closed, or waits for what the case has no answer to."""
     state, _ = await runner.attend(run)
     for _ in range(ROUNDS):
-        if state.closed is not None or not await reply(runner, case, state, messages):
+        if state.closed is not None or not await reply(runner, case, state, messages, look=look):
             return
         state, _ = await runner.attend(run)

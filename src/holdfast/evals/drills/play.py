@@ -6,27 +6,31 @@ call that it struck, and what came of it as a note `drill`. So a drill that was 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
+from holdfast.core.state import State
 from holdfast.errors import Bug
 from holdfast.evals.cases.case import Case, Ends
 from holdfast.evals.cases.fixtures import Unserved
+from holdfast.evals.cases.persons import Look, reply
 from holdfast.evals.cases.world import World
-from holdfast.evals.drills.audit import Audit, audit
+from holdfast.evals.drills.audit import Audit, audit, happened
 from holdfast.evals.drills.faults import NO_FAULTS, Fault
 from holdfast.evals.drills.hand import Change, Hand, Landed, Rig, Unsteady, Watch
 from holdfast.evals.drills.spoil import MARK
-from holdfast.evals.grading.finished import Finished
+from holdfast.evals.grading.finished import Finished, Part
+from holdfast.evals.trials.tree import below
 from holdfast.evals.trials.trial import Player, Suite, Trial, TrialRunner, outside
-from holdfast.events import CallAsked, Entry, ModelAsked, Noted
+from holdfast.events import CallAsked, Entry, Json, ModelAsked, Noted
 from holdfast.journal.port import Journal
 from holdfast.models.port import Model
 from holdfast.shell import bodies
+from holdfast.shell.runner import Runner
 
 BY: Final = "svc:drill"
 FINDING: Final = "drill"
@@ -86,7 +90,7 @@ class DrillRunner(TrialRunner):
         return self._performer
 
     def _model(self, name: str) -> Model:
-        return Unsteady(super()._model(name), self.rig.hands)
+        return Unsteady(super()._model(name), self.rig.hand_of)
 
 
 @asynccontextmanager
@@ -129,11 +133,13 @@ class DrillPlayer(Player):
         landed = sum(note.finding == f"fault {self._kind}" for note in notes)
         return Played(self._kind, trial, landed, msgspec.json.decode(own[-1].note, type=Outcome), self._hit, self.label)
 
-    async def _play(self, case: Case, number: int, key: str) -> Trial:
+    async def _play(self, case: Case, number: int, key: str) -> Trial | None:
         hand = Hand(self._faults, self._seed, case.name, number)
         async with AsyncExitStack() as stack:
             world = await stack.enter_async_context(self._world(case))
             run = await self._opened(case, number, key, hand)
+            if not await self._is_mine(run):
+                return None
             self.runner.worlds[run], self.runner.rig.hands[run] = world, hand
             watch = Watch(world)
             if self._kind == NO_FAULTS:
@@ -146,25 +152,29 @@ class DrillPlayer(Player):
                 self.runner.rig.watches.pop(run, None)
         entries = await bodies.entries(self.runner.journal, run)
         state = await self.runner.state(run)
+        finished = Finished(case, state, entries, effects, await below(self.runner, run, entries))
+        told = [entry for part in finished.parts for entry in part.entries]
+        states = [part.state for part in finished.parts]
         outcome = Outcome(
-            audit=audit(entries, state, effects, self.suite.agent.contract),
+            audit=audit(entries, state, effects, self.suite.agent.contract, finished.below),
             changes=tuple(watch.changes),
-            asked=any(isinstance(entry.event, CallAsked) and MARK in str(entry.event.args) for entry in entries),
-            waits=state.closed is None and bool(state.questions or state.replied),
-            doubts=tuple(call.tool for call in state.calls.values() if call.status == "doubt"),
+            asked=any(isinstance(entry.event, CallAsked) and MARK in str(entry.event.args) for entry in told),
+            waits=state.closed is None and any(one.questions or one.replied for one in states if one.closed is None),
+            doubts=tuple(call.tool for one in states for call in one.calls.values() if call.status == "doubt"),
             stops=self._stops,
             lookup=self._lookup,
         )
         for landed in hand.landed:
-            seqs = _places(landed, entries)
-            await self._note(run, f"fault {landed.kind}", "", seqs)
+            struck = next((part for part in finished.parts if part.state.run == landed.run), finished.parts[0])
+            seqs = struck.seqs(_places(landed, struck.entries))
+            await self._note(run, f"fault {landed.kind}", struck.where.strip(), seqs)
         self._fresh[run] = len(hand.landed), outcome
         await self._note(run, FINDING, msgspec.json.encode(outcome).decode(), ())
-        return await self._judged(Finished(case, state, entries, effects), number)
+        return await self._judged(finished, number)
 
     async def _opened(self, case: Case, number: int, key: str, hand: Hand) -> str:
         """Open the run of a trial; twice under the one key, where that is what goes wrong."""
-        tags = {"eval": self.suite.name, "case": case.name, "trial": str(number), "drill": self._kind or "clean"}
+        tags = self.tags(case, number) | {"drill": self._kind or "clean"}
 
         async def start() -> str:
             run = await self.runner.start(
@@ -184,15 +194,32 @@ class DrillPlayer(Player):
     async def _drive(self, case: Case, number: int, run: str, world: World, hand: Hand) -> None:
         await self._to_the_end(case, run)
 
+    async def _reply(self, case: Case, state: State, messages: Iterator[Json]) -> bool:
+        """As in any trial; but on a write in doubt the people of a case rule by the world's own account, as nobody knew before."""
+        look = by_the_world(self.runner, self.runner.worlds[state.run])
+        return await reply(self.runner, case, state, messages, look=look)
+
     async def _note(self, run: str, finding: str, note: str, evidence: Sequence[int]) -> None:
         await self.runner.put(run, lambda state: Noted(BY, finding, None, note, tuple(evidence)), actor=BY)
 
     async def _judged(self, finished: Finished, number: int) -> Trial:
         """Grade a trial and note its verdict. A model that gave no answer is what was wanted here, where a fault said so."""
-        trouble = outside(finished.state, finished.entries)
+        trouble = outside(finished.state, finished.entries, finished.below)
         if self._kind != NO_FAULTS and Unserved.MARK not in trouble:
             trouble = ""
         return await self._graded(finished, number, trouble)
+
+
+def by_the_world(runner: Runner, world: World) -> Look:
+    """How people find out whether a write in doubt happened: they look whether the world holds an effect that is no other call's."""
+
+    async def look(state: State, call: int) -> bool:
+        top = state.opened.tree or state.run
+        entries = await bodies.entries(runner.journal, top)
+        parts = [Part(await runner.state(top), entries), *await below(runner, top, entries)]
+        return happened(parts, tuple(world.effects()), state.run, call)
+
+    return look
 
 
 def _places(landed: Landed, entries: Sequence[Entry]) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from holdfast.agent import Agent
 from holdfast.contract import Done, Rule
 from holdfast.errors import InputError
 from holdfast.evals.cases.case import Case, Expect
+from holdfast.evals.cases.persons import admitted, said
 from holdfast.evals.grading.grounds import ANY
 from holdfast.events import Json
 from holdfast.lint import BUILTIN
@@ -44,13 +45,15 @@ class _Check:
 
     def __init__(self, case: Case, agent: Agent[Any, Any], judges: Collection[str]) -> None:
         self.case, self.expect, self.agent, self.judges = case, case.expect, agent, judges
-        self.tools = agent.bound.tools
+        self.tools = {name: tool for one in reversed(agent.family) for name, tool in one.bound.tools.items()}
+        """Its own, and those of the agents it may call; its own where two have one name."""
         self.writes = {name for name, made in self.tools.items() if made.effect == "write"}
         self.reads = set(self.tools) - self.writes
 
     def problems(self) -> Iterator[str]:
         if self.expect == Expect():
             yield "expect: it expects nothing, so whatever an agent does passes it"
+        yield from self._people()
         yield from self._outcome()
         yield from self._output()
         yield from self._names()
@@ -60,6 +63,21 @@ class _Check:
         yield from self._findings()
         yield from self._that()
         yield from self._judges()
+
+    def _people(self) -> Iterator[str]:
+        """People who could never answer anything, or not what they are there for."""
+        for at, person in enumerate(self.case.people):
+            known = set(self.tools) | set(BUILTIN)
+            if person.tool and person.tool not in known:
+                near = get_close_matches(person.tool, known, n=1)
+                meant = f"; did you mean {near[0]}?" if near else ""
+                yield f"people[{at}].tool: {self.agent.name} has no tool called {words.plain(person.tool)}{meant}"
+            word = said(person, person.about)
+            if person.about != "any" and word not in admitted(person.about):
+                may = words.listed(list(admitted(person.about)), "or")
+                yield f"people[{at}].verdict: what is about {person.about} is answered with {may}, and not with {word}"
+            if person.gives is not None and person.verdict != "happened":
+                yield f"people[{at}].gives: only what `happened` gave something"
 
     def _outcome(self) -> Iterator[str]:
         ends = self.expect.outcome
@@ -169,8 +187,9 @@ class _Check:
                     knows = ", ".join(sorted(NAMES))
                     yield f"expect.that[{at}]: `{path[0]}` means nothing after the end; a condition here knows {knows}"
                     return
-        contract = self.agent.contract.model_copy(update={"done": Done(must=rules)})
-        for found in lint.findings(contract, self.agent.tools):
+        grants = {name: grant for one in reversed(self.agent.family) for name, grant in one.contract.tools.items()}
+        contract = self.agent.contract.model_copy(update={"done": Done(must=rules), "tools": grants})
+        for found in lint.findings(contract, self.tools):
             if found.level == "error" and found.where.startswith("done.must"):
                 yield f"expect.{found.where.replace('done.must', 'that')}: {found.what}"
 

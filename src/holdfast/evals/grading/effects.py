@@ -98,7 +98,10 @@ def _called(tool: str, args: Json) -> str:
 
 def _places(finished: Finished, tool: str, args: Json = None) -> tuple[int, ...]:
     """Where a tool was called: as it was for this effect, if that can be told; started calls rather than refused ones."""
-    own = [call for call in grade_calls.calls(finished.entries).values() if call.tool == tool]
-    exact = [call for call in own if args is not None and call.started and fits(call.args, args)]
-    chosen = exact or [call for call in own if call.started] or own
-    return tuple(call.seq for call in chosen)
+    own = [
+        (part, call)
+        for part in finished.parts for call in grade_calls.calls(part.entries).values() if call.tool == tool
+    ]  # fmt: skip
+    exact = [(part, call) for part, call in own if args is not None and call.started and fits(call.args, args)]
+    chosen = exact or [(part, call) for part, call in own if call.started] or own
+    return tuple(dict.fromkeys(seq for part, call in chosen for seq in part.seqs([call.seq])))

@@ -87,18 +87,18 @@ def usd(finished: Finished) -> Iterator[Miss]:
     top = finished.case.expect.usd
     if top is None:
         return
-    spent = finished.state.spent
-    if Decimal(spent.charged) > top * 1_000_000_000:
-        why = f"it cost {units.say_usd(spent.charged)} USD, and {top} is the most it may"
+    if Decimal(finished.nusd) > top * 1_000_000_000:
+        why = f"it cost {units.say_usd(finished.nusd)} USD, and {top} is the most it may"
         yield Miss("usd", why, _end(finished))
-    if spent.unpriced:
+    if finished.unpriced:
         free = [
-            entry.seq
-            for entry in finished.entries
+            seq
+            for part in finished.parts for entry in part.entries
             if isinstance(entry.event, ModelAnswered) and entry.event.cost is None
-        ]
-        why = f"nobody knows what it cost: {words.count(spent.unpriced, 'answer')} came of a model without a price"
-        yield Miss("usd", why, tuple(free[:SHOWN]))
+            for seq in part.seqs([entry.seq])
+        ]  # fmt: skip
+        why = f"nobody knows what it cost: {words.count(finished.unpriced, 'answer')} came of a model without a price"
+        yield Miss("usd", why, tuple(dict.fromkeys(free))[:SHOWN])
 
 
 def seconds(finished: Finished) -> Iterator[Miss]:
@@ -110,8 +110,8 @@ def seconds(finished: Finished) -> Iterator[Miss]:
 
 
 def steps(finished: Finished) -> Iterator[Miss]:
-    """The model was asked for at most this many steps."""
-    top, taken = finished.case.expect.steps, finished.state.spent.steps
+    """Models were asked for at most this many steps, in all its runs."""
+    top, taken = finished.case.expect.steps, finished.steps
     if top is not None and taken > top:
         yield Miss("steps", f"it took {words.count(taken, 'step')}, and {top} is the most it may", _end(finished))
 
@@ -133,9 +133,13 @@ def that(finished: Finished) -> Iterator[Miss]:
 
 
 def conditions_scope(finished: Finished) -> Scope:
-    """What `that` sees: `input`, `output`, `effects` and `run`, as the conditions of a contract do under `done`."""
+    """What `that` sees: `input`, `output`, `effects` and `run`, as conditions of a contract do under `done`; here of all its runs."""
     state = finished.state
-    tools = state.contract.get("tools", {}) if isinstance(state.contract, dict) else {}
+    done: dict[str, list[Json]] = {}
+    for part in finished.parts:
+        contract = part.state.contract
+        for name in contract.get("tools", {}) if isinstance(contract, dict) else {}:
+            done.setdefault(name, []).extend(part.state.effects.get(name, ()))
     routed = any(
         path[:2] == ("run", "findings") for text in finished.case.expect.that for path in conditions.paths(text)
     )
@@ -143,9 +147,9 @@ def conditions_scope(finished: Finished) -> Scope:
     return Scope({
         "input": state.input,
         "output": finished.output,
-        "effects": {name: list(state.effects.get(name, ())) for name in tools},
+        "effects": done,
         "run": {
-            "usd": state.spent.charged / 1e9, "steps": state.spent.steps, "trusted": state.label.trusted,
+            "usd": finished.nusd / 1e9, "steps": finished.steps, "trusted": state.label.trusted,
             "classes": list(state.label.classes), **found,
         },
     })  # fmt: skip

@@ -17,6 +17,7 @@ from holdfast.evals.drills.audit import repeated
 from holdfast.evals.drills.drill import SAFE
 from holdfast.evals.drills.faults import KINDS
 from holdfast.evals.drills.kill import POINTS
+from holdfast.evals.drills.process import KIND, SAYS
 from holdfast.evals.readiness.read import Kept, scripted
 from holdfast.evals.scores.band import Band, banded
 from holdfast.evals.stats.rates import wilson, zero_failures
@@ -122,6 +123,7 @@ def drilled(kept: Sequence[Kept]) -> Drilled | None:
     unseen = _unseen(good)
     says: dict[str, str] = {kind: text for kind, (_, text) in KINDS.items()}
     says.update(POINTS.items())
+    says[KIND] = SAYS
     by: dict[str, list[Kept]] = {}
     for one in mine:
         if one.fault != CLEAN:

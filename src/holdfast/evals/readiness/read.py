@@ -17,14 +17,11 @@ from holdfast.evals.drills import play as drill_play
 from holdfast.evals.drills.play import Outcome
 from holdfast.evals.reason.came import BY as WHY
 from holdfast.evals.reason.counterfactual import NOTE
+from holdfast.evals.trials.rightly import speaks_against
 from holdfast.evals.trials.trial import VERDICT
 from holdfast.events import Entry, Json, Noted, RunOpened
-from holdfast.views.detectors import detect
 from holdfast.views.record import Trace, Turn
 from holdfast.views.trace import trace
-
-EVIDENCE: Final = frozenset({4, 17, 20})
-"""Detectors that say what a success rested on was not all, not shown to the model, or old."""
 
 _FAULT: Final = "fault "
 _SORT: Final = re.compile(r"\((same|expected|safe|other|not counted: .*)\)\Z", re.DOTALL)
@@ -61,8 +58,8 @@ class Kept(Struct, frozen=True, kw_only=True):
     """The run that the case was made of, as far as it is known."""
     loose: bool = True
     """Whether it may be that the case expects nothing."""
-    unfounded: bool = False
-    """A detector of what a success rests on found something."""
+    against: tuple[str, ...] = ()
+    """What speaks against a success; see `rightly`."""
     fault: str = ""
     """Of a drill: the kind of fault, or `clean`."""
     landed: int = 0
@@ -122,7 +119,7 @@ def read(entries: Sequence[Entry]) -> Kept | None:
         at=seen.opened, passed=passed, graders=_graders(verdict) if passed is False else (),
         ends=seen.end.outcome if seen.end is not None else "waiting", nusd=seen.totals.charged, unpriced=seen.totals.unpriced,
         seconds=seen.totals.work / 1e6, steps=seen.totals.steps, reviews=len(seen.questions), models=models_of(seen.contract),
-        unfounded=bool(passed) and not fault and _unfounded(entries, seen), fault=fault,
+        against=speaks_against(entries, seen) if passed and not fault else (), fault=fault,
         landed=sum(note.finding == _FAULT + fault for note in drilled), outcome=_outcome(drilled),
         limits=_limits(seen), fallbacks=_fallbacks(seen),
     )  # fmt: skip
@@ -160,10 +157,6 @@ def scripted(models: Iterable[str]) -> bool:
 
 def _graders(verdict: Noted) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line.partition(": ")[0] for line in verdict.note.splitlines() if ": " in line))
-
-
-def _unfounded(entries: Sequence[Entry], seen: Trace) -> bool:
-    return any(finding.number in EVIDENCE for finding in detect(entries, seen))
 
 
 def _outcome(notes: Sequence[Noted]) -> Outcome | None:

@@ -6,9 +6,11 @@ has no verdict counts nowhere: it was cut short, and is played again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from holdfast.evals.readiness.read import Kept, scripted
@@ -32,12 +34,26 @@ class CaseTold(Struct, frozen=True):
     passed: int
     failed: int
     broken: int
-    unfounded: int
-    """Of those that passed: with a finding about what they rested on."""
+    corrupt: int
+    """Of those that passed: with something that speaks against them."""
     uninformative: tuple[str, ...]
     failing: str
     """A run that failed."""
     graders: tuple[str, ...]
+
+
+class FamilyTold(Struct, frozen=True):
+    """What became of the informative cases of one family."""
+
+    name: str
+    """Empty: those that are of none."""
+    cases: int
+    trials: int
+    passed: int
+    broken: int
+    corrupt: int
+    repeats: tuple[Repeats, ...]
+    """For k = 1, and for the greatest k that is told; each case stands for itself here."""
 
 
 class Repeatability(Struct, frozen=True, kw_only=True):
@@ -50,6 +66,8 @@ class Repeatability(Struct, frozen=True, kw_only=True):
     cases: tuple[CaseTold, ...]
     families: int
     """Of informative cases."""
+    by_family: tuple[FamilyTold, ...]
+    """None where no case is of a family."""
     nulls: tuple[str, ...]
     trials: int
     passed: int
@@ -59,9 +77,11 @@ class Repeatability(Struct, frozen=True, kw_only=True):
     ruling: Ruling
     repeats: tuple[Repeats, ...]
     gated: tuple[Figure, ...]
-    """pass^k where a success with a finding about its evidence is none; what could not be made counts as failed."""
+    """pass^k where a success with something against it is none; what could not be made counts as failed."""
     corrupt: int
-    """Trials that passed and have such a finding."""
+    """Trials that passed and have something against them."""
+    against: dict[str, int]
+    """What that is, and in how many of them."""
     detectable: float
     cost_per_success: Band | None
     nusd: int
@@ -132,7 +152,7 @@ def _case(name: str, trials: Sequence[Kept], passed_by: tuple[str, ...]) -> Case
     failed = [one for one in trials if one.passed is False]
     return CaseTold(
         name, sum(one.passed is True for one in trials), len(failed), sum(one.passed is None for one in trials),
-        sum(one.unfounded for one in trials), passed_by, failed[0].run if failed else "",
+        sum(bool(one.against) for one in trials), passed_by, failed[0].run if failed else "",
         tuple(dict.fromkeys(grader for one in failed for grader in one.graders)),
     )  # fmt: skip
 
@@ -150,10 +170,12 @@ def _told(
     unpriced = sum(one.unpriced for one in trials)
     return Repeatability(
         suite=chosen[0].suite, contract=chosen[0].contract, models=models, scripted=scripted(models), cases=told,
-        families=families, nulls=tuple(nulls), trials=len(trials), passed=sum(one.passed is True for one in trials),
+        families=families, by_family=_by_family(counted, min(k, ROWS)), nulls=tuple(nulls), trials=len(trials),
+        passed=sum(one.passed is True for one in trials),
         broken=sum(one.passed is None for one in trials), k=k, ruling=every(own, list(counted), len(counted) * k),
         repeats=_repeats(counted, min(k, ROWS)), gated=_gated(counted, min(k, ROWS)),
-        corrupt=sum(one.unfounded for one in trials), detectable=_detectable(counted, families, k),
+        corrupt=sum(bool(one.against) for one in trials),
+        against=dict(Counter(what for one in trials for what in one.against).most_common()), detectable=_detectable(counted, families, k),
         cost_per_success=None if unpriced else baseline.costs([_costs(found) for found in counted.values()]),
         nusd=sum(one.nusd for one in trials), unpriced=unpriced,
         steps=(min(one.steps for one in chosen), max(one.steps for one in chosen)),
@@ -164,8 +186,28 @@ def _told(
     )  # fmt: skip
 
 
-def _tally(trials: Sequence[Kept], *, founded: bool = False) -> Tally:
-    won = sum(one.passed is True and not (founded and one.unfounded) for one in trials)
+def _by_family(counted: Mapping[str, Sequence[Kept]], most: int) -> tuple[FamilyTold, ...]:
+    """Each family of which some case says that it is of it; at last the cases of none, together."""
+    named = {one.family for found in counted.values() for one in found if one.family != one.case}
+    of = {name: trials[0].family if trials[0].family in named else "" for name, trials in counted.items()}
+    order = sorted(dict.fromkeys(of.values()), key=lambda name: (not name, name)) if named else []
+    return tuple(
+        _family(name, [trials for case, trials in counted.items() if of[case] == name], most) for name in order
+    )
+
+
+def _family(name: str, cases: Sequence[Sequence[Kept]], most: int) -> FamilyTold:
+    trials = [one for found in cases for one in found]
+    alone = {found[0].case: [msgspec.structs.replace(one, family=one.case) for one in found] for found in cases}
+    repeats = _repeats(alone, most)
+    return FamilyTold(
+        name, len(cases), len(trials), sum(one.passed is True for one in trials), sum(one.passed is None for one in trials),
+        sum(bool(one.against) for one in trials), tuple(dict.fromkeys((repeats[0], repeats[-1]))),
+    )  # fmt: skip
+
+
+def _tally(trials: Sequence[Kept], *, rightly: bool = False) -> Tally:
+    won = sum(one.passed is True and not (rightly and one.against) for one in trials)
     return Tally(won, len(trials), sum(one.passed is None for one in trials), trials[0].family)
 
 
@@ -179,7 +221,7 @@ def _repeats(counted: Mapping[str, Sequence[Kept]], most: int) -> tuple[Repeats,
 
 
 def _gated(counted: Mapping[str, Sequence[Kept]], most: int) -> tuple[Figure, ...]:
-    tallies = [_tally(trials, founded=True) for trials in counted.values()]
+    tallies = [_tally(trials, rightly=True) for trials in counted.values()]
     return tuple(_figure(mean_pass_hat(tallies, k).as_failures) for k in range(1, most + 1)) if tallies else ()
 
 

@@ -16,13 +16,14 @@ from msgspec import Struct
 from holdfast.codec import canonical, plain
 from holdfast.evals.grading.values import fits
 from holdfast.evals.reason.decision import DENY, Decision
+from holdfast.evals.trials.rightly import WHY
 from holdfast.events import CancelAsked, Entry, Json
 from holdfast.views import record, words
 from holdfast.views.detectors.finding import leaf
 from holdfast.views.record import Call, Trace
 from holdfast.views.trace import trace
 
-BY: Final = "svc:why"
+BY: Final = WHY
 """Who forks, and ends a fork whose arm is known."""
 
 UNDECIDED: Final = frozenset({"stopped", "failed", "cancelled", "waiting", "held"})

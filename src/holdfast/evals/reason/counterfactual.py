@@ -26,11 +26,12 @@ from holdfast.evals.reason.came import BY, UNDECIDED, Came, came, whole
 from holdfast.evals.reason.decision import Decision
 from holdfast.evals.reason.required import Evidence
 from holdfast.evals.stats.reasons import Counted, Reasons, Verdict, judge
+from holdfast.evals.trials.rightly import REASON
 from holdfast.evals.trials.trial import ROUNDS, TrialRunner, outside
 from holdfast.events import CallFailed, Entry, Json, Noted, PersonAnswered, PersonAsked, Said
 from holdfast.models.scripted import Script
 from holdfast.shell import bodies
-from holdfast.views import record
+from holdfast.views import record, words
 from holdfast.views.trace import trace
 
 NOTE = "counterfactual"
@@ -236,6 +237,28 @@ def verdict(tried: Sequence[Tried], decision: Decision) -> Found:
         said, because = "INCONCLUSIVE", ("evidence that it has to rest on was lacking",)
     runs = tuple(each.plan.run for each in tried)
     return Found(verdict=said, because=because, figures=figures, runs=runs, missing=missing)
+
+
+async def noted(runner: TrialRunner, tried: Tried, decision: Decision, together: Found) -> None:
+    """Note in a run what its forks say of it; where these alone do not decide it, what those of all the runs say together.
+
+    Whoever reads the run finds it there: `eval` and `report` count its success as corrupt where the reason was a wrong one. What
+    stands there already, in the same words, is not said again.
+    """
+    found, of = verdict([tried], decision), ""
+    if found.verdict == "INCONCLUSIVE" and len(together.runs) > 1:
+        found, of = together, f", by {len(together.runs)} runs together"
+    score: float | None = {"RIGHT_REASON": 1.0, "WRONG_REASON": 0.0}.get(found.verdict)
+    script = ", and a script answered" if tried.scripted else ""
+    note = f"{decision.name}: {found.verdict}, in {words.count(len(tried.forks), 'fork')}{of}{script}" + "".join(
+        f"; {line}" for line in found.because
+    )
+    seqs = (tried.plan.decided.seq,) if tried.plan.decided.seq else ()
+    entries = await bodies.entries(runner.journal, tried.plan.run)
+    mine = [one.event for one in entries if isinstance(one.event, Noted) and one.event.finding == REASON]
+    last = next((one.note for one in reversed(mine) if one.note.partition(":")[0] == decision.name), "")
+    if last != note:
+        await runner.put(tried.plan.run, lambda _: Noted(BY, REASON, score, note, seqs), actor=BY)
 
 
 def counted(tried: Sequence[Tried]) -> Counted:

@@ -73,6 +73,17 @@ def cost(card: Scorecard) -> str:
     return f"{usd(band.point)} USD  ({usd(band.low)} to {high})"
 
 
+def corrupt(card: Scorecard) -> str:
+    """How many of the successes are none for the right reason, and what speaks against them; empty where nobody looked."""
+    found = card.corrupt
+    if found is None:
+        return ""
+    if not found.corrupt:
+        return f"none of {words.count(found.passes, 'pass', 'passes')}  ({span(found.share)})"
+    many = f"{found.corrupt:,} of {words.count(found.passes, 'pass', 'passes')}, {percent(found.share.point)}  ({span(found.share)})"
+    return f"{many}: {words.listed([f'{name} {times}' for name, times in found.against.items()])}"
+
+
 def stands(case: CaseScore) -> str:
     """How a case came out, in a word."""
     if case.uninformative:
@@ -83,8 +94,10 @@ def stands(case: CaseScore) -> str:
 
 
 def by_whom(case: CaseScore) -> str:
-    """Which null agents pass a case."""
-    return f"{words.listed(list(case.uninformative))} passes it too" if case.uninformative else ""
+    """Which null agents pass a case, and what speaks against its passes."""
+    if case.uninformative:
+        return f"{words.listed(list(case.uninformative))} passes it too"
+    return f"{case.corrupt} corrupt: {words.listed(list(case.against))}" if case.corrupt else ""
 
 
 def opened(run: str, journal: str) -> str:

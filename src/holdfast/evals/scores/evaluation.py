@@ -92,7 +92,7 @@ class Evaluation:
             names = self.suite.agent.contract.models
             models = {name: Cached(models.get(name) or open_model(name), self._cache, of) for name in names}
         async with playing(self.journal, self.suite, model=models) as opened:
-            player = Player(opened.runner, self.suite, label=self._label)
+            player = Player(opened.runner, self.suite, label=self._label, looks=True)
             async for trial in player.play(
                 self.plan.trials,
                 seed=self.plan.seed,

@@ -8,7 +8,7 @@ from typing import Final
 from holdfast.evals.scores import card_words
 from holdfast.evals.scores.baseline import Beside
 from holdfast.evals.scores.card_words import figure, percent, span, usd
-from holdfast.evals.scores.scorecard import CaseScore, Repeats, Scorecard
+from holdfast.evals.scores.scorecard import CaseScore, Figure, Repeats, Scorecard
 from holdfast.views import words
 
 MARKS: Final = {"pass": "✅", "fail": "❌", "inconclusive": "❔"}
@@ -29,17 +29,20 @@ def markdown(card: Scorecard, journal: str) -> str:
 def _repeats(card: Scorecard) -> Iterator[str]:
     if not card.repeats:
         return
-    yield from _table(
-        ("k", "all of k trials pass (pass^k)", "95 %", "one of k passes (pass@k)", "95 %"), map(_row, card.repeats)
-    )
+    rightly = card.corrupt.rightly if card.corrupt is not None else ()
+    right = ("rightly", "95 %") if rightly else ()
+    head = ("k", "all of k trials pass (pass^k)", "95 %", *right, "one of k passes (pass@k)", "95 %")
+    yield from _table(head, (_row(one, rightly[at : at + 1]) for at, one in enumerate(card.repeats)))
     if any(case.broken for case in card.informative):
         left = "; ".join(f"pass^{one.k} {' '.join(figure(one.every_left_out))}" for one in card.repeats)
         yield from (f"Trials that could not be made count as failures above. Left out: {left}.", "")
+    if said := card_words.corrupt(card):
+        yield from (f"Corrupt success: {_plain(said)}.", "")
     yield from (f"Cost per success: {card_words.cost(card)}.", "")
 
 
-def _row(one: Repeats) -> tuple[str, ...]:
-    return (str(one.k), *figure(one.every), *figure(one.some))
+def _row(one: Repeats, rightly: Sequence[Figure]) -> tuple[str, ...]:
+    return (str(one.k), *figure(one.every), *(text for each in rightly for text in figure(each)), *figure(one.some))
 
 
 def _beside(found: Beside | None) -> Iterator[str]:

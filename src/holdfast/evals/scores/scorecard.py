@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from holdfast.evals.cases.case import Case
+from holdfast.evals.reason.right_reason import Gated, corrupt_success
 from holdfast.evals.scores import gates
 from holdfast.evals.scores.band import Band, banded
 from holdfast.evals.scores.baseline import VERSION, Baseline, Beside, Kept, beside, comparable, costs
 from holdfast.evals.scores.gates import Required, Ruling
+from holdfast.evals.stats.cluster import RATE, mean_interval
 from holdfast.evals.stats.gate import Verdict
 from holdfast.evals.stats.power import Design, detectable, spread
 from holdfast.evals.stats.repeat import BothWays, Repeated, Tally, mean_pass_at, mean_pass_hat
@@ -54,6 +56,10 @@ class CaseScore(Struct, frozen=True):
     """What kept trials from being made."""
     runs: tuple[str, ...] = ()
     """Trial by trial."""
+    corrupt: int = 0
+    """Trials that passed, with something against them."""
+    against: tuple[str, ...] = ()
+    """What that is."""
 
     @property
     def trials(self) -> int:
@@ -78,6 +84,25 @@ class Repeats(Struct, frozen=True):
     every_left_out: Figure
     some: Figure
     some_left_out: Figure
+
+
+class Corrupt(Struct, frozen=True):
+    """Successes that are none for the right reason, of informative cases; see `holdfast.evals.trials.rightly`."""
+
+    passes: int
+    """Trials that passed."""
+    corrupt: int
+    """Of these, with something against them."""
+    share: Band
+    """Of the passes."""
+    against: dict[str, int]
+    """What speaks against them, and in how many."""
+    rightly: tuple[Figure, ...]
+    """pass^k, for k from 1, where these are no successes; what could not be made counts as failed."""
+    gap: Band | None
+    """How much they take away of pass^k, for the greatest k; None where no case has so many trials."""
+    runs: tuple[str, ...]
+    """The corrupt ones."""
 
 
 class Plan(Struct, frozen=True):
@@ -120,6 +145,8 @@ class Scorecard(Struct, frozen=True):
     beside: Beside | None = None
     cached: int = 0
     """Answers that came out of the cache."""
+    corrupt: Corrupt | None = None
+    """None: no trial passed, or nobody looked."""
 
     @property
     def informative(self) -> tuple[CaseScore, ...]:
@@ -188,6 +215,7 @@ def score(
         nulls=tuple(nulls),
         beside=beside(list(kept.values()), baseline) if baseline is not None else None,
         cached=cached,
+        corrupt=_corrupt([case for case in cases if case.name in informative], by, plan.trials),
     )
 
 
@@ -228,6 +256,8 @@ def _case(case: Case, trials: Sequence[Trial], passed_by: tuple[str, ...]) -> Ca
         misses=_alike(missed),
         troubles=_alike([("", one.trouble, one.run) for one in trials if one.passed is None]),
         runs=tuple(one.run for one in trials),
+        corrupt=sum(bool(one.against) for one in trials),
+        against=tuple(dict.fromkeys(what for one in trials for what in one.against or ())),
     )
 
 
@@ -249,6 +279,27 @@ def _repeats(cases: Sequence[Case], by: Mapping[str, Sequence[Trial]], most: int
     if not tallies:
         return ()
     return tuple(_at(k, mean_pass_hat(tallies, k), mean_pass_at(tallies, k)) for k in range(1, most + 1))
+
+
+def _corrupt(cases: Sequence[Case], by: Mapping[str, Sequence[Trial]], most: int) -> Corrupt | None:
+    made = [(case, one) for case in cases for one in by[case.name]]
+    passes = [(case, one) for case, one in made if one.passed and one.against is not None]
+    if not passes:
+        return None
+    gated = [
+        Gated(case.name, one.passed, None if one.against is None else not one.against, case.cluster, one.run)
+        for case, one in made
+    ]
+    found = [corrupt_success(gated, k) for k in range(1, most + 1)]
+    share = mean_interval(
+        [float(bool(one.against)) for _, one in passes], [case.cluster for case, _ in passes], bounds=RATE
+    )
+    against = Counter(what for _, one in passes for what in one.against or ())
+    return Corrupt(
+        passes=len(passes), corrupt=len(found[-1].corrupt), share=banded(share), against=dict(against.most_common()),
+        rightly=tuple(_figure(one.gated.as_failures) for one in found),
+        gap=banded(found[-1].gap) if found[-1].gap is not None else None, runs=found[-1].corrupt,
+    )  # fmt: skip
 
 
 def _at(k: int, every: BothWays, some: BothWays) -> Repeats:

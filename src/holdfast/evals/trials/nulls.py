@@ -13,7 +13,6 @@ of the schema. Where one answer is not enough to go through what a null agent co
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from copy import copy
 from random import Random
 from typing import Any, Final
 
@@ -22,7 +21,6 @@ from msgspec import Struct
 
 from holdfast import codec
 from holdfast.agent import Agent
-from holdfast.contract import Contract
 from holdfast.dialogue import Answered, Request, Told
 from holdfast.evals.trials.samples import AnyOne, Permitting, Smallest, named, several
 from holdfast.evals.trials.trial import Player, Suite, Trial, playing
@@ -85,7 +83,7 @@ async def screened(
     """Play every null agent on a suite, each under a label of its own in the same journal."""
     for null in nulls(suite.agent):
         other = msgspec.structs.replace(suite, agent=suite.agent.answered_by([null.called]))
-        async with playing(journal, other, model=null.model) as player:
+        async with playing(journal, other, model=null.model, live=False) as player:
             async for trial in Player(player.runner, other, label=f"{null.label}:{label}").play(
                 1, concurrency=concurrency
             ):

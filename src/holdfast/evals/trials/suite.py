@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast.agent import Agent
 from holdfast.errors import InputError
-from holdfast.evals.cases.case import Case, load, load_all
+from holdfast.evals.cases.case import load, load_all
 from holdfast.evals.cases.world import MakeWorld
 from holdfast.evals.grading import graders
 from holdfast.evals.grading.judges import Bench
@@ -49,11 +49,3 @@ def world_of(folder: Folder) -> MakeWorld | None:
     """What makes the worlds of an agent's cases; None where its folder has no world.py."""
     module = beside(folder, "world")
     return getattr(module, "world", None) if module is not None else None
-
-
-def case_named(suite: Suite, name: str) -> Case:
-    """A case of a suite. Raises InputError."""
-    for case in suite.cases:
-        if case.name == name:
-            return case
-    raise InputError(f"no case of {suite.name} is called {name}")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 from msgspec import Struct
@@ -18,15 +18,17 @@ from holdfast.agent import Agent
 from holdfast.core.state import State
 from holdfast.errors import InputError, UsageError
 from holdfast.evals.cases.case import Case, Ends
-from holdfast.evals.cases.fixtures import Unserved, recorded_world
+from holdfast.evals.cases.fixtures import LIVE, Unserved, recorded_world
 from holdfast.evals.cases.persons import reply
 from holdfast.evals.cases.world import MakeWorld, Stage, World
-from holdfast.evals.grading.finished import Finished, Grader, Miss
+from holdfast.evals.grading.finished import Finished, Grader, Miss, Part
 from holdfast.evals.grading.judges import Bench, Unheard
 from holdfast.evals.trials.apart import apart
-from holdfast.events import CallFailed, Entry, Noted, PersonAsked, Price
+from holdfast.evals.trials.rightly import speaks_against
+from holdfast.evals.trials.tree import below
+from holdfast.events import CallFailed, Entry, Json, Noted, PersonAsked, Price
 from holdfast.journal.open import open_journal
-from holdfast.journal.port import Where
+from holdfast.journal.port import Row, Where
 from holdfast.models.port import Model
 from holdfast.shell import bodies
 from holdfast.shell.runner import Runner
@@ -36,6 +38,12 @@ VERDICT: Final = "trial"
 
 BY: Final = "svc:eval"
 
+PLAYER: Final = "player"
+"""The tag that names the worker that plays a trial, and that alone may: it holds the trial's world."""
+
+LOOK: Final = 0.1
+"""Seconds between looks at a trial that another one plays."""
+
 ROUNDS: Final = 50
 """How often people answer in one trial before it counts as one that never ends."""
 
@@ -43,6 +51,10 @@ OUTSIDE: Final = frozenset({
     "rate_limited", "overloaded", "timeout", "connection", "server", "quota", "auth", "not_found", "lost",
 })  # fmt: skip
 """Failures of a model that say nothing of the agent."""
+
+
+Live = Callable[[], AbstractAsyncContextManager[Sequence[object]]]
+"""Opens an agent's real resources."""
 
 
 class Trial(Struct, frozen=True):
@@ -66,6 +78,8 @@ class Trial(Struct, frozen=True):
     """Questions that were put before people."""
     unpriced: int = 0
     """Answers of models of which nobody knows the price."""
+    against: tuple[str, ...] | None = None
+    """What speaks against a success; see `rightly`. None: nobody looked."""
 
 
 class Suite(Struct, frozen=True):
@@ -79,6 +93,8 @@ class Suite(Struct, frozen=True):
     """How a world is made of a case's state."""
     bench: Bench | None = None
     """The judges that its cases name."""
+    live: Live | None = None
+    """How the agent's real resources are opened, for cases that read live."""
 
     def check(self) -> None:
         """Raise InputError for a case that cannot be played here."""
@@ -90,6 +106,28 @@ class Suite(Struct, frozen=True):
                 )
             if case.state is None and case.fixtures is None:
                 raise InputError(f"case {case.name} has no world", hint="give it fixtures or a state")
+
+    @property
+    def reads_live(self) -> str:
+        """The first case that reads live; empty where none does."""
+        return next((one.name for one in self.cases if one.fixtures is not None and one.fixtures.unmatched == LIVE), "")
+
+    @asynccontextmanager
+    async def living(self) -> AsyncIterator[tuple[object, ...]]:
+        """The agent's real resources, for the length of an `async with`; none, and nothing opened, where no case reads live.
+
+        Raises InputError where nothing opens them here, and what opening them raises.
+        """
+        if not self.reads_live:
+            yield ()
+            return
+        if self.live is None:
+            raise InputError(
+                f"case {self.reads_live} reads live, and nothing opens the real resources of {self.name} here",
+                hint="`holdfast eval` opens those of tools.py; or record the answers, with `unmatched: error` or `nearest`",
+            )
+        async with self.live() as resources:
+            yield tuple(resources)
 
 
 class TrialRunner(Runner):
@@ -104,6 +142,9 @@ class TrialRunner(Runner):
         assert isinstance(self._performer, Stage)
         return self._performer.worlds
 
+    live: Sequence[object] | None = None
+    """The agent's real resources, for cases that read live; None: nothing reads live here."""
+
     def model(self, name: str) -> Model:
         """What answers under the name of a model. Raises SettingsError where it cannot be opened."""
         return self._model(name)
@@ -111,28 +152,36 @@ class TrialRunner(Runner):
 
 @asynccontextmanager
 async def playing(
-    journal: str, suite: Suite, *, model: Model | Mapping[str, Model] | None = None, prices: Mapping[str, Price] | None = None
+    journal: str, suite: Suite, *, model: Model | Mapping[str, Model] | None = None, prices: Mapping[str, Price] | None = None,
+    live: bool = True,
 ) -> AsyncIterator[Player]:  # fmt: skip
-    """A player of this suite's trials, with a journal for them. model: answers instead of the contract's models."""
+    """A player of this suite's trials, with a journal for them.
+
+    model: answers instead of the contract's models. live: open the agent's real resources where a case reads live; without,
+    what no recorded answer fits is answered by nothing.
+    """
     suite.check()
-    store = open_journal(journal)
-    try:
+    async with AsyncExitStack() as stack:
+        real = await stack.enter_async_context(suite.living()) if live else None
+        store = open_journal(journal)
+        stack.push_async_callback(store.close)
         opened = TrialRunner.open(apart(store), agents=[suite.agent], model=model, prices=prices, drives=False)
-        async with opened as runner:
-            assert isinstance(runner, TrialRunner)
-            yield Player(runner, suite)
-    finally:
-        await store.close()
+        runner = await stack.enter_async_context(opened)
+        assert isinstance(runner, TrialRunner)
+        runner.live = real
+        yield Player(runner, suite)
 
 
 class Player:
     """Plays trials of one suite."""
 
-    def __init__(self, runner: TrialRunner, suite: Suite, *, label: str = "") -> None:
+    def __init__(self, runner: TrialRunner, suite: Suite, *, label: str = "", looks: bool = False) -> None:
         self.runner = runner
         self.suite = suite
         self.label = label
         """Tells apart the trials of two players in one journal."""
+        self.looks = looks
+        """Look at each success whether anything speaks against it."""
 
     async def play(
         self,
@@ -175,13 +224,16 @@ class Player:
             await asyncio.gather(*under_way, return_exceptions=True)
 
     async def one(self, case: Case, number: int) -> Trial:
-        """One trial of one case; the one there is already, where it has its verdict."""
+        """One trial of one case; the one there is already, where it has its verdict, or another one is about to give it that."""
         for again in range(1, 1_000):
             key = self.key(case, number, again)
             rows = await self.runner.journal.find(Where(key=key, limit=1))
             if not rows:
-                return await self._play(case, number, key)
-            known = await self._verdict(case, number, rows[0].run)
+                played = await self._play(case, number, key)
+                if played is not None:
+                    return played
+                rows = await self.runner.journal.find(Where(key=key, limit=1))
+            known = await self._awaited(case, number, rows[0])
             if known is not None:
                 return known
             await self.runner.cancel(rows[0].run, by=BY, because="its world is gone")
@@ -191,6 +243,30 @@ class Player:
         """The request key of a trial: another contract or another case is another trial."""
         under = f"{self.suite.agent.contract.digest[:12]}:{case.digest}"
         return f"eval:{self.suite.name}:{self.label}:{under}:{case.name}:{number}:{again}"
+
+    def tags(self, case: Case, number: int) -> dict[str, str]:
+        """What a trial's run is found by: suite, case, number, the family of its case where it has one, and who plays it."""
+        family = {"family": case.family} if case.family else {}
+        return {"eval": self.suite.name, "case": case.name, "trial": str(number), **family, PLAYER: self.runner.worker}
+
+    async def _is_mine(self, run: str) -> bool:
+        """Whether a run that was just opened is played here: of two that open one trial at once, one does, and the other waits."""
+        row = await self.runner.journal.row(run)
+        return row is None or row.tags.get(PLAYER) == self.runner.worker
+
+    async def _awaited(self, case: Case, number: int, row: Row) -> Trial | None:
+        """The verdict of a trial, awaited while another one who lives plays it; None where it was cut short."""
+        journal, looked = self.runner.journal, 0
+        while True:
+            player = row.tags.get(PLAYER, "")
+            other = bool(player) and player != self.runner.worker
+            played = other and journal.alive(player) is True  # asked before the verdict is looked for
+            if looked != row.seq or not played:
+                known, looked = await self._verdict(case, number, row.run), row.seq
+                if known is not None or not played:
+                    return known
+            await asyncio.sleep(LOOK)
+            row = await journal.row(row.run) or row
 
     async def _verdict(self, case: Case, number: int, run: str) -> Trial | None:
         """The trial that was played already; None where it was cut short."""
@@ -202,15 +278,19 @@ class Player:
         state = await self.runner.state(run)
         misses = tuple(_read(line) for line in notes[-1].note.splitlines()) if passed is False else ()
         trouble = notes[-1].note if passed is None else ""
-        return _trial(case, number, state, entries, passed=passed, misses=misses, trouble=trouble)
+        finished = Finished(case, state, entries, (), await below(self.runner, run, entries))
+        return self._trial(finished, number, passed=passed, misses=misses, trouble=trouble)
 
-    async def _play(self, case: Case, number: int, key: str) -> Trial:
+    async def _play(self, case: Case, number: int, key: str) -> Trial | None:
+        """Play a trial; None where another one opened it at the same moment."""
         async with AsyncExitStack() as stack:
             world = await stack.enter_async_context(self._world(case))
-            tags = {"eval": self.suite.name, "case": case.name, "trial": str(number)}
             run = await self.runner.start(
-                self.suite.agent, case.input, key=key, by=case.by, on_behalf_of=case.on_behalf_of, tenant=case.tenant, tags=tags
+                self.suite.agent, case.input, key=key, by=case.by, on_behalf_of=case.on_behalf_of, tenant=case.tenant,
+                tags=self.tags(case, number),
             )  # fmt: skip
+            if not await self._is_mine(run.name):
+                return None
             self.runner.worlds[run.name] = world
             try:
                 state = await self._to_the_end(case, run.name)
@@ -218,11 +298,12 @@ class Player:
             finally:
                 del self.runner.worlds[run.name]
         entries = await bodies.entries(self.runner.journal, run.name)
-        return await self._graded(Finished(case, state, entries, effects), number, outside(state, entries))
+        finished = Finished(case, state, entries, effects, await below(self.runner, run.name, entries))
+        return await self._graded(finished, number, outside(state, entries, finished.below))
 
     async def _graded(self, finished: Finished, number: int, trouble: str) -> Trial:
         """Grade a trial and note its verdict. trouble: what outside the agent kept it from being made."""
-        case, state, entries = finished.case, finished.state, finished.entries
+        state = finished.state
         misses = () if trouble else tuple(miss for grader in self.suite.graders for miss in grader(finished))
         if self.suite.bench is not None and not trouble and not misses:  # a judge costs money: it is asked last
             try:
@@ -235,7 +316,20 @@ class Player:
         seqs = tuple(sorted({seq for miss in misses for seq in miss.seqs}))
         score = None if passed is None else float(passed)
         await self.runner.put(state.run, lambda state: Noted(BY, VERDICT, score, note, seqs), actor=BY)
-        return _trial(case, number, state, entries, passed=passed, misses=misses, trouble=trouble)
+        return self._trial(finished, number, passed=passed, misses=misses, trouble=trouble)
+
+    def _trial(
+        self, finished: Finished, number: int, *, passed: bool | None, misses: tuple[Miss, ...], trouble: str
+    ) -> Trial:  # fmt: skip
+        """A trial with what all its runs came to together."""
+        case, every = finished.case, [entry.event for part in finished.parts for entry in part.entries]
+        looked = self.looks and passed
+        against = [said for part in finished.parts for said in speaks_against(part.entries)] if looked else []
+        return Trial(
+            case.name, case.cluster, number, finished.state.run, passed, misses, trouble, finished.outcome, finished.nusd,
+            finished.seconds, finished.steps, sum(isinstance(event, PersonAsked) for event in every), finished.unpriced,
+            tuple(dict.fromkeys(against)) if looked else None,
+        )  # fmt: skip
 
     @asynccontextmanager
     async def _world(self, case: Case) -> AsyncIterator[World]:
@@ -243,7 +337,7 @@ class Player:
         async with AsyncExitStack() as stack:
             try:
                 if case.fixtures is not None:
-                    world = await stack.enter_async_context(recorded_world(case.fixtures))
+                    world = await stack.enter_async_context(recorded_world(case.fixtures, self.runner.live))
                 else:
                     assert self.suite.world is not None
                     world = await stack.enter_async_context(self.suite.world(case.state))
@@ -257,10 +351,14 @@ class Player:
         messages = iter(case.messages)
         state, _ = await self.runner.attend(run)
         for _ in range(ROUNDS):
-            if state.closed is not None or not await reply(self.runner, case, state, messages):
+            if state.closed is not None or not await self._reply(case, state, messages):
                 break
             state, _ = await self.runner.attend(run)
         return state
+
+    async def _reply(self, case: Case, state: State, messages: Iterator[Json]) -> bool:
+        """Say what the people of a case have to say to a run; False where they have nothing."""
+        return await reply(self.runner, case, state, messages)
 
 
 def order_of(cases: Sequence[Case], trials: int, seed: int, *, whole: bool = False) -> list[tuple[Case, int]]:
@@ -275,26 +373,23 @@ def order_of(cases: Sequence[Case], trials: int, seed: int, *, whole: bool = Fal
     return order
 
 
-def outside(state: State, entries: Sequence[Entry]) -> str:
-    """What outside the agent ended a run, so that it says nothing of it; empty where nothing did."""
-    asking = state.asking
-    if state.closed is not None and state.closed.outcome == "failed" and asking is not None and asking.error in OUTSIDE:
-        return f"the model gave no answer: {asking.error}: {asking.message}"
+def outside(state: State, entries: Sequence[Entry], below: Sequence[Part] = ()) -> str:
+    """What outside the agent ended a run, so that it says nothing of it; empty where nothing did.
+
+    A model that gave no answer to a run below counts where the one at the top was not done all the same.
+    """
+    done = state.closed is not None and state.closed.outcome == "done"
+    parts = (Part(state, entries), *below)
+    for part in parts[:1] if done else parts:
+        closed, asking = part.state.closed, part.state.asking
+        if closed is not None and closed.outcome == "failed" and asking is not None and asking.error in OUTSIDE:
+            return f"the model gave no answer: {asking.error}: {asking.message}"
     unserved = [
-        entry.event for entry in entries if isinstance(entry.event, CallFailed) and Unserved.MARK in entry.event.message
-    ]
+        entry.event
+        for part in parts for entry in part.entries
+        if isinstance(entry.event, CallFailed) and Unserved.MARK in entry.event.message
+    ]  # fmt: skip
     return unserved[0].message if unserved else ""
-
-
-def _trial(
-    case: Case, number: int, state: State, entries: Sequence[Entry], *, passed: bool | None, misses: tuple[Miss, ...], trouble: str
-) -> Trial:  # fmt: skip
-    asked = sum(isinstance(entry.event, PersonAsked) for entry in entries)
-    outcome: Ends = state.closed.outcome if state.closed is not None else "waiting"
-    return Trial(
-        case.name, case.cluster, number, state.run, passed, misses, trouble, outcome, state.spent.charged, state.spent.work / 1e6,
-        state.spent.steps, asked, state.spent.unpriced,
-    )  # fmt: skip
 
 
 def _read(line: str) -> Miss:

@@ -1,6 +1,7 @@
-"""Detectors: the deterministic taxonomy of failures, over the entries of one run.
+"""Detectors: the deterministic taxonomy of failures, over the entries of one run, and of those that it opened.
 
     for finding in detect(entries): ...
+    for finding in detect(entries, below={child: its entries, ...}): ...
 
 Each rule is a pure function of a `Case`, one small module a family. It is exact (E: what it says is so) or suspect (S:
 somebody has to look), and its docstring says where it comes from and when it is wrong. No rule guesses: where a journal
@@ -12,12 +13,12 @@ recorded failures that is the most common kind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from holdfast.core import findings as online
 from holdfast.events import Entry
-from holdfast.views.detectors import answers, arguments, bounds, claims, evidence, loops
+from holdfast.views.detectors import answers, arguments, bounds, claims, evidence, loops, others
 from holdfast.views.detectors.finding import Case, Finding, Grade, Rule
 from holdfast.views.record import Trace
 
@@ -38,27 +39,30 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(12, "verification contradicted", "S", evidence.contradicted),
     Rule(13, "budget exhausted or no progress", "E", loops.idle),
     Rule(14, "output contract violated", "E", claims.bad_outputs),
+    Rule(15, "contradictory subagents", "E", others.contradictory),
+    Rule(16, "duplicate peer work", "E", others.duplicated),
     Rule(17, "context dilution", "E", evidence.unshown),
     Rule(19, "duplicated delivery", "E", bounds.delivered_twice),
     Rule(20, "stale evidence", "S", evidence.stale),
     Rule(21, online.FROM_DATA, "S", arguments.from_data),
+    Rule(22, "handoff loss or ping-pong", "S", others.lost),
 )
 """The rules a journal of today can carry, by their number in the taxonomy."""
 
 UNDECIDED: Final[dict[int, tuple[str, str]]] = {
-    15: ("contradictory subagents", "no run has children yet, and no contract names entities and fields"),
-    16: ("duplicate peer work", "no run has children yet; one run knows nothing of another's calls"),
     18: ("silent partial failure in a sandbox", "there are no workspaces yet, so no artefact is declared"),
-    22: ("handoff loss or ping-pong", "no run has children yet, so nothing is handed over"),
 }
 """Number → (name, why no journal of today decides it)."""
 
 
-def detect(entries: Sequence[Entry], seen: Trace | None = None, rules: Sequence[Rule] = RULES) -> tuple[Finding, ...]:
+def detect(
+    entries: Sequence[Entry], seen: Trace | None = None, rules: Sequence[Rule] = RULES, below: Mapping[str, Sequence[Entry]] | None = None
+) -> tuple[Finding, ...]:  # fmt: skip
     """Everything the rules find in a run, in the order of what shows it; `seen` saves reading the entries again.
 
+    below: run → entries of those below it; what is found in these by themselves is their own, and not here.
     Raises UsageError for entries that do not begin a run.
     """
-    case = Case(entries, seen)
+    case = Case(entries, seen, below)
     found = [finding for rule in rules for finding in rule.findings(case)]
     return tuple(sorted(found, key=lambda finding: (finding.seqs[:1], finding.number, finding.seqs)))

@@ -23,14 +23,15 @@ _CLAIM: Final = re.compile(
 
 
 def undone_claims(case: Case) -> Iterator[Hit]:
-    """5, S. Words to the requester say that something has been done, and the run had done no write at all by then.
+    """5, S. Words to the requester say that something has been done, and neither the run nor one it opened had done a write.
 
     By lexicon, hence only suspect: a structured claim would be exact, and no contract links a field of the output to an
     effect yet except by `done.must`, which the run itself is held to. Origin: τ-bench. False positives: something done
-    earlier, or by another run, of which a reading told; a quoted sentence. It does not see a claim about one write where
+    earlier, or by a run of another tree, of which a reading told; a quoted sentence. A child that is not at hand and was done is
+    taken to have done it. It does not see a claim about one write where
     another was done, nor one in a language other than English.
     """
-    first = min((call.answered for call in case.effects), default=0)
+    first = min((*(call.answered for call in case.effects), *case.acted_below), default=0)
     replies = [
         (item.seq, text_of(item.text)) for item in case.seen.items if isinstance(item, Said) and not item.to_agent
     ]

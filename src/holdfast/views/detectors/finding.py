@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
@@ -69,9 +69,13 @@ class Rule(Struct, frozen=True):
 class Case:
     """A run as detectors look at it: its entries, its trace, and the calls its model made."""
 
-    def __init__(self, entries: Sequence[Entry], seen: Trace | None = None) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], seen: Trace | None = None, below: Mapping[str, Sequence[Entry]] | None = None
+    ) -> None:
         self.entries = entries
         self.seen = seen or trace(entries)
+        self.below = below or {}
+        """Run → entries, of those below it that are at hand."""
         self.evidence: dict[int, dict[str, Call]] = {}
         """Call → the readings it rests on, by tool, once they were looked for."""
         self.things: dict[int, frozenset[bytes]] = {}
@@ -82,6 +86,21 @@ class Case:
         """Calls of the contract's tools that the model asked for, in asked order."""
         calls = (call for call in self.seen.calls.values() if not call.serves and call.effect != "builtin")
         return tuple(sorted(calls, key=lambda call: call.seq))
+
+    @cached_property
+    def children(self) -> dict[int, Case]:
+        """Call → the run it opened, of those that are at hand."""
+        mine = [call for call in self.calls if call.child in self.below and call.child != self.seen.run]
+        return {call.seq: Case(self.below[call.child], None, self.below) for call in mine}
+
+    @cached_property
+    def acted_below(self) -> tuple[int, ...]:
+        """The ends of children that did a write, or one below them did; of those not at hand, the ends that were a success."""
+        return tuple(sorted(call.answered for call in self.calls if call.child and call.answered and self._acted(call)))
+
+    def _acted(self, call: Call) -> bool:
+        child = self.children.get(call.seq)
+        return call.ok if child is None else bool(child.effects or child.acted_below)
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:
@@ -172,6 +191,8 @@ def failed(call: Call) -> bool:
     """Whether a call was carried out and gave no result, or one that says that it failed."""
     if call.ending in ("given_up", "told", "absent") and call.tried:
         return True
+    if call.ending == "ended" and call.delegated is not None:
+        return call.delegated.outcome != "declined"  # that is an answer, within the other contract
     return call.ok and refused_itself(call)
 
 

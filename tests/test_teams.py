@@ -16,7 +16,7 @@ from holdfast.journal.memory import MemoryJournal
 from holdfast.journal.port import Where
 from holdfast.models import open_model
 from holdfast.models.scripted import script_by
-from holdfast.team import Brief, Posts, Round, team
+from holdfast.teams import Brief, Posts, Round, team
 
 
 class Memo(BaseModel):
