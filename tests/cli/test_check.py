@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from tests.cli.bills import CONTRACT, TOOLS, write_agent
+from tests.sandbox.backends import backend
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_sound_agent_shows_its_defaults(holdfast, payer):
@@ -60,3 +66,18 @@ def test_settings_reach_the_resources_here_too(holdfast, place):
     assert found.code == 4
     assert "the resources of picky could not be opened: KeyError: 'door'" in found.err
     assert holdfast("check", picky, "--setting", "door=open").code == 0
+
+
+def test_what_this_machine_isolates_is_said_and_a_machine_without_a_sandbox_is_an_error(holdfast, tmp_path):
+    backend("bubblewrap", None)
+    shutil.copytree(EXAMPLES / "data_cleanup", tmp_path / "cleanup", ignore=shutil.ignore_patterns("__pycache__"))
+    found = holdfast("check", tmp_path / "cleanup", "--json")
+    assert found.code == 0
+    told = found.json["isolation"]
+    assert "bubblewrap" in told[0]
+    assert any("memory" in what for what in told[1:])
+    contract = tmp_path / "cleanup" / "contract.yaml"
+    contract.write_text(contract.read_text().replace("workspace: ./work", "workspace: ./work\n    isolation: strong"))
+    missing = holdfast("check", tmp_path / "cleanup")
+    assert missing.code == 3
+    assert "no sandbox here reaches the isolation `strong`" in missing.out

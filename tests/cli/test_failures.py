@@ -93,8 +93,6 @@ def test_runs_can_be_left_out(holdfast, day):
     ("args", "text"),
     [
         (("--detector", "moon"), "there is no detector moon"),
-        (("--detector", "18"), "cannot be decided yet: there are no workspaces"),
-        (("--detector", "sandbox"), "no workspaces yet"),
         (("--where", "colour=red"), "runs have no field colour"),
         (("--write",), "--classifier"),
         (("--classifier", "checks"), "names no function"),

@@ -230,16 +230,16 @@ def test_limits_and_rejected_answers_are_told():
 
 
 def test_a_child_hangs_below_the_call_that_opened_it():
-    parent = run(
-        *STORY[:5], ChildOpened(4, "r_kid"), ChildClosed(4, "r_kid", "done"), CallReturned(4, 1, Inline(1)), DONE
-    )
+    parent = run(*STORY[:5], ChildOpened(4, "r_kid"), ChildClosed(4, "r_kid", "done", result=Inline(1)), DONE)
     child = run(replace(OPENED, agent="kid", parent=Parent("r_1", 4), tree="r_1"), ASKED, ANSWERED, DONE, name="r_kid")
     above, below = spans(parent), spans(child)
     root = only(below, "invoke_agent kid")
     assert root.parent == only(above, CALL).id
     assert {one.trace for one in (*above, *below)} == {trace_id("r_1")}
     assert root.attributes["session.id"] == "r_1"
-    assert only(above, "holdfast.child_opened").attributes["holdfast.child"] == "r_kid"
+    told = only(above, CALL).attributes
+    assert (told["holdfast.child.run"], told["holdfast.child.outcome"]) == ("r_kid", "done")
+    assert not named(above, "holdfast.child_opened"), "the call says it all"
     assert not {one.id for one in above} & {one.id for one in below}
 
 

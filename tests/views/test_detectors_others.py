@@ -15,6 +15,7 @@ from tests import kin
 from tests.core.story import DEAR, Story, desk, refund
 from tests.core.test_children import AGREE, helper
 
+
 def found(run: Story | list[Any], number: int, below: Any = None) -> list[Any]:
     entries = run.entries if isinstance(run, Story) else run
     return [finding for finding in detect(entries, below=below) if finding.number == number]

@@ -14,9 +14,10 @@ from holdfast import lint, units
 from holdfast.cli import agents, out
 from holdfast.cli.options import AsJson, Settings, Work, pairs
 from holdfast.contract import Contract
-from holdfast.errors import ContractError
+from holdfast.errors import ContractError, SettingsError
 from holdfast.events import Json
 from holdfast.shell.folder import Folder
+from holdfast.shell.workspace import boxes, held
 from holdfast.views import words
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Checked(Struct, frozen=True, kw_only=True):
     errors: tuple[lint.Finding, ...] = ()
     advice: tuple[lint.Finding, ...] = ()
     defaults: dict[str, Json] = {}
+    isolation: tuple[str, ...] = ()
+    """Of an agent with a workspace: what its programs run in here, and what that does not hold."""
 
 
 def register(app: typer.Typer) -> None:
@@ -64,13 +67,30 @@ def _checked(where: str, settings: dict[str, str]) -> Checked:
         return Checked(agent=where, errors=(lint.Finding("error", where, error.what, error.hint),))
     contract = folder.agent.contract
     advice = [one for one in lint.findings(contract, folder.agent.tools) if one.level == "advice"]
+    isolated, missing = asyncio.run(_isolation(folder))
     return Checked(
         agent=folder.agent.name,
         contract=contract.digest,
-        errors=tuple(_resources(where, folder, settings)),
+        errors=(*missing, *_resources(where, folder, settings)),
         advice=tuple(advice),
         defaults=dict(defaults(contract)),
+        isolation=tuple(isolated),
     )
+
+
+async def _isolation(folder: Folder) -> tuple[list[str], list[lint.Finding]]:
+    """(what programs run in here and what that does not hold, what is missing), by measuring it."""
+    told: list[str] = []
+    missing: list[lint.Finding] = []
+    for box in (box for one in folder.agent.family for box in boxes(one.tools)):
+        try:
+            found = await held(box)
+        except SettingsError as error:
+            missing.append(lint.Finding("error", f"workspace {box.folder.name}", error.what, error.hint))
+            continue
+        told += [f"{box.folder.name}: {found.version or found.backend}, isolation `{found.isolation}`, measured here"]
+        told += [f"not held: {what}" for what in found.not_covered]
+    return told, missing
 
 
 def _resources(where: str, folder: Folder, settings: dict[str, str]) -> list[lint.Finding]:
@@ -111,6 +131,7 @@ def _text(found: Checked) -> list[RenderableType]:
     parts += [_finding(finding, "advice", "yellow") for finding in found.advice]
     if not found.contract:
         return parts
+    parts += [Text.assemble(("isolation  ", "dim"), what) for what in found.isolation]
     if found.defaults:
         told = ", ".join(f"{key}: {_plain(value)}" for key, value in found.defaults.items())
         parts.append(Text.assemble(("defaults  ", "dim"), told))

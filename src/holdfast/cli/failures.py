@@ -20,7 +20,7 @@ from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, Work, pair
 from holdfast.cli.viewing import Viewer, explicit, named, selection
 from holdfast.errors import UsageError
 from holdfast.events import Entry, RunClosed, RunOpened
-from holdfast.views.detectors import RULES, UNDECIDED, Finding
+from holdfast.views.detectors import RULES, Finding
 from holdfast.views.failures import BAD, OWN, Classifier, Cluster, Reading, clusters
 
 
@@ -179,9 +179,6 @@ def _wanted(name: str) -> set[int]:
     found = {rule.number for rule in RULES if name == str(rule.number) or (not name.isdigit() and name in rule.name)}
     if found:
         return found
-    for number, (title, why) in UNDECIDED.items():
-        if name == str(number) or name in title:
-            raise UsageError(f"detector {number}, {title}, cannot be decided yet: {why}")
     known = ", ".join(f"{rule.number} {rule.name}" for rule in RULES)
     raise UsageError(f"there is no detector {name}", hint=f"own, or one of {known}")
 

@@ -43,6 +43,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
     """Who has approved it already."""
     decided: bool = False
     """Enough people have; it goes on when the run is driven."""
+    parent: str = ""
+    """The run that opened this one, and waits for it."""
 
 
 async def waiting(journal: Journal, looks: Viewer) -> list[Waiting]:
@@ -56,7 +58,7 @@ async def waiting(journal: Journal, looks: Viewer) -> list[Waiting]:
 
 
 async def _of(journal: Journal, row: Row, looks: Viewer) -> list[Waiting]:
-    base = Waiting(run=row.run, question=0, agent=row.agent, key=row.key, about="", text="", since=row.at)
+    base = Waiting(run=row.run, question=0, agent=row.agent, key=row.key, about="", text="", since=row.at, parent=row.parent)
     with_ = partial(msgspec.structs.replace, base)
     try:
         entries = await reading.entries(journal, row.run)

@@ -34,7 +34,7 @@ def table(found: Sequence[Waiting], now: int) -> Table:
         who = one.role or "anyone"
         what = Text.assemble(_what(one), (f"  {one.clause}" if one.clause else "", "dim"))
         made.add_row(
-            one.run,
+            Text.assemble(one.run, (f"\nof {one.parent}" if one.parent else "", "dim")),
             str(one.question),
             f"{one.people} × {who}" if one.people > 1 else who,
             _until(one, now),
@@ -71,6 +71,8 @@ def question_text(seen: Trace, question: Question) -> Iterator[RenderableType]:
             f"until {units.say_at(question.until)}, then {question.then.replace('ask:', 'ask ')}", style="yellow"
         )
     yield Text()
+    if seen.parent:
+        yield line_of("on behalf of another run: ", f"it answers call {seen.parent_call} of {seen.parent}, which waits for it")
     whom = f" for {seen.on_behalf_of}" if seen.on_behalf_of else ""
     yield line_of(f"asked by {seen.by}{whom}: ", words.said(seen.input, 600))
     for item in seen.items:
@@ -88,7 +90,8 @@ def question_text(seen: Trace, question: Question) -> Iterator[RenderableType]:
     yield Text()
     if question.about != "question":
         names = ", ".join(_excluded(seen))
-        yield Text(f"who opened, spoke or changed something in this run cannot decide: {names}", style="dim")
+        where = "this run, or in one above it," if seen.parent else "this run"
+        yield Text(f"who opened, spoke or changed something in {where} cannot decide: {names}", style="dim")
     yield Text("\n".join(_commands(seen, question, call)))
 
 

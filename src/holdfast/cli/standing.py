@@ -34,6 +34,10 @@ COLOURS: Final = {
 }
 
 
+FEW: Final = 3
+"""Runs that are named."""
+
+
 class Open(Struct, frozen=True):
     """A question that waits for somebody."""
 
@@ -64,6 +68,10 @@ class Standing(Struct, frozen=True, kw_only=True):
     steps: int = 0
     usd: str = "0.00"
     unresolved: tuple[int, ...] = ()
+    opened: int = 0
+    """Runs that it opened; what they used is in `usd`."""
+    below: tuple[str, ...] = ()
+    """Of these, those that are not over: it waits for them."""
 
     @property
     def word(self) -> str:
@@ -98,8 +106,10 @@ def standing(state: State, stands: Outlook) -> Standing:
         paused=state.paused,
         limit=state.limit.limit if state.limit is not None else "",
         steps=state.spent.steps,
-        usd=units.say_usd(own(state).charged),
+        usd=units.say_usd(own(state).charged - state.spent.carved),
         unresolved=state.unresolved,
+        opened=state.spent.opened,
+        below=tuple(call.child for call in state.calls.values() if call.child and call.status == "running"),
     )
 
 
@@ -109,7 +119,8 @@ def panel(standing: Standing, took: int | None = None) -> RenderableType:
     from rich.text import Text
 
     lines = [*_body(standing), Text()]
-    measures = [words.count(standing.steps, "step"), f"{standing.usd} USD"]
+    more = f" with {words.count(standing.opened, 'run')} below it" if standing.opened else ""
+    measures = [words.count(standing.steps, "step"), f"{standing.usd} USD{more}"]
     measures += [units.say_duration(took)] if took is not None else []
     lines.append(Text(" · ".join([standing.run, *measures]), style="dim"))
     colour = COLOURS.get(standing.word, "white")
@@ -134,12 +145,21 @@ def _body(standing: Standing) -> list[Text]:
         )
     if standing.reply:
         lines.append(Text(words.plain(standing.reply)))
+    if standing.below:
+        runs = words.listed([*standing.below[:FEW], *([f"{more} more"] if (more := len(standing.below) - FEW) > 0 else [])])
+        whom = f", where {standing.waits_for} has to decide" if _somebody(standing) else ""
+        lines.append(Text(f"it waits for what it opened: {runs}{whom}", style="yellow"))
     if standing.paused:
         lines.append(Text("it was stopped for now"))
     if standing.unresolved:
         places = ", ".join(str(seq) for seq in standing.unresolved)
         lines.append(Text(f"nobody knows whether this happened: call {places}", style="red"))
     return lines
+
+
+def _somebody(standing: Standing) -> bool:
+    """Whether a run waits for people, and not for time or for what it opened."""
+    return standing.waits_for not in ("", "child", "time")
 
 
 def _output(standing: Standing) -> list[Text]:
@@ -175,6 +195,8 @@ def next_step(standing: Standing) -> str:
                 return f"holdfast resume {run} --grant {standing.limit}=… --as NAME, or holdfast review stop {run}"
     if standing.reply:
         return f'holdfast say {run} "…" (--ends when that was all), then holdfast resume {run}'
+    if standing.below and _somebody(standing):
+        return f"holdfast review, then holdfast resume {run}"
     if standing.status != "closed":
         return f"holdfast resume {run}"
     return f"holdfast why {run}"

@@ -220,10 +220,10 @@ class _Lines:
         return tag("div", names, tag("span"), tag("span", "took", class_="took"), scale, class_="line titles")
 
     def all(self) -> Iterator[Markup]:
-        last = -1
+        last: dict[str, int] = {}
         for row in rows(self.family, Brief()):
-            time = units.say_duration(max(row.at - self.family.seen.opened, 0)) if row.at > last else ""
-            last = max(last, row.at)
+            time = units.say_duration(max(row.at - self.family.seen.opened, 0)) if row.at > last.get(row.run, -1) else ""
+            last[row.run] = max(last.get(row.run, -1), row.at)
             yield self._line(row, time)
 
     def _line(self, row: Row, time: str) -> Markup:

@@ -99,11 +99,11 @@ class _Tree:
             self.blank[self._column(self.fall.gaps[at].begin, marked_before=self.marked.index(at)) // 2] = CUT
 
     def lines(self, brief: Brief) -> Iterator[str]:
-        seen, last = self.family.seen, -1
+        seen, last = self.family.seen, dict[str, int]()
         yield self._titles()
         for row in rows(self.family, brief):
-            time = units.say_duration(max(row.at - seen.opened, 0)) if row.at > last else ""
-            last = max(last, row.at)
+            time = units.say_duration(max(row.at - seen.opened, 0)) if row.at > last.get(row.run, -1) else ""
+            last[row.run] = max(last.get(row.run, -1), row.at)
             yield from self._row(row, time)
 
     def _titles(self) -> str:

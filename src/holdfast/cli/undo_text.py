@@ -12,7 +12,7 @@ from rich.text import Text
 from holdfast.agent import Agent
 from holdfast.views import words
 from holdfast.views.record import Content
-from holdfast.views.undo import Can, Plan, Step
+from holdfast.views.undo import Can, Elsewhere, Plan, Step
 
 MARKS: Final[dict[Can, tuple[str, str]]] = {
     "ready": ("goes back", "green"),
@@ -57,12 +57,21 @@ def _below(plan: Plan) -> Iterator[RenderableType]:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for one in plan.below:
-        writes = words.count(one.writes, "write")
-        back = f", {one.undone} back already" if one.undone else ""
-        can = f"{writes}{back}, {one.ready} can be taken back"
-        how = f"holdfast cancel {plan.run}: it is open" if one.open else f"holdfast undo {one.run}" if one.ready else "nothing takes it back"
-        table.add_row(f"  {words.plain(one.agent)}", can, Text(how, style="" if one.ready else "dim"))
+        back = f", {one.undone} taken back already" if one.undone else ""
+        writes = f"{words.count(one.writes, 'write')}{back}"
+        table.add_row(f"  {words.plain(one.agent)}", writes, _how(plan, one))
     yield table
+
+
+def _how(plan: Plan, one: Elsewhere) -> Text:
+    """How what a run below did goes back."""
+    if one.open:
+        return Text(f"it is open: holdfast cancel {plan.run}", style="yellow")
+    if one.ready:
+        some = f"{one.ready} of them: " if one.ready < one.writes - one.undone else ""
+        return Text(f"{some}holdfast undo {one.run}", style="green")
+    stays = one.undone < one.writes
+    return Text(f"nothing takes it back: holdfast undo {one.run} says why" if stays else one.run, style="red" if stays else "dim")
 
 
 def _said(step: Step) -> Text:

@@ -16,7 +16,7 @@ A span is given when it is over, and is made from what was known then: `spans` o
 all its entries that were over by then. So whoever exports in pieces and whoever exports everything give the same.
 
 The run's span is the parent of its steps and calls, a call's of what was judged, asked and tried about it. A run that another
-one opened hangs below that call, in the same trace; a fork is linked to the run it was forked from, and has no span for what
+one opened hangs below that call, in the same trace, and the call lasts from its proposal until the run's end was told; a fork is linked to the run it was forked from, and has no span for what
 it took over from there. Tokens and money stand on steps; the sums on the run are named otherwise, so that nobody adds them up
 twice. What was said, asked and returned is in no span unless `content` is asked for, and see `content` for what is not even then.
 """
@@ -34,6 +34,8 @@ from holdfast.events import (
     CallReturned,
     CallReturnedLate,
     CallStarted,
+    ChildClosed,
+    ChildOpened,
     Entry,
     ModelAnswered,
     ModelAsked,
@@ -58,7 +60,7 @@ from holdfast.views.record import Asked, Call, Question, Tried, Turn
 
 IN_OTHERS: Final = (
     RunOpened, RunClosed, ModelAsked, ModelAnswered, ModelFailed, CallAsked, CallJudged, CallStarted, CallReturned, ProgramCalled, CallFailed,
-    PersonAsked, PersonAnswered, ProposalAmended, QuestionWithdrawn,
+    PersonAsked, PersonAnswered, ProposalAmended, QuestionWithdrawn, ChildOpened, ChildClosed,
 )  # fmt: skip
 """Entries that are told in the span of what they begin, belong to or end: anything else is a span of its own."""
 
@@ -247,6 +249,7 @@ class _Reading(Places):
             "holdfast.tool": tool, "holdfast.effect": call.effect, "holdfast.ending": ending or "open", "holdfast.attempts": len(tried),
             "holdfast.effect.id": getattr(event, "effect_id", None), "holdfast.complete": getattr(event, "complete", None),
             "holdfast.serves": call.serves or None, "error.type": ending if ending and not ok else None,
+            **self._delegated(call, over),
         })  # fmt: skip
         if performed:
             attributes |= kept({
@@ -254,7 +257,7 @@ class _Reading(Places):
                 "gen_ai.tool.type": "function", "gen_ai.agent.name": self.seen.agent, "gen_ai.conversation.id": self.tree,
             })  # fmt: skip
         self._put(attributes, "gen_ai.tool.call.arguments", call.seq, self.event(call.seq).args, "input.value")
-        if isinstance(event, CallReturned | CallLookedUp | CallReturnedLate):
+        if isinstance(event, CallReturned | CallLookedUp | CallReturnedLate | ChildClosed):
             self._put(attributes, "gen_ai.tool.call.result", over, event.result, "output.value")
         yield self._span(
             f"{'execute_tool' if performed else 'holdfast.proposal'} {tool}", call.seq, "TOOL" if performed else "CHAIN", attributes,
@@ -262,6 +265,14 @@ class _Reading(Places):
             end=max([self.at(over), *(self.end(one, self.ended((call.seq, one.attempt), over), over) for one in tried)]),
             status="ok" if ok else "error" if ending else "unset",
         )  # fmt: skip
+
+    def _delegated(self, call: Call, over: int) -> Attributes:
+        """The run that a call opened. What that was charged stands on its own steps alone."""
+        one = call.delegated
+        if one is None or one.seq > over:
+            return {}
+        outcome = one.outcome if one.ended == over else None
+        return kept({"holdfast.child.run": one.run, "holdfast.child.agent": one.agent, "holdfast.child.outcome": outcome})
 
     def _said_of(self, call: Call, over: int) -> Iterator[Event]:
         """What was judged of a call, and changed in it, until it was over."""

@@ -33,7 +33,7 @@ from holdfast.tool import Absent, Call, CannotTell, Found, NotDone, Refused, Too
 if TYPE_CHECKING:
     from holdfast.sandbox.ladder import Chosen
     from holdfast.sandbox.plan import Plan
-    from holdfast.sandbox.port import Isolation
+    from holdfast.sandbox.port import Capabilities, Isolation
     from holdfast.shell.runner import Runner
 
 TIMEOUT: Final = 120.0
@@ -109,8 +109,28 @@ def workspace(
             raise ContractError(f"the package {name} is not installed here", hint=f"pip install {name}")
     terms = commit if isinstance(commit, Grant) else Grant.model_validate(dict(commit or {}))
     reviewed = any(review.when == "true" for review in terms.review)
-    made = _tools(Box(place, tuple(makes), tuple(packages), isolation, reviewed))
+    made_for = Box(place, tuple(makes), tuple(packages), isolation, reviewed)
+    made = _tools(made_for)
+    for one in made:
+        vars(one)["box"] = made_for
     return {one: terms if one.name == "commit" else {} for one in made}
+
+
+def boxes(tools: Mapping[str, Tool[..., Any]]) -> list[Box]:
+    """The workspaces that these tools are of."""
+    return list({id(box): box for made in tools.values() if (box := vars(made).get("box")) is not None}.values())
+
+
+async def held(box: Box) -> Capabilities:
+    """What the sandbox of a workspace holds on this machine. Raises SettingsError where none reaches what it asks for."""
+    return (await _chosen(box.isolation)).capabilities
+
+
+async def _chosen(isolation: Isolation) -> Chosen:
+    from holdfast.sandbox.ladder import choose
+
+    cache = Path.home() / ".cache" / "holdfast"
+    return await choose(isolation, cache if _usable(cache) else None)
 
 
 def _tools(box: Box) -> tuple[Tool[..., Any], ...]:
@@ -323,12 +343,9 @@ class Desks:
         return (home / "workspaces" / hashlib.sha256(str(box.folder).encode()).hexdigest()[:16]).absolute()
 
     async def _sandbox(self, isolation: Isolation) -> Chosen:
-        from holdfast.sandbox.ladder import choose
-
         async with self._choosing:
             if isolation not in self._chosen:
-                cache = Path.home() / ".cache" / "holdfast"
-                self._chosen[isolation] = await choose(isolation, cache if _usable(cache) else None)
+                self._chosen[isolation] = await _chosen(isolation)
             return self._chosen[isolation]
 
 

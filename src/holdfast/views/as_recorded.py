@@ -80,6 +80,11 @@ class Told:
                     self._timeout[tool] = until - entry.at
                     first = (known.first_started if known else 0) or entry.at
                     self._key[tool] = keyed_until - first if key else None
+                case CallAsked(within=within, tool=tool, args=args, problem=problem) if within:
+                    program = state.calls.get(within)
+                    if program is not None and program.wants is not None:
+                        raw = canonical(value_of(program.wants.args))
+                        self._arguments[tool, raw] = value_of(args), problem
                 case CallAsked(serves=0, index=index, tool=tool, args=args, problem=problem) if state.answered:
                     wanted = state.answered.calls
                     if index < len(wanted):

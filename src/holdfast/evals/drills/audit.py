@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from msgspec import Struct
@@ -100,6 +101,8 @@ class Audit(Struct, frozen=True):
     """What the world says was changed: tool, and a digest of tool and arguments."""
     done: tuple[str, ...] = ()
     """Tools of the writes that the journal says were done."""
+    tasks: tuple[str, ...] = ()
+    """Of each effect, the task of the run it belongs to; empty where that is the one at the top, or none."""
 
 
 def audit(
@@ -126,6 +129,7 @@ def audit(
         overrun=tuple(over),
         effects=tuple((effect.tool, _digest(effect)) for effect in effects),
         done=tuple(one.tool for one in told if one.done and one.write),
+        tasks=tuple(_task(parts, run) for run in whose),
     )
 
 
@@ -143,18 +147,32 @@ def _owners(order: Sequence[Told], effects: Sequence[Effect]) -> dict[int, int]:
 
 
 def repeated(audit: Audit, clean: Audit) -> list[str]:
-    """Tools of effects that came more often than once and than in the clean twin, apart from those that no call accounts for."""
-    known = Counter(clean.effects)
-    more = {one: many - max(1, known[one]) for one, many in Counter(audit.effects).items()}
+    """Tools of effects that came more often than once and than in the clean twin, apart from those that no call accounts for.
+
+    Of the runs below, those that were given the same task count together: two that were given two may each do the same thing.
+    """
+    known = _tally(clean)
+    more = {one: many - max(1, known[one]) for one, many in _tally(audit).items()}
     spare = Counter(one.tool for one in audit.doubled)
     found = []
-    for (tool, _), many in more.items():
+    for ((tool, _), _), many in more.items():
         for _ in range(many):
             if spare[tool]:
                 spare[tool] -= 1  # it is counted already
             else:
                 found.append(tool)
     return found
+
+
+def _tally(audit: Audit) -> Counter[tuple[tuple[str, str], str]]:
+    """(effect, task) → how often."""
+    return Counter(zip_longest(audit.effects, audit.tasks, fillvalue=""))
+
+
+def _task(parts: Sequence[Part], run: str) -> str:
+    """What a run below was given to do, as far as that tells it from others."""
+    state = next((part.state for part in parts if part.above and part.state.run == run), None)
+    return "" if state is None else hashlib.sha256(canonical([state.opened.agent, state.input])).hexdigest()[:16]
 
 
 def calls(entries: Sequence[Entry], run: str = "") -> dict[int, Told]:

@@ -4,8 +4,7 @@
     for finding in detect(entries, below={child: its entries, ...}): ...
 
 Each rule is a pure function of a `Case`, one small module a family. It is exact (E: what it says is so) or suspect (S:
-somebody has to look), and its docstring says where it comes from and when it is wrong. No rule guesses: where a journal
-of today does not hold what a rule of the taxonomy needs, the rule is not there, and `UNDECIDED` says why.
+somebody has to look), and its docstring says where it comes from and when it is wrong.
 
 What none of them sees: a well-formed call with a value that stands somewhere in what was read, and is the wrong one. Of
 recorded failures that is the most common kind.
@@ -18,11 +17,11 @@ from typing import Final
 
 from holdfast.core import findings as online
 from holdfast.events import Entry
-from holdfast.views.detectors import answers, arguments, bounds, claims, evidence, loops, others
+from holdfast.views.detectors import answers, arguments, bounds, claims, evidence, loops, others, sandboxed
 from holdfast.views.detectors.finding import Case, Finding, Grade, Rule
 from holdfast.views.record import Trace
 
-__all__ = ["RULES", "UNDECIDED", "Case", "Finding", "Grade", "Rule", "detect"]
+__all__ = ["RULES", "Case", "Finding", "Grade", "Rule", "detect"]
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule(1, online.REPEATED, "E", loops.repeated),
@@ -42,17 +41,13 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(15, "contradictory subagents", "E", others.contradictory),
     Rule(16, "duplicate peer work", "E", others.duplicated),
     Rule(17, "context dilution", "E", evidence.unshown),
+    Rule(18, "silent partial failure in a sandbox", "E", sandboxed.silent),
     Rule(19, "duplicated delivery", "E", bounds.delivered_twice),
     Rule(20, "stale evidence", "S", evidence.stale),
     Rule(21, online.FROM_DATA, "S", arguments.from_data),
     Rule(22, "handoff loss or ping-pong", "S", others.lost),
 )
-"""The rules a journal of today can carry, by their number in the taxonomy."""
-
-UNDECIDED: Final[dict[int, tuple[str, str]]] = {
-    18: ("silent partial failure in a sandbox", "there are no workspaces yet, so no artefact is declared"),
-}
-"""Number → (name, why no journal of today decides it)."""
+"""By their number in the taxonomy."""
 
 
 def detect(

@@ -18,6 +18,7 @@ from holdfast.views.delegation import posts_of, team_of
 from holdfast.views.detectors.finding import Case, Hit, called, key
 from holdfast.views.record import Call, Said
 
+
 def contradictory(case: Case) -> Iterator[Hit]:
     """15, E. Child runs gave answers that cannot all be right, by what the contract says they have to agree on.
 
@@ -82,7 +83,9 @@ def _done_twice(case: Case) -> Iterator[Hit]:
 def _posted_twice(case: Case) -> Iterator[Hit]:
     said: dict[tuple[str, str], tuple[str, Call]] = {}
     peers = team_of(case.seen.contract)[0]
-    posted = sorted((call for call in case.calls if call.tool in peers and call.answered), key=lambda call: call.answered)
+    posted = sorted(
+        (call for call in case.calls if call.tool in peers and call.answered), key=lambda call: call.answered
+    )
     for call in posted:
         for post in posts_of(call):
             what = normal(str(post.get("about"))), normal(str(post.get("text")))
