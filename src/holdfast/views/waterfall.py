@@ -104,7 +104,7 @@ def waterfall(seen: Trace, children: Iterable[Trace] = ()) -> Waterfall:
     for one in (seen, *children):
         for seq, found in _spans(one, last):
             spans[one.run, seq] = (*spans.get((one.run, seq), ()), *found)
-        waits += _waits(one, here)
+        waits += _waits(one, here, last)
     busy = [span for found in spans.values() for span in found if span.kind not in ("wait", "child")]
     end = max([last, *(span.end for span in busy)])
     merged = _merged(busy)
@@ -158,7 +158,7 @@ def _spans(seen: Trace, last: int) -> Iterator[tuple[int, tuple[Span, ...]]]:
     for call in seen.calls.values():
         yield from _call(seen, call, last)
     for question in seen.questions.values():
-        yield question.seq, (Span(question.at, _until(seen, question), "wait"),)
+        yield question.seq, (Span(question.at, _until(seen, question, last), "wait"),)
 
 
 def _asked(seen: Trace, asked: Asked) -> Span:
@@ -191,8 +191,8 @@ def _ended(seen: Trace, at: int, took: int, ended: int) -> int:
 # ---------------------------------------------------------------------------------------------------- what is waited
 
 
-def _until(seen: Trace, question: Question) -> int:
-    return seen.when(question.ended) if question.end else seen.at
+def _until(seen: Trace, question: Question, last: int = 0) -> int:
+    return seen.when(question.ended) if question.end else max(seen.at, last)
 
 
 def waited(seen: Trace, question: Question) -> int:
@@ -200,11 +200,11 @@ def waited(seen: Trace, question: Question) -> int:
     return max(_until(seen, question) - question.at, 0)
 
 
-def _waits(seen: Trace, here: Container[str] = ()) -> Iterator[tuple[int, int, str]]:
-    """here: the children whose own waits are known, and say more."""
+def _waits(seen: Trace, here: Container[str], last: int) -> Iterator[tuple[int, int, str]]:
+    """(begin, end, for what). here: the children whose own waits are known, and say more; last: up to when things are known."""
     for question in seen.questions.values():
         who = "the requester" if question.role == "requester" else question.role or "a person"
-        yield question.at, _until(seen, question), who
+        yield question.at, _until(seen, question, last), who
     stopped, replied = 0, 0
     for item in seen.items:
         if isinstance(item, Happening) and item.kind in ("Paused", "Resumed"):
@@ -220,7 +220,7 @@ def _waits(seen: Trace, here: Container[str] = ()) -> Iterator[tuple[int, int, s
                 yield seen.when(before.ended), after.at, "retry"
     for call in seen.calls.values():
         if call.delegated is not None and call.child not in here:
-            yield call.delegated.at, call.delegated.until or seen.at, f"the run {call.child}"
+            yield call.delegated.at, call.delegated.until or last, f"the run {call.child}"
         for one, then in zip(call.tried, call.tried[1:], strict=False):
             if one.state == "failed":
                 yield seen.when(one.ended), then.at, "retry"

@@ -19,9 +19,10 @@ _NO_TESTS: Final = re.compile(
 def silent(case: Case) -> Iterator[Hit]:
     """18, E. A command in a workspace did not do what it was to, and the run ended as done without another that put it right.
 
-    It did not write a declared artefact, was stopped at a limit, or ran no tests. Put right is: the same command again, well; for an artefact, a later command that was to make it and did; for anything, a
-    commit, which looks at all that the contract declares. Origin: this project's brief. False positives: a command whose artefact
-    stands as it was because a rebuild found nothing to do; one that writes the file again, also with the same content, is none.
+    It did not write a declared artefact, was stopped at a limit, or ran no tests. Put right is: the same command again, well; for
+    an artefact, a later command that was to make it and did; for anything, a commit, which looks at all that the contract
+    declares. Origin: this project's brief. False positives: a command whose artefact stands as it was because a rebuild found
+    nothing to do; one that writes the file again, also with the same content, is none.
     """
     if not case.done:
         return
