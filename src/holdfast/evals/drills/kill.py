@@ -114,16 +114,25 @@ class Doomed(Stage):
         self.death: Death | None = None
         self.die: Callable[[], None] = lambda: None
         self.landed: Landed | None = None
-        self.before = 0
-        """Effects the world had when the attempt began."""
+        self.there = False
+        """Whether the effect was there when the worker died."""
         self.stops = 0
         """At how many places the tool was seen to wait."""
         self._counts: Counter[str] = Counter()
+        self._one = asyncio.Lock()
+        """Held over each attempt of a tool, so that what the world gained can be told from what other runs do meanwhile."""
 
     async def perform(self, request: Effected, attempt: Attempt) -> None:
         """Do what was asked, unless this is where it ends."""
-        death = self.death
-        if death is None or not isinstance(request, RunCall) or self.landed is not None:
+        if self.death is None or not isinstance(request, RunCall):
+            await super().perform(request, attempt)
+            return
+        async with self._one:
+            await self._carried_out(request, attempt, self.death)
+
+    async def _carried_out(self, request: RunCall, attempt: Attempt, death: Death) -> None:
+        """Perform an attempt of a tool, up to where the worker dies if it is this one."""
+        if self.landed is not None:
             await super().perform(request, attempt)
             return
         call = attempt.state.calls[request.call]
@@ -136,11 +145,12 @@ class Doomed(Stage):
         world = self.world_of(attempt.state.run)
         if world is None:
             raise Bug("a worker of a drill meets a run without a world", run=attempt.state.run)
-        self.before = len(world.effects())
+        before = len(world.effects())
 
         def dies(fact: AnyEvent) -> None:
             if self.landed is None:
                 self.landed = Landed(death.point, call.seq, request.start, run=attempt.state.run)
+                self.there = len(world.effects()) > before
             self.die()
             attempt.tell(fact)  # the driver ends by what it can not append any more
 
@@ -256,7 +266,7 @@ class KillPlayer(DrillPlayer):
                 self._stops = stage.stops
                 if stage.landed is not None:
                     hand.landed.append(stage.landed)
-                    self._there = len(world.effects()) > stage.before
+                    self._there = stage.there
 
     async def _look(self, run: str, call: int) -> None:
         """Ask the look-up of a tool that takes a key too: the machine asks it only once keys are not honoured any more."""
