@@ -158,7 +158,9 @@ def peer(name: str) -> Agent[Any, Any]:
 
 
 def incident(**more: Any) -> Agent[Any, Any]:
-    author = Agent(name="author", task="Write down what broke.", takes=Brief, gives=Memo, tools=[], models=["script:author"])
+    author = Agent(
+        name="author", task="Write down what broke.", takes=Brief, gives=Memo, tools=[], models=["script:author"]
+    )
     return team(
         name="incident", task="Say what broke.", takes=str, gives=Memo, peers=[peer(name) for name in PEERS], writer=author, **more
     )  # fmt: skip

@@ -152,7 +152,7 @@ def read(story: Story) -> Plain | None:
     when = onset(story)
     reads: list[Call] = []
     for log in story.found("list_logs"):
-        first, last = _lines(log, when)
+        first, last = around(log, when)
         reads += [
             call("read_log", incident=_incident(story), file=log["file"], first=at, last=min(last, at + CHUNK - 1))
             for at in range(first, last + 1, CHUNK)
@@ -160,7 +160,7 @@ def read(story: Story) -> Plain | None:
     return reads
 
 
-def _lines(log: Json, when: datetime | None) -> tuple[int, int]:
+def around(log: Json, when: datetime | None) -> tuple[int, int]:
     """About which lines of a log were written around a time."""
     begin, end, count = time(log["first"]), time(log["last"]), log["lines"]
     if when is None:

@@ -176,6 +176,8 @@ class RunOpened(Event, frozen=True):
     attachments: tuple[Body, ...] = ()
     carved: dict[LimitName, int] = {}
     """Of a child: the ceilings that its parent set it out of its own, each in the ceiling's unit."""
+    label: Label = Label(trusted=True)
+    """Of a child: what had reached the model that asked for it, and may stand in the input."""
 
 
 class Said(Event, frozen=True):

@@ -75,7 +75,7 @@ def _structure(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Itera
         except ContractError as error:
             yield _error(where, error.what, error.hint)
             continue
-        yield from _delegation(where, grant, tools[name])
+        yield from _delegation(where, grant, tools[name], contract)
         for clause, named in (("amendable", grant.amendable), ("from", grant.from_)):
             for argument in named:
                 if argument not in fields:
@@ -101,10 +101,10 @@ MAX_DEPTH = 5
 """Agents one below another, the first included. Deeper trees are hard to answer for, and no task was seen to need one."""
 
 
-def _delegation(where: str, grant: Grant, made: Tool[..., Any]) -> Iterator[Finding]:
+def _delegation(where: str, grant: Grant, made: Tool[..., Any], contract: Contract) -> Iterator[Finding]:
     """What is wrong with a call that another agent answers."""
     if made.effect == "program" and grant.program is not None:
-        yield from _program(where, grant.program)
+        yield from _program(where, grant.program, contract)
     if made.effect != "child":
         for key in ("limits", "agree"):
             if getattr(grant, key) is not None:
@@ -131,8 +131,10 @@ def _delegation(where: str, grant: Grant, made: Tool[..., Any]) -> Iterator[Find
             yield _error(f"{where}.agree", f"`{stranger}` is not known there", "it knows args and output")
 
 
-def _program(where: str, grant: Programs) -> Iterator[Finding]:
+def _program(where: str, grant: Programs, contract: Contract) -> Iterator[Finding]:
     for name in grant.calls:
+        if name not in contract.tools:
+            yield _error(f"{where}.program", f"there is no tool called {name}", f"tools: {', '.join(contract.tools)}")
         if not name.isidentifier():
             yield _error(
                 f"{where}.program",

@@ -37,7 +37,7 @@ NEEDLESS = "    needs: {{look_up: {{bill: args.bill}}}}\n"
         ({"contract": CONTRACT.replace("steps: 6", "steps: lots")}, "`limits.steps`"),
         (
             {"contract": CONTRACT.replace("  look_up:\n", "  look_up:\n  helper: {{agent: .}}\n")},
-            "delegates to the agent itself",
+            "which leads back here",
         ),
         ({"tools": TOOLS.replace("@tool.write(timeout=5)", "@tool.write()")}, "tool pay writes and has no timeout"),
         ({"tools": TOOLS.replace("import tool", "import tools")}, "tools.py cannot be imported: ImportError"),

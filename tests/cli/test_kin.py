@@ -273,7 +273,10 @@ def test_the_plan_of_an_undo_names_what_children_did_and_how_that_goes_back(hold
     assert holdfast("undo", children[0], "--yes", "--as", "cy").code == 0
     after = holdfast("undo", run)
     assert (after.code, "1 write, 1 taken back already" in after.out) == (0, True)
-    assert f"undone by run {holdfast('show', '--where', 'agent=payer-undo', '--json').json[0]['run']}" in holdfast("show", run).out
+    assert (
+        f"undone by run {holdfast('show', '--where', 'agent=payer-undo', '--json').json[0]['run']}"
+        in holdfast("show", run).out
+    )
 
 
 def test_a_child_is_resumed_by_the_place_of_its_root(holdfast, desk):

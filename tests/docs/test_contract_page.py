@@ -15,7 +15,8 @@ HEADED = {contract.Contract: "", contract.Grant: "tools.<tool>."}
 """Models whose keys have a heading each."""
 TABLED = {
     contract.Rule: "Rules", contract.Review: "Reviews", contract.Limits: "Limits", contract.Surprises: "Surprises",
-    contract.Done: "Done", contract.Worth: "Worth",
+    contract.Done: "Done", contract.Worth: "Worth", contract.Carve: "Carves", contract.Agree: "Agreement",
+    contract.Programs: "Programs", contract.Team: "Teams",
 }  # fmt: skip
 """Models whose keys are rows of a table under this heading."""
 

@@ -8,6 +8,8 @@
   an agent's folder is, with the types and tools of the page, so whatever is wrong with one is found. A page's agent is
   what `holdfast new` makes, if the page does that, and the refund desk of the examples on any other. A sample with `case`
   is a whole case of that agent, and one with keys of cases alone is laid over the last of them: both are read and checked.
+  A sample whose first line is `# ../NAME/contract.yaml` is a whole contract too, and stands beside the agents of all pages
+  under that name; for workspaces there is an empty folder `work`. A team is laid under nothing.
 * `console`: what stands after `$ holdfast` is a verb, and its options are options of that verb. That the tutorial can
   be followed is shown by `test_tutorial`.
 
@@ -37,6 +39,7 @@ from tests.docs.pages import PAGES, ROOT, samples
 DESK = ROOT / "examples" / "refund_desk"
 TEMPLATE = ROOT / "src" / "holdfast" / "cli" / "template"
 TOOLS = re.compile(r"\A# tools\.py\n")
+BESIDE = re.compile(r"\A# \.\./([\w-]+)/contract\.yaml\n")
 FEW = 6
 """Samples of all pages together that may be left out."""
 
@@ -100,9 +103,18 @@ def folder_of(page, contract, where):
         where.mkdir()
         (where / "tools.py").write_text(tools, encoding="utf-8")
     (where / "instructions.md").write_text("Be brief.\n", encoding="utf-8")
+    (where / "work").mkdir(exist_ok=True)
     with (where / "contract.yaml").open("w", encoding="utf-8") as file:
         YAML().dump(contract, file)
     return where
+
+
+def neighbours(where):
+    """The agents that stand beside those of all pages, as folders."""
+    for page in PAGES:
+        for sample in samples(page, "yaml"):
+            if found := BESIDE.match(sample.text):
+                folder_of(page, YAML(typ="safe").load(sample.text), where / found[1])
 
 
 def contracts(page):
@@ -113,6 +125,9 @@ def contracts(page):
             continue
         data = YAML(typ="safe").load(sample.text)
         if is_case(data):
+            continue
+        if BESIDE.match(sample.text) or "team" in data:
+            yield sample, data
             continue
         if "name" in data and len(data) > 1:
             whole = data
@@ -147,6 +162,7 @@ def laid_over(whole, part):
 
 @named(PAGES)
 def test_contract_samples_load(page, elsewhere):
+    neighbours(elsewhere)
     for number, (sample, contract) in enumerate(contracts(page)):
         try:
             load(str(folder_of(page, contract, elsewhere / f"{page.stem}_{number}_agent")))

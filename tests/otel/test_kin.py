@@ -33,7 +33,9 @@ def test_the_runs_of_a_tree_are_one_trace_and_nest_below_calls(tree):
 
 
 def test_a_child_lies_within_the_call_it_answers_and_the_call_names_it(tree):
-    calls = {span.id: span for entries in tree.values() for span in spans(entries) if span.name.startswith("execute_tool")}
+    calls = {
+        span.id: span for entries in tree.values() for span in spans(entries) if span.name.startswith("execute_tool")
+    }
     for run, entries in tree.items():
         root = next(span for span in spans(entries) if span.name.startswith("invoke_agent"))
         if run != tree.root:

@@ -576,3 +576,43 @@ def test_a_write_in_doubt_in_one_child_keeps_that_tool_from_starting_in_another(
             )
 
     story(whole)
+
+
+@pytest.mark.parametrize("classes", [(), ("health",)])
+def test_what_reached_the_parent_has_reached_its_child(classes):
+    """A label never gets lower on the way down: a child that was handed what its parent read may not send it where that may not go."""
+
+    @tool.read(timeout=5, classes=classes, trust="untrusted" if not classes else "trusted")
+    async def look(topic: str) -> str:
+        """Look something up."""
+        return "the patient is ill"
+
+    sent: list[str] = []
+
+    @tool.write(timeout=5)
+    async def send(topic: str, *, key: CallKey) -> str:
+        """Send it out."""
+        sent.append(topic)
+        return "ok"
+
+    child = Agent(
+        name="payer", task="Send.", takes=Ask, gives=Fact, tools={send: {"accepts": []}}, models=["script:child"], limits={"usd": None}
+    )  # fmt: skip
+    agent = Agent(
+        name="boss", task="Have it sent.", takes=Ask, gives=Fact, tools=[look, child], models=["script:boss"], limits={"usd": None}
+    )  # fmt: skip
+    said = models(
+        [call("look", topic="a"), call("payer", topic="the patient is ill"), done(topic="x", fact="y")],
+        script(call("send", topic="the patient is ill"), done(topic="x", fact="y")),
+    )
+
+    async def whole() -> None:
+        async with Runner.open(MemoryJournal(), model=said) as runner:
+            run = await runner.start(agent, Ask(topic="all"))
+            found = await run.result()
+            assert sent == []
+            assert isinstance(found, Done if classes else Waiting), (
+                "refused for its class; before a person for its trust"
+            )
+
+    story(whole)

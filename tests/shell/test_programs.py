@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from holdfast import Agent, Done, Runner, Waiting, call, done, script, tool
-from holdfast.errors import JournalError
+from holdfast.errors import ContractError, JournalError
 from holdfast.events import CallAsked, CallFailed, CallReturned, ProgramCalled
 from holdfast.journal.memory import MemoryJournal
 from holdfast.programs import program
@@ -275,3 +275,18 @@ def test_simulated_writes_of_programs_are_not_carried_out():
 
     asyncio.run(whole())
     assert till.paid == {}
+
+
+def test_what_a_program_read_is_no_evidence_for_what_a_model_asks_for_that_saw_nothing_of_it():
+    till = Till()
+    terms = {"refund": {"needs": {"get_order": {"id": "args.id"}}}}
+    model = script(call("compute", code='get_order("a")\n"fine"'), call("refund", id="a", cents=1), done(total=0))
+    found, _, state = run_all(MemoryJournal(), clerk(till, terms), model)
+    assert isinstance(found, Done)
+    assert till.paid == {}
+    assert any("read get_order" in getattr(one, "text", "") for one in state.transcript)
+
+
+def test_a_program_that_may_call_what_is_not_there_is_an_error_of_the_contract():
+    with pytest.raises(ContractError, match="there is no tool called get_ordr"):
+        clerk(Till(), calls=["get_ordr"])

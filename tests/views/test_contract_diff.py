@@ -17,6 +17,17 @@ BASE = {
 }  # fmt: skip
 
 
+TEAM = {"peers": ["look", "pay"], "writer": "look"}
+HELPER = {
+    "name": "helper",
+    "task": "Help.",
+    "takes": {"type": "object"},
+    "gives": {"type": "object"},
+    "models": ["one"],
+    "tools": {},
+}
+
+
 def pay(**changes):
     return {"tools": {**BASE["tools"], "pay": BASE["tools"]["pay"] | changes}}
 
@@ -82,6 +93,9 @@ CASES = {
     "wall": ({"limits": {"wall": "3d"}}, ("limits.wall", "changed", "30d becomes 3d")),
     "surprises": ({"surprises": {"limit": "stop"}}, ("surprises.limit", "changed", "review becomes stop")),
     "worth": ({"worth": {"success": "4"}}, ("worth.success", "changed", "0 becomes 4")),
+    "team": ({"team": TEAM}, ("team", "added", "look and pay in rounds, written down by look")),
+    "agent": (pay(agent=HELPER), ("tools.pay.agent", "added", "it is answered by the agent helper")),
+    "agent limits": (pay(limits={"usd": "0.02"}), ("tools.pay.limits.usd", "changed", "none becomes 0.02 USD")),
     "conversation": ({"conversation": True}, ("conversation", "changed", "no becomes yes")),
     "predicates": ({"predicates": {"calm": "ab"}}, ("predicates.calm", "added", "the Python predicate calm")),
 }  # fmt: skip
@@ -97,7 +111,29 @@ def test_every_key_of_a_contract_has_a_case():
     paths = {expected[0].split(".")[0] for _, expected in CASES.values()}
     assert paths == set(Contract.model_fields)
     clauses = {expected[0].split(".")[2] for _, expected in CASES.values() if expected[0].startswith("tools.pay.")}
-    assert clauses == {"needs", "fresh", "from", "must", "review", "amendable", "at_most", "accepts"}
+    assert clauses == {"needs", "fresh", "from", "must", "review", "amendable", "at_most", "accepts", "agent", "limits"}
+
+
+def test_what_is_otherwise_in_the_contract_of_a_child_is_told_in_its_place():
+    one, other = (
+        Contract.parse(BASE | pay(agent=HELPER | given, agree={"about": "args.order", "on": on}))
+        for given, on in (({}, "output.b"), ({"task": "Help more.", "limits": {"steps": 3}}, "output.c"))
+    )
+    assert [(change.path, change.said) for change in differences(one, other)] == [
+        ("tools.pay.agent.task", "“Help.” becomes “Help more.”"), ("tools.pay.agent.limits.steps", "20 becomes 3"),
+        ("tools.pay.agree.on", "output.b becomes output.c"),
+    ]  # fmt: skip
+
+
+def test_peers_and_rounds_of_a_team_are_told():
+    one, other = (
+        Contract.parse(BASE | {"team": TEAM | given})
+        for given in ({}, {"peers": ["pay", "look", "third"], "rounds": 2})
+    )
+    assert [(change.path, change.kind, change.said) for change in differences(one, other)] == [
+        ("team.peers", "added", "third"), ("team.peers", "changed", "the order becomes pay, look, third"),
+        ("team.rounds", "changed", "3 becomes 2"),
+    ]  # fmt: skip
 
 
 def test_order_of_rules_means_nothing():

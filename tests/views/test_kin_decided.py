@@ -52,7 +52,9 @@ def test_every_run_of_a_tree_comes_out_the_same(played, name, code):
         found = again.of(entries, tree.secret)
         assert (found.divergence, found.undecided) == (None, {}), run
         assert found.same == found.batches
-        assert bool(found.assumed) is (not code and found.batches > 1), "the code of those it may call comes with an agent"
+        assert bool(found.assumed) is (not code and found.batches > 1), (
+            "the code of those it may call comes with an agent"
+        )
 
 
 def test_what_a_child_may_use_is_decided_again_and_a_difference_is_named(played):
@@ -89,7 +91,9 @@ def doubting() -> tuple[Agent[Any, Any], kin.Tree]:
         first = [] if claim == "A" else [call("look", claim=claim)]
         return [*first, call("pay", claim=claim), done(claim=claim)]
 
-    child = Agent(name="teller", task="Pay.", takes=kin.Claim, gives=kin.Claim, tools=[look, pay], models=["script:teller"])
+    child = Agent(
+        name="teller", task="Pay.", takes=kin.Claim, gives=kin.Claim, tools=[look, pay], models=["script:teller"]
+    )
     boss = Agent(
         name="boss", task="Have it paid.", takes=kin.Claim, gives=kin.Claim, tools=[child], models=["script:boss"]
     )  # fmt: skip
@@ -151,7 +155,10 @@ def test_other_terms_for_a_child_are_tried_on_recorded_runs(played):
     agent, tree = played["done"]
     stricter = {"review": [{"because": "somebody has to know", "by": "desk"}]}
     other = Contract.parse(
-        {**agent.contract.data, "tools": {**agent.contract.data["tools"], "assessor": agent.contract.data["tools"]["assessor"] | stricter}},
+        {
+            **agent.contract.data,
+            "tools": {**agent.contract.data["tools"], "assessor": agent.contract.data["tools"]["assessor"] | stricter},
+        },
         "stricter",
     )
     found = backtest(tree[tree.root], Terms(agent.contract), Terms(other))

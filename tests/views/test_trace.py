@@ -145,7 +145,10 @@ STRANGE = [
     (ContractAdopted(Inline({"name": "x"}), "f" * 64, "lea"), "goes on under contract ffffffffffff"),
     (Contradiction((3, 9), "it did and it did not"), "a contradiction (entries 3, 9): it did and it did not"),
     (CallUndone(4, "r_undo"), "call 4 was undone by run r_undo"),
-    (Contradiction((3, 9), "4 and 5", children=True), "what the agents it asked came back with cannot all be right: 4 and 5"),
+    (
+        Contradiction((3, 9), "4 and 5", children=True),
+        "what the agents it asked came back with cannot all be right: 4 and 5",
+    ),
     (ChildOpened(404, "r_child"), "call 404 opened the run r_child"),
     (ChildClosed(404, "r_child", "done"), "the run r_child, opened by call 404, ended: done"),
     (RoundClosed(2, (("r_a", 4),)), "round 2 closed with 1 post"),

@@ -115,7 +115,9 @@ def _notes(seen: Total) -> Iterable[RenderableType]:
         style="dim",
     )
     if seen.below:
-        text = "a run that another one opened is part of that one: its money counts once, and it is no success of its own"
+        text = (
+            "a run that another one opened is part of that one: its money counts once, and it is no success of its own"
+        )
         yield Text(text, style="dim")
     if seen.money.unknown:
         what = "the price of one answer" if seen.money.unknown == 1 else f"the price of {seen.money.unknown:,} answers"
@@ -283,7 +285,9 @@ def bill(found: Cost) -> list[RenderableType]:
     )
     if found.children:
         runs = words.count(len(found.children), "run")
-        parts.append(Text.assemble("together with the ", f"{runs} it opened: ", (f"{money(found.with_children)} USD", "bold")))
+        parts.append(
+            Text.assemble("together with the ", f"{runs} it opened: ", (f"{money(found.with_children)} USD", "bold"))
+        )
     if amount.unsettled:
         parts.append(
             Text(f"{usd(amount.unsettled)} USD of it are not settled: charged at the worst case", style="yellow")

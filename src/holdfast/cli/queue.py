@@ -58,7 +58,9 @@ async def waiting(journal: Journal, looks: Viewer) -> list[Waiting]:
 
 
 async def _of(journal: Journal, row: Row, looks: Viewer) -> list[Waiting]:
-    base = Waiting(run=row.run, question=0, agent=row.agent, key=row.key, about="", text="", since=row.at, parent=row.parent)
+    base = Waiting(
+        run=row.run, question=0, agent=row.agent, key=row.key, about="", text="", since=row.at, parent=row.parent
+    )
     with_ = partial(msgspec.structs.replace, base)
     try:
         entries = await reading.entries(journal, row.run)

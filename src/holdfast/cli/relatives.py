@@ -67,10 +67,11 @@ async def entries_below(journal: Journal, entries: list[Entry]) -> dict[str, lis
     todo = [entries]
     while todo:
         for entry in todo.pop(0):
-            if isinstance(entry.event, ChildOpened) and entry.event.child not in found and len(found) < MANY:
-                if read := await reading.entries(journal, entry.event.child):
-                    found[entry.event.child] = read
-                    todo.append(read)
+            if not isinstance(entry.event, ChildOpened) or entry.event.child in found or len(found) >= MANY:
+                continue
+            if read := await reading.entries(journal, entry.event.child):
+                found[entry.event.child] = read
+                todo.append(read)
     return found
 
 

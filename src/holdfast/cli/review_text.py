@@ -72,7 +72,9 @@ def question_text(seen: Trace, question: Question) -> Iterator[RenderableType]:
         )
     yield Text()
     if seen.parent:
-        yield line_of("on behalf of another run: ", f"it answers call {seen.parent_call} of {seen.parent}, which waits for it")
+        yield line_of(
+            "on behalf of another run: ", f"it answers call {seen.parent_call} of {seen.parent}, which waits for it"
+        )
     whom = f" for {seen.on_behalf_of}" if seen.on_behalf_of else ""
     yield line_of(f"asked by {seen.by}{whom}: ", words.said(seen.input, 600))
     for item in seen.items:

@@ -75,7 +75,9 @@ def register(app: typer.Typer) -> None:
 
 def _list(looks: Looks, url: str, wanted: dict[str, str], limit: int, as_json: bool) -> int:
     # A run that another one opened is shown with that one, unless runs of some kind are asked for.
-    rows, below, now = asyncio.run(_rows(url, wanted if wanted or as_json else {"parent": ""}, limit, below=not as_json))
+    rows, below, now = asyncio.run(
+        _rows(url, wanted if wanted or as_json else {"parent": ""}, limit, below=not as_json)
+    )
     if as_json:
         rows = [looks.row(row) for row in rows]
         looks.recorded(url)

@@ -146,7 +146,9 @@ def _body(standing: Standing) -> list[Text]:
     if standing.reply:
         lines.append(Text(words.plain(standing.reply)))
     if standing.below:
-        runs = words.listed([*standing.below[:FEW], *([f"{more} more"] if (more := len(standing.below) - FEW) > 0 else [])])
+        runs = words.listed(
+            [*standing.below[:FEW], *([f"{more} more"] if (more := len(standing.below) - FEW) > 0 else [])]
+        )
         whom = f", where {standing.waits_for} has to decide" if _somebody(standing) else ""
         lines.append(Text(f"it waits for what it opened: {runs}{whom}", style="yellow"))
     if standing.paused:

@@ -222,7 +222,9 @@ class _Lines:
     def all(self) -> Iterator[Markup]:
         last: dict[str, int] = {}
         for row in rows(self.family, Brief()):
-            time = units.say_duration(max(row.at - self.family.seen.opened, 0)) if row.at > last.get(row.run, -1) else ""
+            time = (
+                units.say_duration(max(row.at - self.family.seen.opened, 0)) if row.at > last.get(row.run, -1) else ""
+            )
             last[row.run] = max(last.get(row.run, -1), row.at)
             yield self._line(row, time)
 

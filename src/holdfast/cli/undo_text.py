@@ -71,7 +71,10 @@ def _how(plan: Plan, one: Elsewhere) -> Text:
         some = f"{one.ready} of them: " if one.ready < one.writes - one.undone else ""
         return Text(f"{some}holdfast undo {one.run}", style="green")
     stays = one.undone < one.writes
-    return Text(f"nothing takes it back: holdfast undo {one.run} says why" if stays else one.run, style="red" if stays else "dim")
+    return Text(
+        f"nothing takes it back: holdfast undo {one.run} says why" if stays else one.run,
+        style="red" if stays else "dim",
+    )
 
 
 def _said(step: Step) -> Text:

@@ -28,7 +28,9 @@ UNGROUNDED: Final = "ungrounded argument"
 OUT_OF_SCOPE: Final = "out-of-scope attempt"
 FROM_DATA: Final = "instruction from data"
 
-ONLINE: Final = (REPEATED, PARTIAL, UNGROUNDED, OUT_OF_SCOPE, FROM_DATA)
+CONTRADICTORY: Final = "contradictory subagents"
+
+ONLINE: Final = (REPEATED, PARTIAL, UNGROUNDED, OUT_OF_SCOPE, CONTRADICTORY, FROM_DATA)
 """The detectors that a contract can route on without anybody noting what they find."""
 
 TIMES: Final = 3
@@ -48,6 +50,8 @@ def findings(contract: Contract, state: State, call: CallState | None = None) ->
         found[PARTIAL] = None
     if _goes_round(state):
         found[REPEATED] = None
+    if state.disagreements:
+        found[CONTRADICTORY] = None
     if call is not None and call.effect == "write":
         terms = contract.tools.get(call.tool)
         derived = derived_arguments([rule.that or "" for rule in terms.must]) if terms is not None else set[str]()

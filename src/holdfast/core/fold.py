@@ -37,7 +37,7 @@ from holdfast.events import (
     Unknown,
     Viewed,
 )
-from holdfast.labels import TRUSTED, UNTRUSTED
+from holdfast.labels import TRUSTED, UNTRUSTED, meet
 
 
 def fold(state: State | None, entry: Entry) -> State:
@@ -72,7 +72,9 @@ def _opened(entry: Entry, event: RunOpened) -> State:
     own, foreign = provenance.untrusted_parts(given, contract["takes"] if contract else {})
     files = prompt.attached(event.attachments)
     sources = [Source("input", trusted=True, value=own)]
-    if foreign is not None or files:
+    if not event.label.trusted:
+        sources = [Source("untrusted:1", trusted=False, value=[own, foreign, *(file.text for file in files)])]
+    elif foreign is not None or files:
         sources.append(
             Source(
                 "untrusted:1",
@@ -80,7 +82,7 @@ def _opened(entry: Entry, event: RunOpened) -> State:
                 value=[foreign, *(file.text for file in files)],
             )
         )
-    label = TRUSTED if len(sources) == 1 else UNTRUSTED
+    label = meet(TRUSTED if len(sources) == 1 else UNTRUSTED, event.label)
     text = Told((1, 0), "input", prompt.text_of(given), files)
     return State(
         run=entry.run, seq=1, at=entry.at, opened=event, opened_at=entry.at, contract=contract,

@@ -183,7 +183,7 @@ def _part(state: State, call: CallState) -> Changes:
 
 
 def _with_evidence(state: State, entry: Entry, call: CallState, of: CallState) -> dict[str, Log[Evidence]]:
-    shown = Evidence(entry.seq, entry.at, of.args, call.result, call.result_digest, of.seq)
+    shown = Evidence(entry.seq, entry.at, of.args, call.result, call.result_digest, of.seq, of.within)
     return {**state.evidence, call.tool: state.evidence.get(call.tool, Log()).plus(shown)}
 
 

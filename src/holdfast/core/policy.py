@@ -160,13 +160,17 @@ class _Judge:
         """The newest reading about the same thing that the model had been shown when it proposed the call."""
         for item in reversed(self.state.evidence.get(tool, Log())[:]):
             fits = isinstance(item.args, dict) and all(item.args.get(name) == value for name, value in args.items())
-            if fits and (item.seq < self.call.manifest or self._served(item) or self._read_by_its_program(item)):
+            if fits and (self._shown(item) or self._served(item) or self._read_by_its_program(item)):
                 return item
         return None
 
     def _served(self, item: Evidence) -> bool:
         reader = self.state.calls.get(item.call)
         return reader is not None and reader.serves == self.call.seq
+
+    def _shown(self, item: Evidence) -> bool:
+        """Whether the model had been shown it when it proposed the call: what a program read, it was not."""
+        return item.seq < self.call.manifest and not item.within
 
     def _read_by_its_program(self, item: Evidence) -> bool:
         """Whether the program that makes this call read it: it decides by that, and not the model by what it was shown."""

@@ -233,6 +233,8 @@ class Evidence(Struct, frozen=True, gc=False):
     value: Json
     digest: str
     call: int
+    within: int = 0
+    """The call of the program that read it."""
 
 
 class Asking(Struct, frozen=True, gc=False):

@@ -16,9 +16,10 @@ A span is given when it is over, and is made from what was known then: `spans` o
 all its entries that were over by then. So whoever exports in pieces and whoever exports everything give the same.
 
 The run's span is the parent of its steps and calls, a call's of what was judged, asked and tried about it. A run that another
-one opened hangs below that call, in the same trace, and the call lasts from its proposal until the run's end was told; a fork is linked to the run it was forked from, and has no span for what
-it took over from there. Tokens and money stand on steps; the sums on the run are named otherwise, so that nobody adds them up
-twice. What was said, asked and returned is in no span unless `content` is asked for, and see `content` for what is not even then.
+one opened hangs below that call, in the same trace, and the call lasts until that run's end was told. A fork is linked to the
+run it was forked from, and has no span for what it took over from there. Tokens and money stand on steps; the sums on the run
+are named otherwise, so that nobody adds them up twice. What was said, asked and returned is in no span unless `content` is asked
+for, and see `content` for what is not even then.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ from holdfast.otel.span import Attributes, Event, Kind, Link, Span, Status, span
 from holdfast.views.record import Asked, Call, Question, Tried, Turn
 
 IN_OTHERS: Final = (
-    RunOpened, RunClosed, ModelAsked, ModelAnswered, ModelFailed, CallAsked, CallJudged, CallStarted, CallReturned, ProgramCalled, CallFailed,
-    PersonAsked, PersonAnswered, ProposalAmended, QuestionWithdrawn, ChildOpened, ChildClosed,
+    RunOpened, RunClosed, ModelAsked, ModelAnswered, ModelFailed, CallAsked, CallJudged, CallStarted, CallReturned, CallFailed,
+    ProgramCalled, PersonAsked, PersonAnswered, ProposalAmended, QuestionWithdrawn, ChildOpened, ChildClosed,
 )  # fmt: skip
 """Entries that are told in the span of what they begin, belong to or end: anything else is a span of its own."""
 
@@ -272,7 +273,9 @@ class _Reading(Places):
         if one is None or one.seq > over:
             return {}
         outcome = one.outcome if one.ended == over else None
-        return kept({"holdfast.child.run": one.run, "holdfast.child.agent": one.agent, "holdfast.child.outcome": outcome})
+        return kept(
+            {"holdfast.child.run": one.run, "holdfast.child.agent": one.agent, "holdfast.child.outcome": outcome}
+        )
 
     def _said_of(self, call: Call, over: int) -> Iterator[Event]:
         """What was judged of a call, and changed in it, until it was over."""

@@ -88,10 +88,7 @@ def account(seen: Trace, call: Call, family: Family | None = None) -> Account:
         held=tuple(_held(seen, call)),
         evidence=tuple(_rests_on(seen, call, readings)),
         arguments=tuple(_arguments(seen, call)),
-        course=(
-            *sorted(_course(seen, call), key=lambda sentence: min(sentence.entries, default=0)),
-            *errand(call, family),
-        ),
+        course=(*sorted(_course(seen, call), key=lambda one: min(one.entries, default=0)), *errand(call, family)),
         needed=() if call.ok else tuple(needed(seen, call)),
     )
 

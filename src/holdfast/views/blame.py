@@ -119,7 +119,9 @@ def _led(turns: Sequence[Spoken]) -> tuple[Suspect, ...]:
     for step in asked:
         # Whoever is asked may ask others before it answers: the next request is the next of whoever made this one.
         whole = bool(turns[step].opens)
-        following = next((one for one in asked if one > step and (not whole or turns[one].run == turns[step].run)), None)
+        following = next(
+            (one for one in asked if one > step and (not whole or turns[one].run == turns[step].run)), None
+        )
         until = len(turns) if following is None else following
         came = [later for later in range(step + 1, until) if _answers(turns[later], turns[step])]
         if came:

@@ -49,8 +49,9 @@ def _call(seen: Trace, call: Call, below: Mapping[str, Trace], depth: int) -> It
         return
     yield Spoken(seen.agent, _text(call.args), "asks", seen.run, call.seq, call.child)
     child = below.get(call.child)
-    if child is None and call.answered:  # what it did is not at hand, and what came back is
-        yield Spoken(call.delegated.agent if call.delegated else call.tool, _text(call.result) or call.told, "says", call.child)
+    if child is None and (came := _text(call.result) or call.told):  # what it did is not at hand
+        agent = call.delegated.agent if call.delegated is not None else call.tool
+        yield Spoken(agent, came, "says", call.child)
     if child is not None and depth:
         yield from _within(child, below, depth - 1)
         if child.end is not None:

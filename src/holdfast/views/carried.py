@@ -119,13 +119,15 @@ class Carried:
 
 
 def _of_input(opened: RunOpened) -> Label:
-    if opened.parent is not None or opened.undoes:
+    if opened.undoes:
         return UNKNOWN
+    if opened.parent is not None and opened.versions.get("fold", "") in ("", "1"):
+        return UNKNOWN  # children were not told yet what had reached their parents
     contract = opened.contract.value if isinstance(opened.contract, Inline | Loaded) else None
     takes = contract.get("takes", {}) if isinstance(contract, dict) else {}
     given = opened.input.value if isinstance(opened.input, Inline | Loaded) else None
     foreign = bool(opened.attachments) or untrusted_parts(given, takes)[1] is not None
-    return UNTRUSTED if foreign else TRUSTED
+    return meet(UNTRUSTED if foreign else TRUSTED, opened.label)
 
 
 def labels(entries: Iterable[Entry]) -> tuple[Label, ...]:

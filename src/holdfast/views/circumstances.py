@@ -59,7 +59,9 @@ def doubtful_of(state: State, batch: Sequence[Entry]) -> frozenset[str]:
         match entry.event:
             case CallJudged(call=call, verdict="refuse", rules=rules) if call in asked:
                 tool = asked[call]
-                unsure = (one.seq for one in state.calls.values() if one.tool == tool and one.status in ("unsure", "doubt"))
+                unsure = (
+                    one.seq for one in state.calls.values() if one.tool == tool and one.status in ("unsure", "doubt")
+                )
                 ours = {*unsure, *(seq for seq in lost if asked.get(seq) == tool)} - {call}
                 if sum(fired.rule == UNRESOLVED for fired in rules) > len(ours):
                     found.add(tool)

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from holdfast import units
-from holdfast.contract import Contract, Grant, Review, Rule
+from holdfast.contract import Agree, Carve, Contract, Grant, Review, Rule, Team
 from holdfast.events import Json
 from holdfast.views import words
 
@@ -57,6 +57,7 @@ def _differences(one: Contract, other: Contract) -> Iterator[Change]:
         mine, theirs = getattr(one, name), getattr(other, name)
         for field in type(mine).model_fields:
             yield from _plain(f"{name}.{field}", getattr(mine, field), getattr(theirs, field))
+    yield from _team(one.team, other.team)
     yield from _plain("conversation", one.conversation, other.conversation)
     yield from _predicates(one.predicates, other.predicates)
 
@@ -189,6 +190,34 @@ def _tool(path: str, one: Grant | None, other: Grant | None) -> Iterator[Change]
             for given in (one.accepts, other.accepts)
         ]
         yield Change(f"{path}.accepts", "changed", f"{said[0]} becomes {said[1]}")
+    yield from _delegated(path, one, other)
+
+
+def _delegated(path: str, one: Grant, other: Grant) -> Iterator[Change]:
+    """Of a tool that is an agent: its own contract, clause by clause, what it may use, and what its answers must agree on."""
+    if one.agent is not None and other.agent is not None:
+        contracts = [Contract.parse(given, f"{path}.agent") for given in (one.agent, other.agent)]
+        for change in _differences(*contracts):
+            yield Change(f"{path}.agent.{change.path}", change.kind, change.said)
+    elif (agent := other.agent or one.agent) is not None:
+        yield Change(f"{path}.agent", _kind(one.agent, other.agent), f"it is answered by the agent {agent.get('name')}")
+    for name in Carve.model_fields:
+        yield from _plain(f"{path}.limits.{name}", getattr(one.limits, name, None), getattr(other.limits, name, None))
+    for name in Agree.model_fields:
+        yield from _plain(f"{path}.agree.{name}", getattr(one.agree, name, None), getattr(other.agree, name, None))
+
+
+def _team(one: Team | None, other: Team | None) -> Iterator[Change]:
+    if one is None or other is None:
+        team = other or one
+        if team is not None:
+            yield Change(
+                "team", _kind(one, other), f"{words.listed(team.peers)} in rounds, written down by {team.writer}"
+            )
+        return
+    yield from _ordered("team.peers", one.peers, other.peers)
+    for name in ("writer", "rounds"):
+        yield from _plain(f"team.{name}", getattr(one, name), getattr(other, name))
 
 
 def _needed(path: str, one: Mapping[str, str] | None, other: Mapping[str, str] | None) -> Iterator[Change]:

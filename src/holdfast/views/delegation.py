@@ -12,8 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from holdfast.events import ChildClosed, ChildOpened, Entry, Json, RoundClosed
-from holdfast.views import record, words
+from holdfast.views import words
 from holdfast.views.calls import Draft, keep_call
+from holdfast.views.delegated import Delegated
 from holdfast.views.happenings import happened
 from holdfast.views.record import Call, content
 
@@ -28,7 +29,7 @@ def _opened(draft: Draft, entry: Entry, event: ChildOpened) -> None:
         happened(draft, entry, f"call {event.call} opened the run {event.child}")
         return
     agent = agent_of(draft.contract, call.tool)
-    opened = record.Delegated(entry.seq, entry.at, event.child, agent, event.carved)
+    opened = Delegated(entry.seq, entry.at, event.child, agent, event.carved)
     keep_call(draft, call, child=event.child, delegated=opened, stage="running")
 
 
@@ -41,7 +42,7 @@ def _closed(draft: Draft, entry: Entry, event: ChildClosed) -> None:
     if call is None:
         happened(draft, entry, f"the run {event.child}, opened by call {event.call}, ended: {event.outcome}")
         return
-    begun = before or record.Delegated(entry.seq, entry.at, event.child, agent_of(draft.contract, call.tool))
+    begun = before or Delegated(entry.seq, entry.at, event.child, agent_of(draft.contract, call.tool))
     over = replace(
         begun, ended=entry.seq, until=entry.at, outcome=event.outcome, why=event.why, used=used
     )  # fmt: skip

@@ -8,10 +8,11 @@ from typing import Final
 from holdfast import units
 from holdfast.events import LimitName
 from holdfast.views import words
+from holdfast.views.delegated import Delegated
 from holdfast.views.delegation import posts_of, team_of
 from holdfast.views.family import Family
 from holdfast.views.happenings import amount
-from holdfast.views.record import Call, Delegated, Trace
+from holdfast.views.record import Call, Trace
 from holdfast.views.sentence import Sentence
 
 MOST: Final = 6
@@ -73,7 +74,10 @@ def _gave(call: Call) -> str:
         return words.said(call.result, 400)
     value = call.result.value if call.result is not None else None
     position = str(value.get("position") or "") if isinstance(value, dict) else ""
-    told = [f"{post.get('kind')} about {post.get('about')}: “{words.shortened(str(post.get('text')), 160)}”" for post in posts]
+    told = [
+        f"{post.get('kind')} about {post.get('about')}: “{words.shortened(str(post.get('text')), 160)}”"
+        for post in posts
+    ]
     held = f"the position “{words.shortened(position, 80)}” and " if position else ""
     return f"{held}{words.count(len(posts), 'post')}: {'; '.join(told)}"
 
@@ -81,8 +85,7 @@ def _gave(call: Call) -> str:
 def _rested(child: Family) -> Iterator[Sentence]:
     """What another run read, did and had others do before it answered."""
     told = list(_did(child.seen))
-    for sentence in told[:MOST]:
-        yield sentence
+    yield from told[:MOST]
     if len(told) > MOST:
         text = f"And {words.count(len(told) - MOST, 'more thing')}: holdfast why {child.seen.run}"
         yield Sentence(text, (), child.seen.run)

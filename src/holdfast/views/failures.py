@@ -113,7 +113,9 @@ def read(
     outcome = seen.end.outcome if seen.end is not None else None
     mine = own(entries) if own is not None else ()
     named = (msgspec.structs.replace(one, number=OWN) for one in mine)
-    found = tuple(one for one in (*detect(entries, seen, below=below), *named) if not begun or max(one.seqs, default=0) > begun)
+    found = tuple(
+        one for one in (*detect(entries, seen, below=below), *named) if not begun or max(one.seqs, default=0) > begun
+    )
     return Reading(seen.run, seen.agent, seen.contract_digest, seen.opened, outcome, found)
 
 

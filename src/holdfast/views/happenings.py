@@ -55,9 +55,7 @@ def _limit_reached(draft: Draft, entry: Entry, event: LimitReached) -> None:
 def _granted(draft: Draft, entry: Entry, event: LimitGranted) -> None:
     for question in draft.open_questions:
         if question.limit == event.limit:
-            voice = record.Voice(
-                entry.seq, entry.at, "grant", event.by, entry.actor, amount(event.limit, event.amount)
-            )
+            voice = record.Voice(entry.seq, entry.at, "grant", event.by, entry.actor, amount(event.limit, event.amount))
             draft.questions[question.seq] = replace(
                 question, voices=(*question.voices, voice), end="granted", ended=entry.seq
             )

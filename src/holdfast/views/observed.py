@@ -38,7 +38,7 @@ class Observed(Struct, frozen=True, kw_only=True):
     won: bool
     """Whether it was a success, as `holdfast cost` counts them."""
     nusd: int | None
-    """What it cost; None where something in it has no price."""
+    """What it cost, with the runs that it opened; None where something in it has no price."""
     took: int
     """µs of models and tools. Not how long it was open: that is how long people let it wait."""
     tools: dict[str, int]
@@ -67,7 +67,7 @@ def observe(entries: Sequence[Entry]) -> Observed:
         contract=seen.contract_digest,
         closed=seen.end.at if seen.end is not None else seen.at,
         won=is_done(cost),
-        nusd=cost.money.total,
+        nusd=cost.with_children.total,
         took=cost.work,
         tools=dict(tools),
         arguments={name: dict(kinds) for name, kinds in arguments.items()},

@@ -5,9 +5,9 @@
 
 What a decision rests on beside its entries stands in it, or follows from it: who decided and when, which attempts were found
 lost and whether their worker was known to be gone, what a model said its answer would cost, of which writes another run of the
-tree was in doubt (`circumstances`). A run that another one opened is a run like any, and the code of an agent comes with that of
-the agents it may call. What rests on code that is not here is taken as it was recorded where the entries tell it (see `as_recorded`), and is otherwise counted as undecided, with
-the reason. Nothing is passed over in silence.
+tree was in doubt (see `circumstances`). A run that another one opened is a run like any, and the code of an agent comes with that
+of the agents it may call. What rests on code that is not here is taken as it was recorded where the entries tell it (see
+`as_recorded`), and is otherwise counted as undecided, with the reason. Nothing is passed over in silence.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ _OWN: Final = {
     "RunOpened": ("key", "by", "on_behalf_of"),
     "ModelFailed": ("message",), "OutputRejected": ("why",), "CallAsked": ("tool", "problem"), "PersonAsked": ("text",),
     "PersonAnswered": ("text", "by"), "CallReturned": ("missing", "effect_id"), "CallFailed": ("message",), "CallLookedUp": ("message",),
-    "ChildClosed": ("why",), "DoubtRaised": ("why",), "CallSettled": ("text", "by"), "Contradiction": ("what",), "LimitReached": ("why",), "Paused": ("why", "by"),
+    "ChildClosed": ("why",), "DoubtRaised": ("why",), "CallSettled": ("text", "by"), "Contradiction": ("what",),
+    "LimitReached": ("why",), "Paused": ("why", "by"),
     "CancelAsked": ("because", "by"), "BodiesErased": ("basis", "by"), "RunClosed": ("reason",), "Noted": ("finding", "note", "by"),
 }  # fmt: skip
 """Fields that hold words, beside the bodies, by the kind of entry."""
@@ -54,7 +55,8 @@ _NAMES: Final = {
     "CallReturnedLate": "late result", "CallLookedUp": "looked up", "CallJudged": "judged", "PersonAsked": "question",
     "PersonAnswered": "answer", "ProposalAmended": "amended", "RunClosed": "end", "Noted": "note", "OutputRejected": "rejected",
     "CallFailed": "failed", "ModelFailed": "model failed", "DoubtRaised": "doubt", "CallSettled": "settled",
-    "ChildClosed": "answer", "CancelAsked": "cancel", "Paused": "stop", "LimitReached": "limit", "Contradiction": "contradiction", "BodiesErased": "erasure",
+    "ChildClosed": "answer", "CancelAsked": "cancel", "Paused": "stop", "LimitReached": "limit", "Contradiction": "contradiction",
+    "BodiesErased": "erasure",
 }  # fmt: skip
 
 

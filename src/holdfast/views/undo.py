@@ -106,7 +106,9 @@ def plan(
     return Plan(run=seen.run, agent=seen.agent, steps=tuple(steps), after=after, number=len(before) + 1)
 
 
-def elsewhere(below: Iterable[Sequence[Entry]], tools: Mapping[str, Mapping[str, Tool[..., Any]]]) -> tuple[Elsewhere, ...]:
+def elsewhere(
+    below: Iterable[Sequence[Entry]], tools: Mapping[str, Mapping[str, Tool[..., Any]]]
+) -> tuple[Elsewhere, ...]:
     """What runs below another one did that is not undone with it. tools: agent → its tools, of those whose code is here."""
     found: list[tuple[int, Elsewhere]] = []
     for entries in below:

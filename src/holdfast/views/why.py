@@ -63,7 +63,12 @@ def _is_told(seen: Trace, call: Call) -> bool:
     if call.tool in ("done", "decline") and call.effect == "builtin":
         return bool(call.questions) or call.ending == "refused"
     reviewed = any(judged.verdict != "allow" for judged in call.judged)
-    return call.effect in ("write", "child") or reviewed or bool(call.questions) or call.ending in ("refused", "given_up", "told")
+    return (
+        call.effect in ("write", "child")
+        or reviewed
+        or bool(call.questions)
+        or call.ending in ("refused", "given_up", "told")
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------- asked
@@ -229,6 +234,8 @@ def _cost(seen: Trace) -> Sentence:
 def _with_children(totals: Totals) -> str:
     """What the runs it opened took of its limits."""
     runs = words.count(totals.opened, "run")
-    open_ = f"; up to {units.say_usd(totals.carved)} USD more are set aside for those that go on" if totals.carved else ""
+    open_ = (
+        f"; up to {units.say_usd(totals.carved)} USD more are set aside for those that go on" if totals.carved else ""
+    )
     all_ = units.say_usd(totals.charged + totals.below)
     return f"The {runs} it opened told of {units.say_usd(totals.below)} USD, so all together took {all_} USD{open_}."

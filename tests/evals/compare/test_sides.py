@@ -89,21 +89,19 @@ def test_what_does_not_fit_is_named(place):
     refused("named has no tool called pay", guesses, named)
 
 
-def test_what_is_said_of_calls_of_others_is_refused(place):
-    """An agent's own run does not show them, so `never` would hold whatever they did."""
+def test_what_is_said_of_calls_holds_for_those_of_agents_below_and_a_name_nobody_has_is_refused(place):
     from holdfast import Agent
     from holdfast.evals.cases.case import parse
     from holdfast.evals.compare.sides import Side
     from holdfast.evals.trials.trial import Suite
-    from tests.evals.compare.test_play import EXPECT, agent, orchestrator
+    from tests.evals.compare.test_play import orchestrator
 
     def of(expect):
         case = parse({"name": "one", "input": "please", "state": {}, "expect": expect}, "here")
         who: Agent = orchestrator()
         return [Side("B", who.name, Suite(who.name, who, (case,), ()))]
 
-    check(of(EXPECT))
     for expect in ({"never": ["pay"]}, {"evidence": {"pay": ["look"]}}, {"at_most": {"pay": 1}}):
-        with pytest.raises(InputError, match="in a run of its own"):
-            check(of({"outcome": "done", **expect}))
-    assert agent("simple")
+        check(of({"outcome": "done", **expect}))
+    with pytest.raises(InputError, match="has no tool called pya"):
+        check(of({"outcome": "done", "never": ["pya"]}))

@@ -68,7 +68,6 @@ def test_what_can_be_so_is_let_through(expect):
         ({"steps": -1}, "expect.steps: nothing takes -1"),
         ({"findings": ["ungrounded arguments"]}, "called ungrounded arguments; did you mean ungrounded argument?"),
         ({"findings": ["zzz"]}, "no detector is called zzz; there are: acted on partial response"),
-        ({"findings": ["contradictory subagents"]}, "contradictory subagents cannot be found: no run has children"),
         ({"findings": []}, "expect.findings: an empty list asks for nothing"),
         ({"that": ["output.status =="]}, r"expect.that\[0\]: this is no CEL expression"),
         ({"that": ["true", "outptu.status == 'ok'"]}, r"expect.that\[1\]: `outptu` is no name a condition knows"),

@@ -96,7 +96,9 @@ def drawn(
     }
     case = parse(data, f"the case of {seen.run}")
     typed = {_top(path) for path in expect or ()}
-    open_ = {key: what for key, what in said.open.items() if key not in typed and not (key == "output" and _no_output(case))}
+    open_ = {
+        key: what for key, what in said.open.items() if key not in typed and not (key == "output" and _no_output(case))
+    }
     remarks = [*recorded.remarks, *_remarks(entries, seen, people)]
     if not (said.judged and not said.open):
         remarks += [*recorded.lacking, *_unanswered(seen, calls)]
@@ -307,7 +309,10 @@ def _expectations(said: Said, typed: Mapping[str, str], seen: Trace, hiding: Pla
     if any(_top(path) == "effects" for path in typed):  # whoever says what was to be changed says it all
         expect.pop("approved", None)
         expect.pop("also", None)
-    if {_top(path) for path in typed} & {"outcome", "effects"}:  # what it should have been is said: not that it must only not be so again
+    if {_top(path) for path in typed} & {
+        "outcome",
+        "effects",
+    }:  # what it should have been is said: not that it must only not be so again
         expect.pop("findings", None)
     for path, text in typed.items():
         field = _top(path)

@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 from typing import Final
 
 from msgspec import Struct
@@ -166,7 +165,8 @@ def repeated(audit: Audit, clean: Audit) -> list[str]:
 
 def _tally(audit: Audit) -> Counter[tuple[tuple[str, str], str]]:
     """(effect, task) → how often."""
-    return Counter(zip_longest(audit.effects, audit.tasks, fillvalue=""))
+    tasks = audit.tasks or ("",) * len(audit.effects)  # an older note knows none
+    return Counter(zip(audit.effects, tasks, strict=True))
 
 
 def _task(parts: Sequence[Part], run: str) -> str:

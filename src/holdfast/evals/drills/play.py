@@ -26,7 +26,7 @@ from holdfast.evals.drills.spoil import MARK
 from holdfast.evals.grading.finished import Finished, Part
 from holdfast.evals.trials.tree import below
 from holdfast.evals.trials.trial import Player, Suite, Trial, TrialRunner, outside
-from holdfast.events import CallAsked, Entry, Json, ModelAsked, Noted
+from holdfast.events import CallAsked, DoubtRaised, Entry, Json, ModelAsked, Noted
 from holdfast.journal.port import Journal
 from holdfast.models.port import Model
 from holdfast.shell import bodies
@@ -51,7 +51,7 @@ class Outcome(Struct, frozen=True):
     waits: bool = False
     """It rests with somebody: a question is open, or it waits for the requester."""
     doubts: tuple[str, ...] = ()
-    """Tools whose writes are in doubt before a person."""
+    """Tools whose writes are in doubt before a person, or were until one ruled."""
     stops: int = 0
     """Of a death: at how many places the tool was seen to wait."""
     lookup: str = ""
@@ -160,7 +160,7 @@ class DrillPlayer(Player):
             changes=tuple(watch.changes),
             asked=any(isinstance(entry.event, CallAsked) and MARK in str(entry.event.args) for entry in told),
             waits=state.closed is None and any(one.questions or one.replied for one in states if one.closed is None),
-            doubts=tuple(call.tool for one in states for call in one.calls.values() if call.status == "doubt"),
+            doubts=tuple(tool for part in finished.parts for tool in _doubted(part.entries)),
             stops=self._stops,
             lookup=self._lookup,
         )
@@ -208,6 +208,13 @@ class DrillPlayer(Player):
         if self._kind != NO_FAULTS and Unserved.MARK not in trouble:
             trouble = ""
         return await self._graded(finished, number, trouble)
+
+
+def _doubted(entries: Sequence[Entry]) -> list[str]:
+    """Tools of the calls of a run that a person had to be asked about."""
+    tools = {entry.seq: entry.event.tool for entry in entries if isinstance(entry.event, CallAsked)}
+    asked = dict.fromkeys(entry.event.call for entry in entries if isinstance(entry.event, DoubtRaised))
+    return [tools[call] for call in asked]
 
 
 def by_the_world(runner: Runner, world: World) -> Look:

@@ -36,9 +36,10 @@ def safeties(
     agent: Agent[Any, Any], clean: Sequence[Played], deaths: Sequence[Played], twins: Mapping[tuple[str, int], Played],
     unseen: set[str],
 ) -> tuple[Safety, ...]:  # fmt: skip
-    """Each tool that is declared to write, and each that changed something; what is wrong first."""
+    """Each tool that is declared to write, and each that changed something, of an agent and those it may call; what is wrong first."""
     changed = {change.tool for one in clean for change in one.outcome.changes}
-    wanted = [tool for name, tool in agent.tools.items() if tool.effect == "write" or name in changed]
+    tools = {name: tool for one in reversed(agent.family) for name, tool in one.tools.items()}
+    wanted = [tool for name, tool in tools.items() if tool.effect == "write" or name in changed]
     done = {name for one in clean for name in one.outcome.audit.done}
     found = [_safety(tool, deaths, twins, done, unseen=tool.name in unseen) for tool in wanted]
     order = ("not safe", "needs a person", "not seen", "safe", "never called")

@@ -17,7 +17,7 @@ from holdfast.evals.grading.grounds import ANY
 from holdfast.events import Json
 from holdfast.lint import BUILTIN
 from holdfast.views import words
-from holdfast.views.detectors import RULES, UNDECIDED
+from holdfast.views.detectors import RULES
 
 NAMES: Final = frozenset({"input", "output", "effects", "run"})
 """What a condition under `that` sees."""
@@ -164,11 +164,8 @@ class _Check:
 
     def _findings(self) -> Iterator[str]:
         names = {rule.name for rule in RULES}
-        undecided = dict(UNDECIDED.values())
         for name in self.expect.findings or ():
-            if name in undecided:
-                yield f"expect.findings: {name} cannot be found: {undecided[name]}"
-            elif name not in names and name != ANY:
+            if name not in names and name != ANY:
                 near = get_close_matches(name, names, n=1)
                 meant = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(names))}"
                 yield f"expect.findings: no detector is called {words.plain(name)}; {meant}"

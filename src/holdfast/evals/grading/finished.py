@@ -122,7 +122,11 @@ class Finished:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What the detectors say of it."""
-        return detect(self.entries, self.trace)
+        return detect(self.entries, self.trace, below=self.under(self.parts[0]))
+
+    def under(self, part: Part) -> dict[str, Sequence[Entry]]:
+        """Run → entries of those below one of its runs."""
+        return {one.state.run: one.entries for one in self.below if part.state.run in one.above}
 
     def at(self, part: Part, seq: int) -> int:
         """Where an entry stands among those of all its runs; 0 for none. Of a run alone it is the entry's own number."""

@@ -123,7 +123,7 @@ def findings(finished: Finished) -> Iterator[Miss]:
         return
     rules = [rule for rule in detectors.RULES if rule.name in names or (rule.grade == "E" and ANY in names)]
     for part in finished.parts:
-        for found in detectors.detect(part.entries, part.trace, rules):
+        for found in detectors.detect(part.entries, part.trace, rules, finished.under(part)):
             suspect = " (suspect: it may be otherwise)" if found.grade == "S" else ""
             why = f"{found.name}{suspect}, {words.plain(found.sentence)}{part.where}"
             yield Miss("findings", why, part.seqs(found.seqs))

@@ -27,8 +27,8 @@ WRONG: Final = "wrong reason"
 EVIDENCE: Final = frozenset({4, 17, 20})
 """Detectors that say what a success rested on was not all, not shown to the model, or old."""
 
-WASTE: Final = frozenset({1, 2, 11, 13})
-"""Detectors that say work was repeated, retried, not verified or got nowhere: nothing against what came of it."""
+WASTE: Final = frozenset({1, 2, 11, 13, 16})
+"""Detectors that say work was repeated, retried, not verified, done by two or got nowhere: nothing against what came of it."""
 
 LOOKED_AT: Final = tuple(
     rule for rule in RULES if rule.number in EVIDENCE or (rule.grade == "E" and rule.number not in WASTE)

@@ -17,7 +17,9 @@ MANY: Final = 1_000
 async def below(runner: Runner, run: str, entries: Sequence[Entry]) -> tuple[Part, ...]:
     """The runs below one, in the order in which they were opened, each level before the next. entries: of the run itself."""
     found: list[Part] = []
-    waiting = [(entry.event, (run,), entry.event.call) for entry in entries if isinstance(entry.event, ChildOpened)]
+    waiting: list[tuple[ChildOpened, tuple[str, ...], int]] = [
+        (entry.event, (run,), entry.event.call) for entry in entries if isinstance(entry.event, ChildOpened)
+    ]
     while waiting and len(found) < MANY:
         opened, above, place = waiting.pop(0)
         told = await bodies.entries(runner.journal, opened.child)

@@ -38,7 +38,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(12, "verification contradicted", "S", evidence.contradicted),
     Rule(13, "budget exhausted or no progress", "E", loops.idle),
     Rule(14, "output contract violated", "E", claims.bad_outputs),
-    Rule(15, "contradictory subagents", "E", others.contradictory),
+    Rule(15, online.CONTRADICTORY, "E", others.contradictory),
     Rule(16, "duplicate peer work", "E", others.duplicated),
     Rule(17, "context dilution", "E", evidence.unshown),
     Rule(18, "silent partial failure in a sandbox", "E", sandboxed.silent),

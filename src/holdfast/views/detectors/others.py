@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from holdfast.codec import canonical
 from holdfast.conditions import normal
@@ -113,8 +113,7 @@ def _alike(case: Case) -> list[list[Call]]:
 
 
 def lost(case: Case) -> Iterator[Hit]:
-    """22, S. An agent was asked the same again after it had answered; a peer went back to where it had stood; an answer
-    reached nobody.
+    """22, S. An agent was asked the same again after its answer, a peer went back and forth, or an answer reached nobody.
 
     Asked again: the same agent with equal arguments, after it was done with them, and with no word of the requester's or of
     a person between. Back: a position of a peer of a team, another one, and the first again. Reached nobody: a child run was
@@ -123,7 +122,7 @@ def lost(case: Case) -> Iterator[Hit]:
     answer that was asked for as a mere receipt.
     """
     for calls in _alike(case):
-        for first, second in zip(calls, calls[1:], strict=False):
+        for first, second in pairwise(calls):
             if first.ending == "returned" and first.answered < second.seq and not _spoken(case, first, second):
                 text = f"{called(second)} was asked for again, after it had been answered"
                 yield Hit((first.answered, second.seq), text, second.tool)
