@@ -302,7 +302,7 @@ def _advice(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Iterator
         if schema.get("type") == "string" or (schema.get("type") == "object" and "properties" not in schema):
             yield Finding("advice", key, "a free-form output proves nothing", "give it fields that `done` can check")
     for model in contract.models:
-        if ":" in model and not model.startswith(("script:", "recorded:")) and not _DATED.search(model):
+        if ":" in model and not model.startswith(("script:", "recorded:", "holdfast:")) and not _DATED.search(model):
             yield Finding("advice", "models", f"{model} is an alias that moves", "name a dated version")
     untrusted = any(not made.label.trusted for made in known.values() if made.effect == "read")
     writes = [name for name, made in known.items() if made.effect == "write"]

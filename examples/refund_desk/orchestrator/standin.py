@@ -85,10 +85,12 @@ def report(story: Story) -> Plain:
 
 
 def read_first(story: Story) -> Plain | None:
-    """Read the order and the policy where there is something to pay."""
+    """Read the order and the policy where there is something to pay, and whose it is where the customer named none."""
     if not story.request["cents"] or story.made("get_order"):
         return None
-    return [call("get_order", order_id=story.request["order_id"]), call("get_policy")]
+    reads = [call("get_order", order_id=story.request["order_id"]), call("get_policy")]
+    asked = story.request["request"]
+    return reads if asked["order_id"] else [*reads, call("find_orders", customer_id=asked["customer_id"])]
 
 
 def obey(story: Story) -> Plain | None:

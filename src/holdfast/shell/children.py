@@ -120,8 +120,9 @@ class Children:
         if not tasks:
             return False
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        errors = [error for task in done if not task.cancelled() and (error := task.exception()) is not None]
+        if errors:  # one is raised; the others were looked at
+            raise errors[0]
         return True
 
     def waits(self, state: State, stands: Outlook) -> Outlook:

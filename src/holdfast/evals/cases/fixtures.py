@@ -102,7 +102,8 @@ def _outcome(tool: Tool[..., Any], found: Answered) -> object:
 
 def _identity(tool: Tool[..., Any], call: CallState) -> str:
     """What makes two attempts one effect: the key, where the tool takes one; otherwise each attempt is its own."""
-    return f"{call.tool}:{call.key}" if call.key and tool.keyed else f"{call.seq}:{call.attempt}"
+    own = f"{call.seq}:{call.attempt}:{call.first_started}:{call.digest}"  # in a tree, two runs may have a call of one seq
+    return f"{call.tool}:{call.key}" if call.key and tool.keyed else own
 
 
 def _same(recorded: Json, given: Json) -> bool:
