@@ -288,6 +288,7 @@ def test_the_table_says_what_the_kills_met(quay, tmp_path, monkeypatch, capsys):
     )
     folder = quay(world=world)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)  # the terminal's own width is not this test's
     given = ["drill", str(folder), "--inputs", "inputs.jsonl", "--model", "standin", "--kill-processes", "12"]
     assert main(given) == 0
     text = capsys.readouterr().out
