@@ -22,10 +22,9 @@ from holdfast.evals.cases.fixtures import Unserved
 from holdfast.evals.cases.persons import reply
 from holdfast.evals.compare.measured import BY, LANDED, Measured, measured, runs_of
 from holdfast.evals.compare.sides import Side, fitted
-from holdfast.evals.compare.tree import TreeRunner
 from holdfast.evals.drills.faults import Plan
 from holdfast.evals.drills.hand import Hand, Landed
-from holdfast.evals.drills.play import by_the_world
+from holdfast.evals.drills.play import DrillRunner, by_the_world
 from holdfast.evals.grading.finished import Finished
 from holdfast.evals.trials.apart import apart
 from holdfast.evals.trials.trial import ROUNDS, Player, Suite, Trial, order_of
@@ -41,19 +40,16 @@ Told = Callable[[Measured], None]
 class SidePlayer(Player):
     """Plays the trials of one side, with the faults that all sides get."""
 
-    runner: TreeRunner
+    runner: DrillRunner
 
-    def __init__(self, runner: TreeRunner, suite: Suite, *, label: str, faults: Plan | None) -> None:
+    def __init__(self, runner: DrillRunner, suite: Suite, *, label: str, faults: Plan | None) -> None:
         super().__init__(runner, suite, label=label)
         self._plan = faults
         self._broke: set[str] = set()
         """Runs of which a fault struck the model, so that its silence is no trouble from outside."""
 
     async def _to_the_end(self, case: Case, run: str) -> State:
-        try:
-            return await self._driven(case, run) if self._plan is None else await self._struck(case, run, self._plan)
-        finally:
-            self.runner.rig.leave(run)
+        return await self._driven(case, run) if self._plan is None else await self._struck(case, run, self._plan)
 
     async def _driven(self, case: Case, run: str) -> State:
         """Drive a run until it is closed, or it and those below it wait for what the case has no answer to."""
@@ -191,9 +187,9 @@ async def match(journal: str, sides: Sequence[Side], *, label: str, faults: Plan
             ready = [await fitted(side, sides[0]) for side in sides]
             players = {}
             for side in ready:
-                opened = TreeRunner.open(apart(store), agents=[side.agent], model=side.models, drives=False)
+                opened = DrillRunner.open(apart(store), agents=[side.agent], model=side.models, drives=False)
                 runner = await stack.enter_async_context(opened)
-                assert isinstance(runner, TreeRunner)
+                assert isinstance(runner, DrillRunner)
                 players[side.letter] = SidePlayer(
                     runner, side.suite, label=f"compare:{label}:{side.letter}", faults=faults
                 )
