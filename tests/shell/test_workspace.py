@@ -145,7 +145,7 @@ def test_a_commit_waits_for_a_person_and_goes_on_in_another_process(tmp_path, da
 @pytest.mark.parametrize("keeps", [False, True], ids=["lost", "kept"])
 def test_a_death_at_any_append_leaves_the_folder_before_or_after_and_the_run_ends(tmp_path, data, keeps):
     before = picture(data)
-    turns = (call("shell", command=SUM), call("commit"), OK)
+    turns = (call("shell", command=SUM), call("commit"), call("shell", command="cat sum.txt"), OK)
     at = 0
     while True:
         at += 1
@@ -166,6 +166,10 @@ def test_a_death_at_any_append_leaves_the_folder_before_or_after_and_the_run_end
         assert isinstance(found, Done), found
         assert (data / "sum.txt").read_text() == "10\n"
         assert sum("committed" in one for one in results(events)) <= 1
+        last = results(events)[-1]
+        assert (last["stdout"], last["changes"]) == ("10\n", []), (
+            "after a commit the layer is empty, however it became known"
+        )
         (data / "sum.txt").unlink()
     assert at > 6
 

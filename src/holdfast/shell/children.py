@@ -71,6 +71,7 @@ class Children:
         parent = child.opened.parent
         if parent is None or child.closed is None:
             return
+        self._parked.pop(child.run, None)
 
         def news(state: State) -> AnyEvent | None:
             call = state.calls.get(parent.call)
@@ -101,7 +102,8 @@ class Children:
         if child in driven:
             return
         self._parked.pop(child, None)
-        driven[child] = asyncio.create_task(self._until_it_waits(parent, child), name=f"child {child}")
+        task = driven[child] = asyncio.create_task(self._until_it_waits(parent, child), name=f"child {child}")
+        task.add_done_callback(_looked_at)
 
     async def _until_it_waits(self, parent: str, child: str) -> None:
         try:
@@ -177,6 +179,12 @@ class Children:
         models.checked(contract.models)
         limited = contract.limits.usd is not None or "usd" in call.carved
         return models.prices(contract.models, needed=contract.name if limited else "")
+
+
+def _looked_at(task: asyncio.Task[None]) -> None:
+    """What broke a child's driver is raised to whoever waits for the parent, or drives the child as a run of its own."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _opened(

@@ -26,9 +26,9 @@ from pydantic import BaseModel
 from holdfast import tool
 from holdfast.codec import value_of
 from holdfast.contract import Grant
-from holdfast.errors import ContractError, InputError, SettingsError
-from holdfast.events import CallAsked, CallReturned
-from holdfast.tool import Absent, Call, CannotTell, Found, NotDone, Refused, Tool
+from holdfast.errors import Conflict, ContractError, HoldfastError, InputError, SettingsError
+from holdfast.events import CallAsked, CallLookedUp, CallReturned, CallReturnedLate, CallSettled
+from holdfast.tool import Absent, Call, CallKey, CannotTell, Found, NotDone, Refused, Tool
 
 if TYPE_CHECKING:
     from holdfast.sandbox.ladder import Chosen
@@ -46,6 +46,10 @@ SHOWN: Final = 200
 """Changed paths that a result names."""
 
 NAMES: Final = ("shell", "python", "read_file", "write_file", "discard", "commit")
+
+
+_GAVE: Final = (CallReturned, CallLookedUp, CallReturnedLate, CallSettled)
+"""Entries in which the result of a call may stand."""
 
 
 class Ran(BaseModel):
@@ -160,7 +164,7 @@ def _tools(box: Box) -> tuple[Tool[..., Any], ...]:
     async def found(layer: str = "", *, desks: Desks, at: Call) -> Found[Committed] | Absent | CannotTell:
         return await desks.look(box, at)
 
-    async def back(result: Committed, *, desks: Desks) -> None:
+    async def back(result: Committed, *, desks: Desks, key: CallKey) -> None:
         """Make the folder what it was before."""
         await desks.undo(result)
 
@@ -214,7 +218,6 @@ class Desks:
 
     async def commit(self, box: Box, at: Call, named: str) -> Committed:
         """Make the folder what the layer says. Raises Refused where it may not be, NotDone where somebody else is at it."""
-        from holdfast.errors import Conflict
         from holdfast.sandbox.artefacts import lacking
         from holdfast.sandbox.workspace import Changed
 
@@ -242,7 +245,7 @@ class Desks:
 
     async def look(self, box: Box, at: Call) -> Found[Committed] | Absent | CannotTell:
         """Whether the folder is what the layer says; a commit that was stopped is gone on with."""
-        from holdfast.errors import HoldfastError
+        from holdfast.sandbox.images import NOTHING
         from holdfast.sandbox.workspace import tree_of
 
         plan = await self._layer(box, at)
@@ -256,8 +259,6 @@ class Desks:
             tree = await asyncio.to_thread(tree_of, box.folder)
         except HoldfastError as error:
             return CannotTell(str(error))
-        from holdfast.sandbox.images import NOTHING
-
         have = [tree.get(change.path, NOTHING) for change in plan.changes]
         if all(one == change.post.plain() for one, change in zip(have, plan.changes, strict=True)):
             return Found(_effect(plan, at), self._committed(box, plan, at))
@@ -268,22 +269,15 @@ class Desks:
     async def undo(self, done: Committed) -> None:
         """Make a folder what it was before a commit. Raises Refused where somebody changed it since."""
         from holdfast.sandbox import plan as plans
+        from holdfast.sandbox.workspace import Changed
 
         box = Box(Path(done.folder))
         blobs = self._blobs(box)
         plan = plans.decode(blobs.get(done.plan.partition(":")[0]))
         try:
             await asyncio.to_thread(self._workspace(box).undo, plan, blobs)
-        except InputError as error:
+        except (Changed, InputError) as error:
             raise Refused(error.what) from None
-        except SettingsError:
-            raise
-        except Exception as error:  # somebody changed it: said by `Changed`, which says where
-            from holdfast.sandbox.workspace import Changed
-
-            if isinstance(error, Changed):
-                raise Refused(error.what) from None
-            raise
 
     def _committed(self, box: Box, plan: Plan, at: Call) -> Committed:
         from holdfast.sandbox.plan import Plan as Nothing
@@ -313,12 +307,12 @@ class Desks:
         asked: dict[int, str] = {}
         name = ""
         for entry in await self._runner.entries(at.run):
-            match entry.event:
-                case CallAsked(tool=tool_name):
-                    asked[entry.seq] = tool_name
-                case CallReturned(call=call, result=body) if asked.get(call) in NAMES and call != at.seq:
-                    value = value_of(body)
-                    name = value.get("layer", name) if isinstance(value, dict) else name
+            event = entry.event
+            if isinstance(event, CallAsked):
+                asked[entry.seq] = event.tool
+            elif isinstance(event, _GAVE) and asked.get(event.call) in NAMES and event.call != at.seq:
+                value = value_of(event.result) if event.result is not None else None
+                name = value.get("layer", name) if isinstance(value, dict) else name
         return plans.decode(self._blobs(box).get(name)) if name else plans.Plan()
 
     def _kept(self, box: Box, plan: Plan) -> str:
