@@ -48,6 +48,8 @@ class Fleet:
         self.journal = journal
         self._worker = worker
         self._agents = agents
+        self.keeps_closed = False
+        """Whether closed runs are kept at hand too: for whoever judges each run as it closes, and erases none."""
         self._children = Children(self, shelf)
         self._world = World(
             journal,
@@ -83,7 +85,7 @@ class Fleet:
         if book.state is None:
             return
         self.forget(book.run)
-        if book.state.closed is None:
+        if book.state.closed is None or self.keeps_closed:
             self._recent[book.run] = book.copy()
         while len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]

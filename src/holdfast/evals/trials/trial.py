@@ -135,6 +135,7 @@ class TrialRunner(Runner):
 
     def __init__(self, *given: Any, performer: type[Stage] = Stage, **named: Any) -> None:
         super().__init__(*given, performer=performer, **named)
+        self._fleet.keeps_closed = True  # the verdict is noted right after the run closed
 
     @property
     def worlds(self) -> dict[str, World]:
