@@ -17,8 +17,7 @@ from typing import Final
 
 from holdfast.dialogue import Request
 from holdfast.models.scripted import Plain, Script, Turn, call, decline, done, script_by
-
-from .story import Story
+from holdfast.testing.told import Story
 
 STEPS: Final = 60
 """Answers one run can get: more than any limit in the contract lets it ask for."""

@@ -21,8 +21,7 @@ from typing import Final
 from holdfast.dialogue import Request
 from holdfast.events import Json
 from holdfast.models.scripted import Call, Plain, Script, Turn, call, decline, done, script_by
-
-from .story import Story
+from holdfast.testing.told import Story
 
 STEPS: Final = 40
 """Answers one run can get: more than any limit in the contract lets it ask for."""

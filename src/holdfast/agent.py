@@ -246,12 +246,13 @@ def _offered(thing: Any) -> Tool[..., Any]:
 def _terms(made: Tool[..., Any], terms: Any) -> Any:
     """The terms of a tool as they stand in the contract; those of another agent hold that agent's whole contract."""
     if isinstance(made, ProgramTool):
-        given = terms.model_dump(by_alias=True, exclude_unset=True) if isinstance(terms, Grant) else dict(terms or {})
-        return {**given, "program": {"calls": list(made.calls)}}
-    if not isinstance(made, Delegate):
+        own: dict[str, Json] = {"program": {"calls": list(made.calls)}}
+    elif isinstance(made, Delegate):
+        own = {"agent": made.agent.contract.data}
+    else:
         return terms
     given = terms.model_dump(by_alias=True, exclude_unset=True) if isinstance(terms, Grant) else dict(terms or {})
-    return {**given, "agent": made.agent.contract.data}
+    return {**given, **own}
 
 
 @lru_cache(maxsize=256)

@@ -20,12 +20,13 @@ from holdfast.events import CallJudged
 from holdfast.shell.folder import load
 from holdfast.shell.run import Done, Stopped
 from holdfast.shell.runner import Runner
+from holdfast.testing import told
 from holdfast.tool import Absent, Call, CallKey, Found, Partial, Refused
 
 PLACE = Path(__file__).parents[2] / "examples" / "incident_review"
 FOLDER = load(str(PLACE))
-tools, standin, story, archives = (
-    importlib.import_module(f"incident_review.{name}") for name in ("tools", "standin", "story", "archive")
+tools, standin, archives = (
+    importlib.import_module(f"incident_review.{name}") for name in ("tools", "standin", "archive")
 )
 program = importlib.import_module("incident_review.program")
 make_logs = importlib.import_module("incident_review.make_logs")
@@ -219,7 +220,7 @@ def read_whole(incident, *files):
     """A story in which these logs of an incident were read, whole."""
     logs = FILES.logs(incident)
     found = tuple({"file": file, "first": 1, "lines": logs[file]} for file in files)
-    return story.Story({}, (story.Made("read_log", {}, False, found, ""),))
+    return told.Story({}, (told.Made("read_log", {}, False, found, ""),))
 
 
 def test_what_it_notices_with_more_before_it_it_notices_with_less():

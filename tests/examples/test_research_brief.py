@@ -20,6 +20,7 @@ from holdfast.events import CallJudged
 from holdfast.shell.folder import load
 from holdfast.shell.run import Declined, Done, Stopped
 from holdfast.shell.runner import Runner
+from holdfast.testing import told
 from holdfast.tool import Absent, Call, CallKey, Found, Partial, Refused
 
 BRIEF = Path(__file__).parents[2] / "examples" / "research_brief"
@@ -47,7 +48,7 @@ def call(cursor=""):
 def read(papers, *names):
     """A story in which these documents were read, whole."""
     pages = {name: tuple({"document": name, "text": page} for page in papers.pages(name)) for name in names}
-    return tuple(story.Made("read_document", {"document": name}, False, found, "") for name, found in pages.items())
+    return tuple(told.Made("read_document", {"document": name}, False, found, "") for name, found in pages.items())
 
 
 # ------------------------------------------------------------------------------------------ the folder

@@ -33,7 +33,8 @@ from incident_review.standin import (
     onset,
     time,
 )
-from incident_review.story import Made, Story
+
+from holdfast.testing.told import Made, Story
 
 ORDERS: Final = 18
 """Orders of which one peer asks another for its times: as many as a post has room for."""

@@ -15,14 +15,12 @@ from holdfast.agent import Bound
 from holdfast.codec import public_digest
 from holdfast.conditions import Scope, Unanswered
 from holdfast.contract import Agree, Carve, Limits
-from holdfast.core import limits
+from holdfast.core import attempts, limits
 from holdfast.core.state import CallState, Moment, State
 from holdfast.events import (
     AnyEvent,
-    CallJudged,
     ChildOpened,
     Contradiction,
-    Fired,
     Json,
     LimitName,
     LimitReached,
@@ -51,7 +49,9 @@ def begin(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
     if isinstance(carved, LimitReached):
         if running(state):
             return []  # others may give back what they do not need
-        return [refuse(call)] if _kept_for_the_writer(bound, call) else [carved]
+        if _kept_for_the_writer(bound, call):
+            return [attempts.refuse(call.seq, "team", "what is left of the money is kept for the writer", call.version)]
+        return [carved]
     return [ChildOpened(call.seq, name_of(state.run, call.seq), carved)]
 
 
@@ -113,12 +113,6 @@ def _kept_for_the_writer(bound: Bound, call: CallState) -> int:
         return 0
     terms = bound.contract.tools[team.writer].limits
     return (terms.usd or 0) if terms is not None else 0
-
-
-def refuse(call: CallState) -> CallJudged:
-    """No further round can be paid."""
-    because = "what is left of the money is kept for the writer"
-    return CallJudged(call.seq, "refuse", (Fired("team", "refuse", because),), call.version)
 
 
 # --------------------------------------------------------------------------------------------------- disagreement

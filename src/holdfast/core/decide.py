@@ -112,12 +112,11 @@ def _calm(bound: Bound, state: State) -> bool:
         or state.said != state.heard
         or state.contradiction
         or state.disagreements
+        or state.diverged
         or state.taken
     ):
         return False
     if state.asking is not None and state.asking.status == "failed":
-        return False
-    if any(call.error == ending.DIVERGED for call in state.calls.values()):
         return False
     surprises = bound.contract.surprises
     if surprises.partial == "stop" or surprises.exhausted == "stop":

@@ -7,7 +7,7 @@ people until somebody does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -15,9 +15,6 @@ from holdfast.agent import Bound
 from holdfast.core import attempts, children, recovery
 from holdfast.core.state import Moment, State
 from holdfast.events import AnyEvent, Outcome, QuestionWithdrawn, RunClosed
-
-DIVERGED: Final = "diverged"
-"""The error of a program that did not make a call which is recorded."""
 
 
 class Ending(Struct, frozen=True, gc=False):
@@ -43,10 +40,8 @@ def why(bound: Bound, state: State) -> Ending | None:
     if state.limit is not None and (surprises.limit == "stop" or state.limit.limit in state.opened.carved):
         reached = state.limit
         return Ending("stopped", f"the limit of {reached.limit} was reached ({reached.used} of {reached.ceiling})")
-    if astray := next((call for call in state.calls.values() if call.error == DIVERGED), None):
-        return Ending(
-            "failed", f"the program of {astray.tool} went another way than before: {astray.message}", "holdfast"
-        )
+    if state.diverged:
+        return Ending("failed", state.diverged, "holdfast")
     if surprises.contradiction == "stop" and state.disagreements:
         return Ending("stopped", next(iter(state.disagreements.values())), "agent")
     if surprises.unknown == "stop" and (doubt := next((c for c in state.calls.values() if c.status == "doubt"), None)):

@@ -34,6 +34,9 @@ replace = msgspec.structs.replace
 PAUSED: Final = "paused"
 """Stands in the place of an error of a program that waits for one of its calls: to go on is no retry."""
 
+DIVERGED: Final = "diverged"
+"""The error of a program that did not make a call which is recorded."""
+
 LOOK_AGAIN: Final = 5_000_000
 """µs until the other system is asked again after it had no clear answer."""
 
@@ -264,7 +267,10 @@ def failed(state: State, entry: Entry, event: CallFailed) -> Changes:
     if event.fate == "not_done" and not after.unknown and not call.serves and call.effect != "builtin":
         counted = {**counted, call.tool: max(counted.get(call.tool, 0) - 1, 0)}
     spent = replace(state.spent, work=state.spent.work + event.took)
-    return with_call(state, after, spent=spent, counted=counted)
+    changes = with_call(state, after, spent=spent, counted=counted)
+    if event.error == DIVERGED:
+        changes["diverged"] = f"the program of {call.tool} went another way than before: {event.message}"
+    return changes
 
 
 def looked_up(state: State, entry: Entry, event: CallLookedUp) -> Changes:

@@ -405,6 +405,8 @@ class State(Struct, frozen=True, gc=False, kw_only=True):
     """The last `RoundClosed`."""
     posts: frozenset[str] = frozenset()
     """Ids of what was posted in them."""
+    diverged: str = ""
+    """How a program went another way than its record."""
     disagreements: dict[tuple[int, ...], str] = {}
     """Calls whose child runs contradict each other → how."""
     gave_up: bool = False

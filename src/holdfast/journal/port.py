@@ -52,6 +52,8 @@ class Row(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     contract: str = ""
     tree: str = ""
     """Of a fork or a child: the run whose tree it belongs to."""
+    children: int = 0
+    """Runs that it opened."""
     doubts: tuple[str, ...] = ()
     """Tools of which it is not known whether a write happened."""
     tags: dict[str, str] = field(default_factory=dict)

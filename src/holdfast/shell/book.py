@@ -269,6 +269,7 @@ def row_of(state: State, outlook: Outlook) -> Row:
         mode=opened.mode,
         contract=state.contract_digest[:16],
         tree=opened.tree if opened.tree != state.run else "",
+        children=state.spent.opened,
         doubts=_doubts(state),
         tags=opened.tags,
     )

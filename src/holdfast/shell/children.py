@@ -92,7 +92,7 @@ class Children:
         while todo:
             row = todo.pop()
             found |= set(row.doubts) if row.run != state.run else set()
-            todo += await journal.find(Where(parent=row.run, limit=MOST))
+            todo += await journal.find(Where(parent=row.run, limit=MOST)) if row.children else []
         return frozenset(found)
 
     # ---- driving

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.agent import Bound
 from holdfast.codec import canonical, keyed
-from holdfast.core.ending import DIVERGED
+from holdfast.core.fold_calls import DIVERGED
 from holdfast.core.programs import answer_of, made_by
 from holdfast.core.state import CallState, State
 from holdfast.errors import ContractError, SettingsError

@@ -27,7 +27,7 @@ from holdfast.evals.drills.hand import Hand, Landed
 from holdfast.evals.drills.play import DrillRunner, by_the_world
 from holdfast.evals.grading.finished import Finished
 from holdfast.evals.trials.apart import apart
-from holdfast.evals.trials.trial import ROUNDS, Player, Suite, Trial, order_of
+from holdfast.evals.trials.trial import Player, Suite, Trial, order_of
 from holdfast.events import Json, Noted
 from holdfast.journal.open import open_journal
 
@@ -49,17 +49,7 @@ class SidePlayer(Player):
         """Runs of which a fault struck the model, so that its silence is no trouble from outside."""
 
     async def _to_the_end(self, case: Case, run: str) -> State:
-        return await self._driven(case, run) if self._plan is None else await self._struck(case, run, self._plan)
-
-    async def _driven(self, case: Case, run: str) -> State:
-        """Drive a run until it is closed, or it and those below it wait for what the case has no answer to."""
-        messages = iter(case.messages)
-        state, _ = await self.runner.attend(run)
-        for _ in range(ROUNDS):
-            if state.closed is not None or not await self._reply(case, state, messages):
-                break
-            state, _ = await self.runner.attend(run)
-        return state
+        return await (super()._to_the_end(case, run) if self._plan is None else self._struck(case, run, self._plan))
 
     async def _reply(self, case: Case, state: State, messages: Iterator[Json]) -> bool:
         """As in any trial; where things go wrong, people rule on a write in doubt by the world's own account."""
@@ -73,7 +63,7 @@ class SidePlayer(Player):
         self.runner.rig.hands[run] = hand
         try:
             await self._delivered_again(case, run, hand)
-            state = await self._driven(case, run)
+            state = await super()._to_the_end(case, run)
         finally:
             del self.runner.rig.hands[run]
         for landed in hand.landed:

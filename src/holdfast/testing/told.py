@@ -1,9 +1,15 @@
-"""What the stand-in has been told, read out of a request's segments."""
+"""What a stand-in was told, read out of a request: for scripted models whose answers follow from what they saw.
+
+def turn(request):
+story = Story.told(request)
+return call("get_order", order_id=story.request["order_id"]) if not story.made("get_order") else done(...)
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Self
 
 from holdfast.dialogue import Answered, Request, Result, Told
 from holdfast.events import Json, Wanted
@@ -17,6 +23,7 @@ class Made:
     args: Json
     failed: bool
     found: tuple[Json, ...]
+    """The objects in what it was told; several pages come as several."""
     text: str
 
 
@@ -25,15 +32,16 @@ class Story:
     """A run, as far as it has been told."""
 
     request: Json
+    """The run's input, where that is an object."""
     calls: tuple[Made, ...]
 
-    @staticmethod
-    def told(request: Request) -> Story:
+    @classmethod
+    def told(cls, request: Request) -> Self:
         """Everything that stands in the request's segments."""
         results = {part.id: part for part in request.segments if isinstance(part, Result)}
         answers = [part for part in request.segments if isinstance(part, Answered)]
         inputs = [part.text for part in request.segments if isinstance(part, Told) and part.source == "input"]
-        return Story(
+        return cls(
             request=next((value for text in inputs for value in values(text)), {}),
             calls=tuple(_made(want, results[want.id]) for part in answers for want in part.calls if want.id in results),
         )
@@ -41,6 +49,10 @@ class Story:
     def made(self, tool: str) -> list[Made]:
         """Its calls of one tool."""
         return [one for one in self.calls if one.tool == tool]
+
+    def found(self, tool: str) -> list[Json]:
+        """What its calls of one tool gave, oldest first."""
+        return [value for one in self.made(tool) if not one.failed for value in one.found]
 
 
 def _made(want: Wanted, result: Result) -> Made:
