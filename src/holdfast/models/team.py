@@ -64,13 +64,13 @@ def _next(plan: Plan, text: str, request: Request) -> Plain:
     task = _parsed(text)
     last = request.segments[-1]
     written = [one for one in request.segments if isinstance(one, Result) and one.tool == plan.writer]
-    board, ended = _held(plan, request.segments)
     if isinstance(last, Result) and last.tool == "more":
         return _whole(request.segments)
     if isinstance(last, Result) and last.tool == plan.writer:
         if last.failed:
             return decline(f"the writer gave nothing: {last.text}")
         return _whole(request.segments)
+    rounds, board, ended = _held(plan, request.segments)
     if isinstance(last, Result | Told) and written:  # what it wrote was not accepted
         if len(written) > 1:
             return decline(f"what the writer wrote cannot stand: {last.text}")
@@ -79,7 +79,6 @@ def _next(plan: Plan, text: str, request: Request) -> Plain:
         if not board:
             return decline(f"there is nothing to write down: {ended}")
         return call(plan.writer, task=task, board=board, ended=ended)
-    rounds = _rounds(plan, request.segments)
     living = [peer for peer in plan.peers if all(held.gave.get(peer, {}) is not None for held in rounds)]
     return [call(peer, task=task, round=len(rounds) + 1, you=peer, board=board) for peer in living]
 
@@ -110,8 +109,8 @@ def _posts(text: str) -> dict[str, Json] | None:
     return given if isinstance(given, dict) and isinstance(given.get("posts"), list) else None
 
 
-def _held(plan: Plan, segments: Sequence[Any]) -> tuple[list[dict[str, Json]], str]:
-    """(the board, why there is no further round; empty where there is one)."""
+def _held(plan: Plan, segments: Sequence[Any]) -> tuple[list[Held], list[dict[str, Json]], str]:
+    """(the rounds, the board, why there is no further round; empty where there is one)."""
     board: list[dict[str, Json]] = []
     positions: dict[str, list[str]] = {peer: [] for peer in plan.peers}
     said: dict[str, str] = {}
@@ -134,7 +133,7 @@ def _held(plan: Plan, segments: Sequence[Any]) -> tuple[list[dict[str, Json]], s
                 said.setdefault(words, str(pinned["id"]))
                 board.append(pinned)
         ended = _ended(plan, number, answered, positions, new)
-    return board, ended
+    return rounds, board, ended
 
 
 def _ended(plan: Plan, number: int, answered: dict[str, Any], positions: dict[str, list[str]], new: int) -> str:
