@@ -123,6 +123,16 @@ class Wanted(Struct, frozen=True, gc=False, omit_defaults=True):
     """The raw argument text: JSON, or whatever came instead."""
 
 
+class Hold(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A part that a run holds of what many runs share: a turn, a place among so many at once, an amount in a window of time."""
+
+    name: str
+    """What it is a part of: a hash, so that an index of names says nothing of what they name."""
+    amount: int = 1
+    until: int = 0
+    """From when it no longer counts, in µs since 1970; 0: for as long as the run holds it."""
+
+
 class Parent(Struct, frozen=True, gc=False):
     """The call of another run that this run answers."""
 

@@ -19,7 +19,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
-from holdfast.events import Outcome
+from holdfast.events import Hold, Outcome
 
 Status: TypeAlias = Literal["working", "waiting", "closed"]
 
@@ -56,7 +56,18 @@ class Row(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Runs that it opened."""
     doubts: tuple[str, ...] = ()
     """Tools of which it is not known whether a write happened."""
+    holds: tuple[Hold, ...] = ()
+    """What it holds of what runs share; what no longer counts by its time may be left out."""
+    wants: str = ""
+    """The name of which it waits for a part."""
     tags: dict[str, str] = field(default_factory=dict)
+
+
+class Take(Struct, frozen=True, gc=False):
+    """A condition of a batch: with what its row holds of `name`, all runs together hold no more than `top` of it."""
+
+    name: str
+    top: int
 
 
 class Append(Struct, frozen=True, gc=False, kw_only=True):
@@ -77,6 +88,12 @@ class Append(Struct, frozen=True, gc=False, kw_only=True):
     """Names this run takes if nobody has them: of effects that it made."""
     needs: Sequence[str] = ()
     """Names this run must have, and takes: of effects that it says it made. Another run's are refused with `Claimed`."""
+    holding: bool = False
+    """Whether the row's `holds` are others than before; where not, the store need not look at them."""
+    takes: Sequence[Take] = ()
+    """Conditions on what is held, looked at in the transaction, as of the journal's clock then; see `Full`."""
+    heeds: Sequence[tuple[str, int]] = ()
+    """(other run, its head seq): the batch stands only while each of them has come no further. See `Moved`."""
     erase: tuple[str, ...] = ()
     """Blobs to delete for good."""
     forget: str = ""
@@ -90,9 +107,11 @@ class Committed(Struct, frozen=True, gc=False):
 
 
 class Moved(Struct, frozen=True, gc=False):
-    """The run's head is not where the batch expected it; nothing of the batch was written."""
+    """The run's head is not where the batch expected it, or that of a run it heeds; nothing of the batch was written."""
 
     head: int
+    run: str = ""
+    """The run that was to be heeded; empty: the batch's own."""
 
 
 class KeyTaken(Struct, frozen=True, gc=False):
@@ -108,7 +127,25 @@ class Claimed(Struct, frozen=True, gc=False):
     run: str
 
 
-Appended: TypeAlias = Committed | Moved | KeyTaken | Claimed
+class Full(Struct, frozen=True, gc=False):
+    """There is not so much left of `name` as the batch takes; nothing of the batch was written."""
+
+    name: str
+    used: int
+    """What other runs hold of it."""
+
+
+Appended: TypeAlias = Committed | Moved | KeyTaken | Claimed | Full
+
+
+class Held(Struct, frozen=True, gc=False):
+    """What runs hold of one name."""
+
+    used: int = 0
+    run: str = ""
+    """The run that has held it the longest."""
+    until: int = 0
+    """When the first part of it ceases to count by its time; 0: none does."""
 
 
 class FeedLine(Struct, frozen=True, gc=False):
@@ -180,6 +217,14 @@ class Journal(Protocol):
 
     async def find(self, where: Where) -> list[Row]:
         """Rows that fit, newest first."""
+        ...
+
+    async def held(self, names: Iterable[str], *, but: str = "") -> Mapping[str, Held]:
+        """What runs hold of each of these names now, committed or not yet durable; without the run `but`. All names are in it."""
+        ...
+
+    async def wanting(self, name: str, limit: int = 100) -> list[Row]:
+        """Rows of the runs that are not closed and wait for a part of a name, the one opened first before the others."""
         ...
 
     async def blob(self, ref: str) -> bytes | None:
