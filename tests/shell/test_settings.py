@@ -32,7 +32,7 @@ def test_an_environment_overrides_part_by_part():
     assert not parse(text).access.log
     found = parse(text, environment="prod")
     assert found.access.log
-    assert found.people == {"a": ["x"]}
+    assert found.roles_of("a") == ("x",)
 
 
 @pytest.mark.parametrize(

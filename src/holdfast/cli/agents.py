@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from holdfast.agent import Agent
-from holdfast.cli import out
+from holdfast.cli import environment, out
 from holdfast.errors import ContractError, HoldfastError, SettingsError, UsageError
 from holdfast.events import Mode
 from holdfast.journal.port import Row
@@ -152,7 +152,7 @@ def _check(model: str) -> None:
 
 @asynccontextmanager
 async def opened(
-    url: str, loaded: Sequence[Loaded], *, settings: Mapping[str, str], mode: Mode = "live"
+    url: str, loaded: Sequence[Loaded], *, settings: Mapping[str, str], mode: Mode = "live", kind: type[Runner] = Runner
 ) -> AsyncIterator[Runner]:
     """A runner that knows these agents and has what their tools want.
 
@@ -164,7 +164,11 @@ async def opened(
         if missing:
             raise ContractError("\n  ".join(["tools want what nobody provides:", *missing]), hint=PROVIDE)
         agents = [one.agent for one in loaded]
-        async with Runner.open(url, agents=agents, resources=_given(resources), mode=mode, model=models) as runner:
+        opening = kind.open(
+            url, agents=agents, resources=_given(resources), mode=mode, model=models, secrets=environment.credentials(),
+            **environment.people(),
+        )
+        async with opening as runner:
             try:
                 yield runner
             except asyncio.CancelledError:
@@ -186,6 +190,7 @@ def _given(resources: Sequence[object]) -> Any:
 @asynccontextmanager
 async def provided(loaded: Sequence[Loaded], settings: Mapping[str, str]) -> AsyncIterator[tuple[object, ...]]:
     """The resources of these agents together. Raises UsageError where two agents provide the same type."""
+    settings = environment.given(settings)
     async with AsyncExitStack() as stack:
         found: list[object] = []
         begun: list[object] = []

@@ -18,6 +18,7 @@ from holdfast.cli import (
     diff,
     drift,
     drill,
+    environment,
     erase,
     export,
     failures,
@@ -26,6 +27,7 @@ from holdfast.cli import (
     horizon,
     new,
     note,
+    notify,
     operate,
     prove,
     report,
@@ -54,11 +56,11 @@ def app() -> typer.Typer:
     )
     for module in (
         new, run_, show, why, eval_, cost, failures, drift, note, case, operate, fork, drill, compare, horizon, undo, check, diff,
-        report, verify, checkpoint, prove, export, access, erase, worker, telemetry,
+        report, verify, checkpoint, prove, export, access, erase, worker, notify, telemetry,
     ):  # fmt: skip
         module.register(made)
     made.add_typer(review.app(), name="review")
-    return made
+    return environment.offered(made)
 
 
 @cache
@@ -71,8 +73,9 @@ def run(args: list[str]) -> int:
     """Parse and do; the exit code."""
     if args[0] == "help":
         return _help(args[1])
-    given = command()(args=args, prog_name="holdfast", standalone_mode=False)
-    return given() if callable(given) else int(given or 0)
+    with environment.kept():
+        given = command()(args=args, prog_name="holdfast", standalone_mode=False)
+        return given() if callable(given) else int(given or 0)
 
 
 def _help(name: str) -> int:

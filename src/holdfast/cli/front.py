@@ -6,16 +6,16 @@ from typing import Final
 
 FIRST: Final = (
     ("new NAME", "an agent folder that runs at once"),
-    ("run AGENT [INPUT]", "checks, then runs; --batch FILE --concurrency N --mode M --model NAME"),
+    ("run AGENT [INPUT]", "checks, then runs; --batch FILE --mode M --model NAME --again RUN --debug"),
     ("show [RUN]", "the list (--where, --text WORDS), or one trace; --html FILE --follow"),
     ("why RUN", "what it did and why, in sentences; [SEQ | --tool NAME]"),
-    ("review", "what waits for you: show, approve, amend, deny, answer, settle"),
+    ("review", "what waits for you: --as NAME goes through it; show, approve, amend, deny, ask"),
     ("eval AGENT", "its cases, played: pass, fail or inconclusive; --trials --require --baseline"),
 )
 
 MORE: Final = {
     "contract": (
-        ("check AGENT", "what is wrong with an agent, what could be better, and every default"),
+        ("check AGENT", "what is wrong with an agent, what could be better; every default; --strict"),
         ("diff A B", "how two contracts differ; --backtest over what was recorded, --since 7d"),
     ),
     "operate": (
@@ -47,15 +47,16 @@ MORE: Final = {
     ),
     "serve": (
         ("worker AGENT…", "drive whatever is due, until told to stop; --key signs checkpoints"),
+        ("notify", "tell people outside what waits for them, once; --command --webhook --list"),
         ("telemetry --to URL", "send what runs did to an OpenTelemetry collector; --once --content"),
     ),
 }
 
 _FOOT: Final = """\
-Each verb takes --help, --json, --debug and --journal URL (else HOLDFAST_JOURNAL, or
-sqlite:///.holdfast/journal.db). Exit codes: 0 done or declined, 1 failed or stopped (a gate too),
-2 waiting or inconclusive, 3 contract or input wrong, 4 journal or environment, 64 called the
-wrong way, 70 a bug."""
+Each verb takes --help, --json, --debug, --env NAME (an environment of holdfast.toml) and
+--journal URL (else HOLDFAST_JOURNAL, what the environment says, or sqlite:///.holdfast/journal.db).
+Exit codes: 0 done or declined, 1 failed or stopped (a gate too), 2 waiting or inconclusive,
+3 contract or input wrong, 4 journal or environment, 64 called the wrong way, 70 a bug."""
 
 
 def front() -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
-from holdfast.cli import out, reading
+from holdfast.cli import environment, out, reading
 from holdfast.errors import HoldfastError, NotAllowed
 from holdfast.events import Entry, Label, Viewed
 from holdfast.journal.open import open_journal
@@ -20,9 +20,6 @@ from holdfast.journal.port import Journal, Row
 from holdfast.shell import bodies
 from holdfast.views.carried import UNLABELLED, Carried, hidden, labels
 from holdfast.views.visible import Glass, References, visible
-
-if TYPE_CHECKING:
-    from holdfast.shell.settings import Settings
 
 NAMED: Final = 1_000
 """Runs that a viewing names; of more it says only how they were chosen and how many there were."""
@@ -35,9 +32,9 @@ class Viewer:
     """Somebody who looks, by one verb. name: who they say they are; empty: nobody in particular."""
 
     def __init__(self, verb: str, name: str = "", *, selection: str = "") -> None:
-        settings = _settings()
+        settings = environment.settings()
         self.verb, self.name, self.selection = verb, name, selection
-        self.roles: tuple[str, ...] = tuple(settings.people.get(name, ())) if settings is not None else ()
+        self.roles: tuple[str, ...] = settings.roles_of(name) if settings is not None else ()
         self.sees = settings.sees(list(self.roles)) if settings is not None else None
         self.logs = settings is not None and settings.access.log
         self.runs: dict[str, None] = {}
@@ -155,18 +152,6 @@ class Viewer:
         """`record`, where nothing runs yet."""
         if self.hidden or (self.logs and self.runs):
             asyncio.run(self.record(url))
-
-
-def _settings() -> Settings | None:
-    """The settings of this place, at the cost of one look where there are none."""
-    import os
-    from pathlib import Path
-
-    if not (os.environ.get("HOLDFAST_SETTINGS") or os.environ.get("HOLDFAST_ENV") or Path("holdfast.toml").exists()):
-        return None
-    from holdfast.shell import settings
-
-    return settings.load()
 
 
 def with_label(entry: Entry, label: Label) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from holdfast.cli import agents, audited, out
+from holdfast.cli import agents, audited, environment, out
 from holdfast.cli.audited import Anchors, KeyFile, Pubs
+from holdfast.cli.notify import telling
 from holdfast.cli.options import DEFAULT, AsJson, Journal, Settings, Work, pairs
 from holdfast.shell.auditor import Auditor
 from holdfast.shell.rhythm import Rhythm
@@ -66,6 +67,8 @@ def _worker(order: Order, as_json: bool) -> int:
     for one in loaded:
         if one.notice:
             out.note(f"{one.agent.name}: {one.notice}")
+    if said := environment.told(order.url):
+        out.note(said)
     name = asyncio.run(_work(order, loaded, signer))
     if as_json:
         out.give({"worker": name})
@@ -74,14 +77,16 @@ def _worker(order: Order, as_json: bool) -> int:
 
 async def _work(order: Order, loaded: list[agents.Loaded], signer: Signer | None) -> str:
     anchors, keys = audited.anchors(order.anchors), audited.public_keys(order.pubs)
-    async with agents.opened(order.url, loaded, settings=order.settings) as runner:
+    async with agents.opened(order.url, loaded, settings=order.settings, mode=environment.mode()) as runner:
         rhythm = None
         if signer is not None:
             rhythm = Rhythm(Auditor(runner.journal, signer, anchors, keys=keys), runner.journal, out.note)
         worker = Worker(runner, slots=order.slots, rhythm=rhythm)
         names = ", ".join(one.agent.name for one in loaded)
         signs = f", and signs checkpoints as {signer.key.name}" if signer is not None else ""
-        out.note(f"{runner.worker} works for {names}{signs}; Ctrl-C ends it when what is under way is recorded")
-        with stopping(worker):
-            await worker.work(until_idle=order.once)
+        async with telling(runner.journal, runner.worker, worker.stop, finish=order.once) as told:
+            signs += f", tells {told} what waits for people" if told else ""
+            out.note(f"{runner.worker} works for {names}{signs}; Ctrl-C ends it when what is under way is recorded")
+            with stopping(worker):
+                await worker.work(until_idle=order.once)
         return runner.worker
