@@ -1,7 +1,8 @@
-"""Write the outputs that docs/eval.md and docs/drill.md show, from the refund desk's cases and requests as they are.
+"""Write the outputs that docs/eval.md, docs/drill.md and docs/reviews.md show, from the refund desk as it is.
 
     python docs/make_samples.py            docs/eval.md
     python docs/make_samples.py drill      docs/drill.md: all 63 requests, which takes a minute or two
+    python docs/make_samples.py reviews    docs/reviews.md
 
 An output is the first `text` sample of its page. Names of runs and times differ from one making to the next; nothing else does.
 """
@@ -54,6 +55,29 @@ def drill_sample() -> str:
         return _said("drill", DESK, "--standard", "--inputs", DESK / "requests.jsonl", "--model", "standin")
 
 
+REVIEWED: Final = "mail:0018"
+"""A request of the desk that finance has to decide."""
+
+
+def review_sample() -> str:
+    """What `holdfast review show` says of a refund that finance has to decide."""
+    with _elsewhere() as place:
+        lines = (DESK / "requests.jsonl").read_text(encoding="utf-8").splitlines()
+        (place / "mail.jsonl").write_text("\n".join(line for line in lines if f'"key": "{REVIEWED}"' in line) + "\n")
+        _said(
+            "run",
+            DESK,
+            "--batch",
+            place / "mail.jsonl",
+            "--model",
+            "standin",
+            "--setting",
+            f"shop={place}/shop.db",
+            ends=2,
+        )
+        return _said("review", "show", REVIEWED)
+
+
 def shown(page: Path) -> str:
     """The output that a page shows."""
     return _FIRST.search(page.read_text(encoding="utf-8"))["body"]
@@ -88,4 +112,6 @@ def _said(*words: str | Path, ends: int = 0) -> str:
 
 
 if __name__ == "__main__":
-    put(DOCS / "drill.md", drill_sample()) if "drill" in sys.argv[1:] else put(DOCS / "eval.md", eval_sample())
+    MADE: Final = {"drill": drill_sample, "reviews": review_sample, "eval": eval_sample}
+    for name in sys.argv[1:] or ["eval"]:
+        put(DOCS / f"{name}.md", MADE[name]())

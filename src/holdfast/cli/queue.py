@@ -13,9 +13,12 @@ from holdfast.cli.viewing import Viewer
 from holdfast.core.fold import fold_all
 from holdfast.core.state import Question, State
 from holdfast.errors import HoldfastError
-from holdfast.events import CallJudged, Entry, PersonAsked
+from holdfast.events import CallAsked, CallJudged, Entry, PersonAsked, ProposalAmended
 from holdfast.journal import walk
 from holdfast.journal.port import Journal, Row, Where
+from holdfast.views.access import BESIDE
+from holdfast.views.action import in_words
+from holdfast.views.record import content
 
 PAGE = 200
 
@@ -31,6 +34,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
     about: str
     text: str
     since: int
+    action: str = ""
+    """The call in words."""
     clause: str = ""
     """Which rule of the contract put it there."""
     because: str = ""
@@ -45,6 +50,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
     """Enough people have; it goes on when the run is driven."""
     parent: str = ""
     """The run that opened this one, and waits for it."""
+    claimed: str = ""
+    """Who is at it."""
 
 
 async def waiting(journal: Journal, looks: Viewer) -> list[Waiting]:
@@ -53,7 +60,7 @@ async def waiting(journal: Journal, looks: Viewer) -> list[Waiting]:
         *[row async for row in walk.rows(journal, Where(questions=True))],
         *[row async for row in walk.rows(journal, Where(attention=True, questions=False))],
     ]
-    found = [one for row in rows for one in await _of(journal, row, looks)]
+    found = [one for row in rows if row.run not in BESIDE for one in await _of(journal, row, looks)]
     return sorted(found, key=lambda one: (one.until or 1 << 62, one.since))
 
 
@@ -85,6 +92,7 @@ def _told(state: State, question: Question, shown: list[Entry]) -> dict[str, Any
         "question": question.seq,
         "about": asked.about,
         "text": words,
+        "action": _action(shown, asked.call),
         "since": question.at,
         "clause": clause,
         "because": because,
@@ -93,8 +101,23 @@ def _told(state: State, question: Question, shown: list[Entry]) -> dict[str, Any
         "until": asked.until,
         "then": asked.then,
         "voices": voices,
-        "decided": len(voices) >= asked.people,
+        "decided": asked.about in ("review", "output") and len(voices) >= asked.people,
+        "claimed": question.claimed,
     }
+
+
+def _action(shown: list[Entry], call: int) -> str:
+    """A call in words, with the arguments as they stand; nothing where no call is asked about."""
+    made, args = None, None
+    for entry in shown:
+        match entry.event:
+            case CallAsked() if entry.seq == call:
+                made, args = entry.event, content(entry.event.args)
+            case ProposalAmended(call=seq) if seq == call:
+                args = content(entry.event.args)
+    if made is None or args is None:
+        return ""
+    return in_words(made.tool, "[erased]" if args.erased else args.value, made.effect)
 
 
 def _voices(state: State, asked: PersonAsked) -> tuple[str, ...]:

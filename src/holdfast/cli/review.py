@@ -3,49 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 import typer
 from msgspec import Struct
 
 from holdfast import codec
-from holdfast.agent import Bound
-from holdfast.cli import agents, out, reading
-from holdfast.cli.operate import actor
-from holdfast.cli.options import DEFAULT, AgentPath, As, AsJson, Journal, RunName, Viewer, Work, like, pairs
+from holdfast.cli import environment, out, reading
+from holdfast.cli.acting import acting
+from holdfast.cli.options import DEFAULT, AgentPath, As, AsJson, Journal, RunName, Viewer, Work, pairs
 from holdfast.cli.queue import Waiting, waiting
+from holdfast.cli.review_act import ANSWERS, Acting, Person
+from holdfast.cli.review_plan import decide_plan
 from holdfast.cli.viewing import Viewer as Looks
-from holdfast.cli.viewing import by_entry, explicit
-from holdfast.contract import Contract
-from holdfast.core import desk
-from holdfast.core.state import Question, State
-from holdfast.errors import HoldfastError, InputError, UsageError
-from holdfast.events import AnyEvent
-from holdfast.journal.port import Row
-from holdfast.shape import Misfit
-from holdfast.shell.runner import Runner
+from holdfast.core.state import State
+from holdfast.errors import InputError, UsageError
+from holdfast.events import Json
+
+T = TypeVar("T")
 
 Number = Annotated[int | None, typer.Argument(metavar="[Q]", help="The question, where a run has several.")]
 Role = Annotated[list[str] | None, typer.Option("--role", metavar="ROLE", help="What you act as; may be repeated.")]
 Text = Annotated[str, typer.Option("--text", metavar="TEXT", help="Your words; they are recorded.")]
+Whom: TypeAlias = Literal["agent", "requester"]
+
+Plan = Annotated[
+    bool, typer.Option("--plan", help="Every open review of the same answer of the model, each on its own.")
+]
+Full = Annotated[bool, typer.Option("--full", help="Cut no value, and show every rule and reading.")]
 
 ASSERTED: Final = "{name} is taken at their word: --as is an assertion, not an identity, and is recorded as such"
 
 PLAIN: Final = {
-    "approve": ("Say yes to a proposal, exactly as it is shown.", ("review", "output")),
-    "deny": ("Say no to a proposal; --text is what the agent is told.", ("review", "output")),
-    "tell": ("Let the agent go on without what could not be done.", ("surprise",)),
-    "retry": ("Have what could not be done tried again.", ("surprise",)),
-    "take": (
-        "Take the case over from the agent; the run ends as escalated.",
-        ("review", "output", "question", "surprise", "limit"),
-    ),
-    "stop": ("Stop the run for good.", ("review", "output", "question", "surprise", "limit")),
+    "tell": "Let the agent go on without what could not be done.",
+    "retry": "Have what could not be done tried again.",
+    "take": "Take the case over from the agent; the run ends as escalated.",
+    "stop": "Stop the run for good.",
+    "answer": "Answer what the agent asks.",
 }
-"""Verdict → what it means, and what kinds of question it answers."""
+"""Verdict → what it means."""
+
+DONE: Final = {
+    "approve": "approved",
+    "deny": "denied",
+    "tell": "the agent will go on without it",
+    "retry": "it will be tried again",
+    "take": "taken over: the run will end as escalated",
+    "stop": "the run will stop",
+    "answer": "answered",
+}
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -54,8 +64,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     journal: str
     run: str
     question: int | None
-    name: str
-    roles: tuple[str, ...] | None
+    person: Person
     text: str = ""
     as_json: bool = False
 
@@ -66,17 +75,24 @@ def app() -> typer.Typer:
 
     @made.callback()
     def review(
-        context: typer.Context, viewer: Viewer = "", journal: Journal = DEFAULT, as_json: AsJson = False
+        context: typer.Context,
+        viewer: Viewer = "",
+        role: Role = None,
+        journal: Journal = DEFAULT,
+        as_json: AsJson = False,
     ) -> Work | None:
-        """Decide what waits for a person; alone: the list."""
-        if context.invoked_subcommand is None:
-            return partial(_list, Looks("review", viewer), journal, as_json)
-        early = [
+        """Decide what waits for you, one question after another: --as NAME, in a terminal. Else: the list."""
+        given = [
             name
-            for name in ("viewer", "journal", "as_json")
+            for name in ("viewer", "role", "journal", "as_json")
             if str(context.get_parameter_source(name)).endswith("COMMANDLINE")
         ]
-        if early:
+        if context.invoked_subcommand is None:
+            looks = Looks("review", viewer)
+            if "viewer" in given and viewer and not as_json and sys.stdin.isatty() and sys.stdout.isatty():
+                return partial(_walk, looks, journal, person(viewer, role))
+            return partial(_list, looks, journal, as_json)
+        if given:
             raise UsageError(
                 "options stand after the verb", hint=f"holdfast review {context.invoked_subcommand} … --json"
             )
@@ -89,16 +105,27 @@ def app() -> typer.Typer:
 
     @made.command()
     def show(
-        run: RunName, question: Number = None, viewer: Viewer = "", journal: Journal = DEFAULT, as_json: AsJson = False
-    ) -> Work:
-        """One question with everything it rests on."""
-        return partial(_show, Looks("review show", viewer), journal, run, question, as_json)
+        run: RunName, question: Number = None, full: Full = False, viewer: Viewer = "", journal: Journal = DEFAULT,
+        as_json: AsJson = False,
+    ) -> Work:  # fmt: skip
+        """One question with everything it rests on, and what each answer leads to."""
+        from holdfast.cli.review_show import show as shown
 
-    for verdict, (meaning, _) in PLAIN.items():
+        return partial(shown, Looks("review show", viewer), journal, run, question, full=full, as_json=as_json)
+
+    _approve_and_deny(made)
+    for verdict, meaning in PLAIN.items():
         made.command(verdict, help=meaning)(_plain(verdict))
-    made.command("answer", help="Answer what the agent asks.")(_plain("answer"))
+    _claim_and_ask(made)
     _amend_and_settle(made)
     return made
+
+
+def person(name: str, role: Sequence[str] | None) -> Person:
+    """Who decides, in which roles: those that the settings give them, or that they say by --role. Raises NotAllowed."""
+    settings = environment.settings()
+    names = settings.identities(name) if settings is not None else frozenset((name,))
+    return Person(name, acting(settings, name, role), names)
 
 
 def _plain(verdict: str) -> Callable[..., Work]:
@@ -107,15 +134,69 @@ def _plain(verdict: str) -> Callable[..., Work]:
         as_json: AsJson = False,
     ) -> Work:  # fmt: skip
         decision = Decision(
-            journal=journal, run=run, question=question, name=name, roles=_roles(role), text=text, as_json=as_json
+            journal=journal, run=run, question=question, person=person(name, role), text=text, as_json=as_json
         )
         return partial(_answer, decision, verdict)
 
     return command
 
 
-def _roles(given: Sequence[str] | None) -> tuple[str, ...] | None:
-    return tuple(given) if given else None
+def _approve_and_deny(made: typer.Typer) -> None:
+    def command(verdict: str) -> Callable[..., Work]:
+        def decide(
+            run: RunName, name: As, question: Number = None, role: Role = None, text: Text = "", plan: Plan = False,
+            journal: Journal = DEFAULT, as_json: AsJson = False,
+        ) -> Work:  # fmt: skip
+            decision = Decision(
+                journal=journal, run=run, question=question, person=person(name, role), text=text, as_json=as_json
+            )
+            return partial(_plan if plan else _answer, decision, verdict)
+
+        return decide
+
+    made.command("approve", help="Say yes to a proposal, exactly as it is shown.")(command("approve"))
+    made.command("deny", help="Say no to a proposal; --text is what the agent is told.")(command("deny"))
+
+
+def _claim_and_ask(made: typer.Typer) -> None:
+    @made.command()
+    def claim(
+        run: RunName,
+        name: As,
+        question: Number = None,
+        over: Annotated[bool, typer.Option("--over", help="Also where somebody else is at it.")] = False,
+        role: Role = None,
+        journal: Journal = DEFAULT,
+        as_json: AsJson = False,
+    ) -> Work:
+        """Say that you look into a question, so that the others leave it to you."""
+        decision = Decision(journal=journal, run=run, question=question, person=person(name, role), as_json=as_json)
+        return partial(_do_and_tell, decision, lambda acts: acts.claim(question, over=over), f"{name} is at it")
+
+    @made.command()
+    def release(
+        run: RunName, name: As, question: Number = None, journal: Journal = DEFAULT, as_json: AsJson = False
+    ) -> Work:
+        """Leave a question that you claimed to whoever takes it."""
+        decision = Decision(journal=journal, run=run, question=question, person=person(name, None), as_json=as_json)
+        return partial(_do_and_tell, decision, lambda acts: acts.release(question), "nobody is at it")
+
+    @made.command()
+    def ask(
+        run: RunName,
+        name: As,
+        question: Number = None,
+        text: Text = "",
+        to: Annotated[
+            Whom, typer.Option("--to", help="agent: it may propose again; requester: they may write.")
+        ] = "agent",
+        role: Role = None,
+        journal: Journal = DEFAULT,
+        as_json: AsJson = False,
+    ) -> Work:
+        """Ask back before you decide: the agent, or the requester."""
+        decision = Decision(journal=journal, run=run, question=question, person=person(name, role), as_json=as_json)
+        return partial(_do_and_tell, decision, lambda acts: acts.ask_back(question, text, to), f"asked the {to}")
 
 
 def _amend_and_settle(made: typer.Typer) -> None:
@@ -131,7 +212,7 @@ def _amend_and_settle(made: typer.Typer) -> None:
         as_json: AsJson = False,
     ) -> Work:
         """Say yes to something else: change what the contract lets a reviewer change. It is judged again."""
-        decision = Decision(journal=journal, run=run, question=question, name=name, roles=_roles(role), as_json=as_json)
+        decision = Decision(journal=journal, run=run, question=question, person=person(name, role), as_json=as_json)
         return partial(_amend, decision, pairs(changes, "--set"), agent)
 
     @made.command()
@@ -155,7 +236,7 @@ def _amend_and_settle(made: typer.Typer) -> None:
         if result and not happened:
             raise UsageError("--result belongs to --happened")
         decision = Decision(
-            journal=journal, run=run, question=question, name=name, roles=None, text=text, as_json=as_json
+            journal=journal, run=run, question=question, person=person(name, None), text=text, as_json=as_json
         )
         return partial(_settle, decision, said[0], result, agent)
 
@@ -171,10 +252,10 @@ def _list(looks: Looks, url: str, as_json: bool) -> int:
     if not found:
         print("nothing waits for a person")
         return 0
-    from holdfast.cli.review_text import table
+    from holdfast.cli.review_table import table
 
     out.show(table(found, now))
-    print("next: holdfast review show RUN")
+    print("next: holdfast review show RUN; or decide one after another: holdfast review --as NAME")
     return 0
 
 
@@ -185,166 +266,82 @@ async def _waiting(looks: Looks, url: str) -> tuple[list[Waiting], int]:
     return found, now
 
 
-def _show(looks: Looks, url: str, name: str, number: int | None, as_json: bool) -> int:
-    from holdfast.views.carried import labels
-    from holdfast.views.labelled import labelled
-    from holdfast.views.trace import trace
+def _walk(looks: Looks, url: str, who: Person) -> int:
+    from holdfast.cli.review_walk import Walk
 
-    read = asyncio.run(looks.entries_of(url, name))
-    seen = trace(read)
-    open_ = {question.seq: question for question in seen.open_questions}
-    if not open_ or (number is not None and number not in open_):
-        raise UsageError(
-            f"question {number} is not open" if number else "nothing waits here", run=seen.run, hint="holdfast review"
-        )
-    shown = [open_[number]] if number is not None else list(open_.values())
-    if as_json:
-        from holdfast.views.account import account
-
-        carried = labelled(seen, labels(read)).calls
-        calls = [seen.calls[question.call] for question in shown if question.call in seen.calls]
-        found = {
-            "questions": shown, "calls": [carried[call.seq] for call in calls],
-            "accounts": [account(seen, call) for call in calls], "labels": by_entry(read),
-        }  # fmt: skip
-        out.give(explicit(found))
-        return 0
-    from holdfast.cli.review_text import question_text
-
-    for question in shown:
-        out.show(*question_text(seen, question))
-    return 0
+    return Walk(looks, url, who).go()
 
 
 # ------------------------------------------------------------------------------------------------------- deciding
 
 
-def _decide(decision: Decision, make: Callable[[Runner, State, Row], AnyEvent]) -> State:
-    """Append what a person decides, made from the state it meets."""
+def _do(decision: Decision, act: Callable[[Acting], Coroutine[Any, Any, T]]) -> T:
+    """What an act at the run of a decision gives."""
 
-    async def decide() -> State:
+    async def do() -> T:
         async with reading.speaking(decision.journal) as runner:
             row = await reading.find_row(runner.journal, decision.run)
-            return await runner.put(row.run, lambda state: make(runner, state, row), actor=actor(decision.name))
+            return await act(Acting(runner, row, decision.person))
 
-    return asyncio.run(decide())
+    return asyncio.run(do())
 
 
-def _question(state: State, number: int | None, kinds: Sequence[str]) -> Question:
-    """The question that is meant. Raises UsageError where it is not clear which."""
-    if number is not None:
-        found = state.questions.get(number)
-        if found is not None:
-            return found
-        raise UsageError(f"question {number} is not open", run=state.run, hint="holdfast review show lists what is")
-    fitting = [question for question in state.questions.values() if question.asked.about in kinds]
-    if len(fitting) == 1:
-        return fitting[0]
-    if not fitting:
-        have = ", ".join(f"{one.seq} ({one.asked.about})" for one in state.questions.values()) or "none"
-        raise UsageError(f"no open question can be answered so; open: {have}", run=state.run, hint="holdfast review")
-    raise UsageError(
-        "several questions are open", run=state.run, hint=f"say which: {', '.join(str(one.seq) for one in fitting)}"
-    )
+def _do_and_tell(decision: Decision, act: Callable[[Acting], Coroutine[Any, Any, State]], what: str) -> int:
+    return _told(decision, _do(decision, act), what)
 
 
 def _answer(decision: Decision, verdict: str) -> int:
-    kinds = ("question",) if verdict == "answer" else PLAIN[verdict][1]
     if verdict == "answer" and not decision.text:
         raise UsageError("there is no answer", hint='--text "…"')
-
-    def make(runner: Runner, state: State, row: Row) -> AnyEvent:
-        seq = _question(state, decision.question, kinds).seq
-        at = max(runner.journal.now(), state.at)
-        return desk.answer(state, seq, verdict, decision.name, at, decision.text, decision.roles)
-
-    return _told(decision, _decide(decision, make), _DONE[verdict])
+    state = _do(decision, lambda acts: acts.answer(decision.question, verdict, decision.text))
+    return _told(decision, state, DONE[verdict])
 
 
-_DONE: Final = {
-    "approve": "approved",
-    "deny": "denied",
-    "tell": "the agent will go on without it",
-    "retry": "it will be tried again",
-    "take": "taken over: the run will end as escalated",
-    "stop": "the run will stop",
-    "answer": "answered",
-}
+def _plan(decision: Decision, verdict: str) -> int:
+    done = _do(decision, lambda acts: decide_plan(acts, decision.question, verdict, decision.text))
+    if decision.as_json:
+        out.give({**msgspec.to_builtins(done), "by": decision.person.name, "asserted": True})
+    else:
+        for one in done.recorded:
+            print(f"{done.run}: {one.number}. {one.action}: {DONE[verdict]}, entry {one.entry}")
+        for one in done.refused:
+            print(f"{done.run}: {one.number}. {one.action}: not {DONE[verdict]}: {one.why}")
+        out.note(ASSERTED.format(name=decision.person.name))
+        print(f"next: holdfast resume {done.run}, where no worker drives it")
+    return 1 if done.refused else 0
 
 
 def _amend(decision: Decision, changes: Mapping[str, str], agent: str) -> int:
-    async def amend() -> State:
-        async with reading.speaking(decision.journal) as runner:
-            row = await reading.find_row(runner.journal, decision.run)
-            state = await runner.state(row.run)
-            secret = await runner.journal.secret(state.opened.tree or row.run) or b""
-            bound = bound_of(agent or row.tags.get("agent_path", ""), state)
+    async def amend(acts: Acting) -> State:
+        return await acts.put(await acts.amendment(decision.question, changes, agent))
 
-            def make(state: State) -> AnyEvent:
-                seq = _question(state, decision.question, ("review", "output")).seq
-                desk.question(state, seq, decision.name, max(runner.journal.now(), state.at), decision.roles)
-                call = state.calls.get(state.questions[seq].asked.call)
-                given = call.args if call is not None and isinstance(call.args, dict) else {}
-                new = {name: like(given.get(name), text) for name, text in changes.items()}
-                may = desk.amendable_of(state, call) if call is not None else []
-                at = max(runner.journal.now(), state.at)
-                return desk.amend(bound, state, seq, new, decision.name, at, secret, may)
-
-            return await runner.put(row.run, make, actor=actor(decision.name))
-
-    return _told(decision, asyncio.run(amend()), "changed; it is judged again, and yours is one voice for it")
+    return _told(decision, _do(decision, amend), "changed; it is judged again, and yours is one voice for it")
 
 
-def _settle(decision: Decision, verdict: Any, result: str, agent: str) -> int:
+def _settle(decision: Decision, verdict: str, result: str, agent: str) -> int:
+    given = parsed(result)
+    state = _do(decision, lambda acts: acts.settle(decision.question, verdict, decision.text, given, agent))
+    return _told(decision, state, "settled")
+
+
+def parsed(result: str) -> Json:
+    """What somebody says a call returned. Raises InputError."""
     try:
-        given = codec.parse(result) if result else None
+        return codec.parse(result) if result else None
     except msgspec.DecodeError as error:
         raise InputError(f"--result is no JSON: {error}") from None
 
-    def make(runner: Runner, state: State, row: Row) -> AnyEvent:
-        call, value = _doubtful(state, decision.question), given
-        bound = bound_of(agent or row.tags.get("agent_path", ""), state) if value is not None else None
-        doubtful = state.calls.get(call)
-        if bound is not None and doubtful is not None and doubtful.tool in bound.tools:
-            try:
-                value = bound.tools[doubtful.tool].gives.check(value)
-            except Misfit as error:
-                raise InputError(
-                    f"{doubtful.tool} could not have returned that: {error}", run=state.run, seq=call
-                ) from None
-        return desk.settle(state, call, verdict, decision.name, decision.text, value, known=value is not None)
-
-    return _told(decision, _decide(decision, make), "settled")
-
-
-def _doubtful(state: State, number: int | None) -> int:
-    """The write in doubt that is meant, by its question or its own number; of a closed run, one that was left so."""
-    if state.closed is None:
-        return _question(state, number, ("doubt",)).asked.call
-    meant = state.questions[number].asked.call if number in state.questions else number
-    left = [call for call in state.unresolved if meant in (None, call)]
-    if not left:
-        raise UsageError("nothing of this run is in doubt", run=state.run, hint="holdfast review")
-    if len(left) > 1:
-        raise UsageError("several writes are in doubt", run=state.run, hint=f"say which: {', '.join(map(str, left))}")
-    return left[0]
-
-
-def bound_of(where: str, state: State) -> Bound | None:
-    """The run's contract with the agent's code, if that is at hand: it checks shapes, and nothing is driven."""
-    try:
-        return agents.load_folder(where).agent.bind(Contract.parse(state.contract)) if where else None
-    except HoldfastError as error:
-        out.note(f"the agent could not be loaded, so the shape of this is checked when the run goes on: {error.what}")
-        return None
-
 
 def _told(decision: Decision, state: State, what: str) -> int:
+    name = decision.person.name
     if decision.as_json:
         open_ = [question.seq for question in state.questions.values()]
-        out.give({"run": state.run, "seq": state.seq, "by": decision.name, "asserted": True, "open_questions": open_})
+        out.give({"run": state.run, "seq": state.seq, "by": name, "asserted": True, "open_questions": open_})
         return 0
-    print(f"{state.run}: {what}")
-    out.note(ASSERTED.format(name=decision.name))
+    print(f"{state.run}: {what}, entry {state.seq}")
+    out.note(ASSERTED.format(name=name))
     print(f"next: holdfast resume {state.run}, where no worker drives it")
     return 0
+
+
+assert set(PLAIN) | {"approve", "deny"} == set(ANSWERS), "every verdict has a verb"
