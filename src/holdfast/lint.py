@@ -29,6 +29,8 @@ class Finding(Struct, frozen=True):
     where: str
     what: str
     hint: str = ""
+    docs: str = ""
+    """The page and section that explains it, below docs/; empty: that of the clause it stands in."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
@@ -158,23 +160,33 @@ def _every_rule(contract: Contract) -> Iterator[Any]:
 def expressions(contract: Contract) -> Iterator[tuple[str, str, str, Grant | None]]:
     """(where, expression, tool, grant) of every condition."""
     for name, grant in contract.tools.items():
-        where = f"tools.{name}"
-        for at, rule in enumerate(grant.must):
-            if rule.that:
-                yield f"{where}.must[{at}]", rule.that, name, grant
-        for at, review in enumerate(grant.review):
-            yield f"{where}.review[{at}]", review.when, name, grant
-        for needed, wanted in grant.needs.items():
-            for argument, expression in wanted.items():
-                yield f"{where}.needs.{needed}.{argument}", expression, name, grant
-        for argument, sources in grant.from_.items():
-            for expression in sources:
-                yield f"{where}.from.{argument}", expression, name, grant
+        for where, expression in _granted(grant):
+            yield f"tools.{name}.{where}", expression, name, grant
+    if contract.one_at_a_time:
+        yield "one_at_a_time", contract.one_at_a_time, "", None
     for at, rule in enumerate(contract.done.must):
         if rule.that:
             yield f"done.must[{at}]", rule.that, "", None
     if contract.done.review is not None:
         yield "done.review", contract.done.review.when, "", None
+
+
+def _granted(grant: Grant) -> Iterator[tuple[str, str]]:
+    """(where, expression) of every condition on one tool."""
+    for at, rule in enumerate(grant.must):
+        if rule.that:
+            yield f"must[{at}]", rule.that
+    for at, review in enumerate(grant.review):
+        yield f"review[{at}]", review.when
+    for needed, wanted in grant.needs.items():
+        for argument, expression in wanted.items():
+            yield f"needs.{needed}.{argument}", expression
+    for argument, sources in grant.from_.items():
+        for expression in sources:
+            yield f"from.{argument}", expression
+    if grant.across is not None:
+        yield "across.per", grant.across.per
+        yield "across.sum", grant.across.sum
 
 
 def _rules(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Iterator[Finding]:
@@ -288,15 +300,20 @@ def _advice(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Iterator
                 where,
                 "its description tells a model too little",
                 "say what it does, of what, and when not to use it",
+                "tools.md#declaring",
             )
         if made.effect == "write" and made.options.undo is None and not contract.tools[name].review:
             yield Finding(
-                "advice", where, "it writes, cannot be undone, and nobody reviews it", "give it undo=, or a review rule"
+                "advice",
+                where,
+                "it writes, cannot be undone, and nobody reviews it",
+                "give it undo=, or a review rule",
+                "undo.md",
             )
         if made.effect == "write" and not made.keyed and made.options.lookup is None:
             yield Finding(
                 "advice", where, "after a crash nobody can tell whether it happened, so a person will be asked",
-                "take a `key: CallKey`, or give it lookup=",
+                "take a `key: CallKey`, or give it lookup=", "tools.md#keys",
             )  # fmt: skip
     for key, schema in (("gives", contract.gives),):
         if schema.get("type") == "string" or (schema.get("type") == "object" and "properties" not in schema):
@@ -312,5 +329,5 @@ def _advice(contract: Contract, tools: Mapping[str, Tool[..., Any]]) -> Iterator
             "advice", f"tools.{open_writes[0]}",
             "it changes something, anyone may have written what is read before it, and neither a review nor `from` stands between "
             "(the Rule of Two)",
-            "pin its deciding arguments with `from`, or review it",
+            "pin its deciding arguments with `from`, or review it", "contract.md#toolstoolfrom",
         )  # fmt: skip

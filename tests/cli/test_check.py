@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
+import pytest
+
+from holdfast import lint
+from holdfast.cli import check_place
 from tests.cli.bills import CONTRACT, TOOLS, write_agent
 from tests.sandbox.backends import backend
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+def anchors(page):
+    """The anchors that a page's headings have."""
+    headings = re.findall(
+        r"^#+ (.+)$", re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL), re.MULTILINE
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 def test_sound_agent_shows_its_defaults(holdfast, payer):
@@ -28,9 +42,78 @@ def test_advice_is_not_an_error(holdfast, place):
     )  # fmt: skip
     found = holdfast("check", vague)
     assert found.code == 0
-    assert "advice  tools.pay: its description tells a model too little" in found.out
+    told = " ".join(found.out.split())
+    assert "0 errors, 2 pieces of advice advice 2 tools.pay: its description tells a model too little" in told
     assert "gpt-latest is an alias that moves" in found.out
     assert len(holdfast("check", vague, "--json").json["advice"]) == 2
+
+
+def test_advice_counts_where_it_is_to(holdfast, place, payer):
+    alias = write_agent(place, "alias", contract=CONTRACT.replace("claude-sonnet-4-5-20250929", "claude-sonnet"))
+    assert holdfast("check", alias).code == 0
+    assert holdfast("check", alias, "--strict").code == 1
+    sound = write_agent(
+        place, "sound", tools=TOOLS.replace("Pay one bill, once.", "Pay one bill, once, from our account.")
+    )
+    assert holdfast("check", sound, "--strict").code == 0
+    alias.joinpath("contract.yaml").write_text("name: alias\n")
+    assert holdfast("check", alias, "--strict").code == 3
+
+
+def test_each_finding_says_where_it_stands_and_what_explains_it(holdfast, place):
+    wrong = write_agent(
+        place, "wrong", contract=CONTRACT.replace("[cents]", "[sum]").replace("args.bill}", "args.bil}")
+    )
+    found = holdfast("check", wrong, "--json").json["errors"]
+    told = {one["what"]: (one["where"], one["place"].rpartition("/")[2], one["docs"]) for one in found}
+    assert told == {
+        "pay has no argument sum": ("tools.pay.amendable", "contract.yaml:14", "docs/contract.md#toolstoolamendable"),
+        "pay has no argument bil (in `args.bil`)": (
+            "tools.pay.needs.look_up.bill", "contract.yaml:9", "docs/contract.md#toolstoolneeds",
+        ),
+    }  # fmt: skip
+    told = " ".join(holdfast("check", wrong).out.split())
+    assert "wrong/contract.yaml:14 docs/contract.md#toolstoolamendable" in told
+    advised = write_agent(place, "advised", tools=TOOLS.replace("Pay one bill, once.", "Pay."))
+    (one,) = holdfast("check", advised, "--json").json["advice"]
+    assert (one["place"].rpartition(":")[2], one["docs"]) == ("8", "docs/tools.md#declaring")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "where", "docs"),
+    [
+        ("steps: 6", "steps: 0", "15", "limits.steps", "contract.md#limits"),
+        ("amendable", "amendabel", "14", "tools.pay.amendabel", "contract.md#tools"),
+        ("limits:", "limist:", "15", "limist", "contract.md#the-keys"),
+        ("task: Pay one bill.", "task: Pay: one bill", "2", "", "contract.md#the-keys"),
+        ("  look_up:\n", "", "8", "tools.pay.needs", "contract.md#toolstoolneeds"),
+    ],
+)
+def test_what_keeps_a_contract_from_being_made_has_its_line_too(holdfast, place, before, after, line, where, docs):
+    wrong = write_agent(place, "wrong", contract=CONTRACT.replace(before, after, 1))
+    found = holdfast("check", wrong, "--json")
+    assert found.code == 3
+    one = found.json["errors"][0]
+    assert (one["place"].rpartition(":")[2], one["docs"]) == (line, f"docs/{docs}")
+    assert not where or one["where"] == where
+
+
+def pages():
+    """Every link that `check` can print."""
+    written = re.findall(
+        r'"((?:tools|contract|undo|workspaces)\.md[#\w-]*)"', Path(lint.__file__).read_text(encoding="utf-8")
+    )
+    clauses = [check_place.docs(f"tools.x.{clause}", "") for clause in check_place.CLAUSES]
+    keys = [check_place.docs(key, "") for key in check_place.KEYS]
+    return sorted({*written, *clauses, *keys, *check_place.OTHERS.values(), *(page for _, page in check_place.SAID)})
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_link_leads_somewhere(page):
+    name, _, anchor = page.partition("#")
+    file = ROOT / "docs" / name
+    assert file.exists()
+    assert not anchor or anchor in anchors(file)
 
 
 def test_errors_are_3_and_all_named(holdfast, place):

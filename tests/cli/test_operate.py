@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import time
 
 import pytest
 
+from holdfast.cli.reading import entries_of
 from tests.cli.bills import CONTRACT, STANDIN, write_agent
 from tests.cli.damage import execute
 
@@ -81,6 +83,27 @@ def test_more_of_a_limit_is_granted_by_somebody_else(holdfast, place):
     assert holdfast("resume", run, "--grant", "steps=2", "--as", "bo").code == 2
     assert "bo granted 2 more of steps" in holdfast("show", run).out
     assert holdfast("resume", run, "--grant", "steps=9", "--as", "bo").code == 0
+
+
+@pytest.mark.parametrize(
+    ("grant", "amount", "said"),
+    [
+        ("usd=0.10", 100_000_000, "0.10 USD more"),
+        ("wall=2d", 2 * 86_400_000_000, "2d more of wall"),
+        ("work=90s", 90_000_000, "1m 30s more of work"),
+        ("retries=3", 3, "3 more of retries"),
+    ],
+)
+def test_each_limit_is_granted_in_its_own_unit(holdfast, waiting, grant, amount, said):
+    assert holdfast("resume", waiting, "--grant", grant, "--as", "bo").code == 2
+    text = holdfast("show", waiting).out
+    assert f"bo granted {said}" in " ".join(text.split()), text
+    exported = [entry for entry in journal_of(waiting) if type(entry.event).__name__ == "LimitGranted"]
+    assert [(entry.event.amount, entry.event.by) for entry in exported] == [(amount, "bo")]
+
+
+def journal_of(run):
+    return asyncio.run(entries_of("sqlite:///.holdfast/journal.db", run))
 
 
 @pytest.mark.parametrize(

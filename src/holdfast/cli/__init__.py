@@ -22,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what a command line says; the exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
     as_json, debug = "--json" in args, "--debug" in args
-    args = [arg for arg in args if arg != "--debug"]
+    if args[:1] != ["run"]:  # there it means more, and the verb takes it itself
+        args = [arg for arg in args if arg != "--debug"]
     _show_anything()
     try:
         code = _do(args)

@@ -1,17 +1,24 @@
-"""`holdfast check`: what is wrong with an agent, what could be better, and every default it relies on."""
+"""`holdfast check`: what is wrong with an agent, what could be better, and every default it relies on.
+
+0 nothing is wrong, 1 with `--strict` where something could be better, 3 something is wrong.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from holdfast import lint, units
-from holdfast.cli import agents, out
+from holdfast.cli import agents, check_place, out
 from holdfast.cli.options import AsJson, Settings, Work, pairs
 from holdfast.contract import Contract
 from holdfast.errors import ContractError, SettingsError
@@ -26,13 +33,30 @@ if TYPE_CHECKING:
 DONE: int = 0
 
 
+STRICT: int = 1
+"""There is advice, and it was to count."""
+
+
+class Told(Struct, frozen=True):
+    """One finding, with where it stands and what explains it."""
+
+    level: Literal["error", "advice"]
+    where: str
+    what: str
+    hint: str = ""
+    docs: str = ""
+    """`docs/tools.md#keys`."""
+    place: str = ""
+    """File and line of the contract; empty where that is not known."""
+
+
 class Checked(Struct, frozen=True, kw_only=True):
     """What there is to say about an agent."""
 
     agent: str
     contract: str = ""
-    errors: tuple[lint.Finding, ...] = ()
-    advice: tuple[lint.Finding, ...] = ()
+    errors: tuple[Told, ...] = ()
+    advice: tuple[Told, ...] = ()
     defaults: dict[str, Json] = {}
     isolation: tuple[str, ...] = ()
     """Of an agent with a workspace: what its programs run in here, and what that does not hold."""
@@ -44,38 +68,86 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def check(
         agent: Annotated[str, typer.Argument(metavar="AGENT", help="Its folder, or package.module:name.")],
+        strict: Annotated[
+            bool, typer.Option("--strict", help="Advice counts too: exit code 1 where there is any.")
+        ] = False,
         setting: Settings = None,
         as_json: AsJson = False,
     ) -> Work:
         """Say what is wrong with an agent, what could be better, and what its contract leaves at its default."""
-        return partial(_check, agent, pairs(setting, "--setting"), as_json)
+        return partial(_check, agent, pairs(setting, "--setting"), strict, as_json)
 
 
-def _check(where: str, settings: dict[str, str], as_json: bool) -> int:
+def _check(where: str, settings: dict[str, str], strict: bool, as_json: bool) -> int:
     found = _checked(where, settings)
     if as_json:
         out.give(found)
     else:
         out.show(*_text(found))
-    return ContractError.exit_code if found.errors else DONE
+    if found.errors:
+        return ContractError.exit_code
+    return STRICT if strict and found.advice else DONE
 
 
 def _checked(where: str, settings: dict[str, str]) -> Checked:
     try:
         folder = agents.load_folder(where)
     except ContractError as error:
-        return Checked(agent=where, errors=(lint.Finding("error", where, error.what, error.hint),))
-    contract = folder.agent.contract
+        return Checked(agent=where, errors=tuple(_wrong(where, error)))
+    contract, file = folder.agent.contract, _file(where)
     advice = [one for one in lint.findings(contract, folder.agent.tools) if one.level == "advice"]
     isolated, missing = asyncio.run(_isolation(folder))
     return Checked(
         agent=folder.agent.name,
         contract=contract.digest,
-        errors=(*missing, *_resources(where, folder, settings)),
-        advice=tuple(advice),
+        errors=tuple(_told(one, file) for one in (*missing, *_resources(where, folder, settings))),
+        advice=tuple(_told(one, file) for one in advice),
         defaults=dict(defaults(contract)),
         isolation=tuple(isolated),
     )
+
+
+def _file(where: str) -> Path | None:
+    """The file that an agent's contract stands in, as the caller would name it; None where it is written in Python."""
+    path = Path(where)
+    file = path / "contract.yaml" if path.is_dir() else path
+    return file if file.suffix in (".yaml", ".yml") and file.is_file() else None
+
+
+def _told(one: lint.Finding, file: Path | None) -> Told:
+    line = check_place.line(file, one.where) if file is not None else 0
+    page = one.docs or check_place.docs(one.where, one.what)
+    return Told(one.level, one.where, one.what, one.hint, f"docs/{page}", f"{file}:{line}" if line else "")
+
+
+_FILE: Final = re.compile(r"(?P<file>[^\n]+?\.ya?ml)(?:, line (?P<line>\d+))?: ?(?P<rest>[^\n]*)")
+_AGENT: Final = re.compile(r"agent [\w-]+: ?")
+_PATH: Final = re.compile(r"`?(?P<path>[A-Za-z][\w-]*(?:[.\[][\w\].\[-]*)?)`?(?P<sign>:| )")
+
+
+def _wrong(where: str, error: ContractError) -> Iterator[Told]:
+    """Each thing that is wrong with an agent that cannot be made, out of the text that says them all."""
+    first, *others = error.what.split("\n  ")
+    file, line = _file(where), ""
+    if found := _FILE.match(first):
+        named = Path(found["file"])
+        file = file if file is not None and named == file.resolve() else named
+        first, line = found["rest"], found["line"] or ""
+    first = _AGENT.sub("", first, count=1)
+    for number, text in enumerate(one for one in (first, *others) if one):
+        path = _PATH.match(text)
+        clause = path["path"].rstrip(".") if path is not None and (text[0] == "`" or _is_clause(path["path"])) else ""
+        what = text[path.end() :].strip() if path is not None and clause and path["sign"] == ":" else text
+        told = _told(lint.Finding("error", clause or "contract", what, error.hint if number == 0 else ""), file)
+        yield (
+            replace(told, where=clause or where, place=f"{file}:{line}")
+            if line
+            else replace(told, where=clause or where)
+        )
+
+
+def _is_clause(path: str) -> bool:
+    return re.split(r"[.\[]", path)[0] in check_place.KEYS
 
 
 async def _isolation(folder: Folder) -> tuple[list[str], list[lint.Finding]]:
@@ -127,17 +199,19 @@ def _defaults(model: BaseModel, data: Any, path: str, found: dict[str, Json]) ->
 def _text(found: Checked) -> list[RenderableType]:
     from rich.text import Text
 
-    parts = [_finding(finding, "error", "bold red") for finding in found.errors]
-    parts += [_finding(finding, "advice", "yellow") for finding in found.advice]
-    if not found.contract:
-        return parts
+    counts = f"{words.count(len(found.errors), 'error')}, {words.count(len(found.advice), 'piece', 'pieces')} of advice"
+    head = Text.assemble((found.agent, "bold"), f"  contract {found.contract[:12] or 'not made'}: {counts}")
+    parts: list[RenderableType] = [head]
+    for title, findings, style in (("errors", found.errors, "bold red"), ("advice", found.advice, "yellow")):
+        parts += [Text.assemble((f"\n{title}", style), f"  {len(findings)}")] if findings else []
+        parts += [part for finding in findings for part in _finding(finding, style)]
+    if found.isolation or found.defaults:
+        parts.append(Text())
     parts += [Text.assemble(("isolation  ", "dim"), what) for what in found.isolation]
     if found.defaults:
         told = ", ".join(f"{key}: {_plain(value)}" for key, value in found.defaults.items())
         parts.append(Text.assemble(("defaults  ", "dim"), told))
-    counts = f"{words.count(len(found.errors), 'error')}, {words.count(len(found.advice), 'piece', 'pieces')} of advice"
-    head = Text.assemble((found.agent, "bold"), f"  contract {found.contract[:12]}: {counts}")
-    return [head, *parts]
+    return parts
 
 
 def _plain(value: Json) -> str:
@@ -147,10 +221,11 @@ def _plain(value: Json) -> str:
     return words.value(value)
 
 
-def _finding(finding: lint.Finding, word: str, style: str) -> RenderableType:
+def _finding(finding: Told, style: str) -> Iterator[RenderableType]:
     from rich.padding import Padding
     from rich.text import Text
 
-    hint = f"\n{finding.hint}" if finding.hint else ""
-    where = "" if finding.what.startswith(finding.where) else f"{finding.where}: "
-    return Padding(Text.assemble((f"{word}  ", style), where, finding.what, (hint, "dim")), (0, 0, 0, 0))
+    where = "" if finding.what.lstrip("`").startswith(finding.where) else f"{finding.where}: "
+    yield Padding(Text.assemble((where, style), finding.what), (0, 0, 0, 2))
+    below = [finding.hint, "  ".join(part for part in (finding.place, finding.docs) if part)]
+    yield from (Padding(Text(line, style="dim"), (0, 0, 0, 6)) for line in below if line)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from holdfast.cli import out, reading
 from holdfast.cli.operate import actor
 from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Journal, RunName, Work, like, pairs
-from holdfast.cli.review import bound_of
+from holdfast.cli.review_act import bound_of
 from holdfast.cli.viewing import Viewer, named, plain
 from holdfast.core.state import State
 from holdfast.errors import UsageError

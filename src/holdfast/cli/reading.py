@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from holdfast.cli import out
+from holdfast.cli import environment, out
 from holdfast.core.fold import fold_all
 from holdfast.core.state import State
 from holdfast.errors import JournalError, UsageError
@@ -15,7 +15,7 @@ from holdfast.journal.open import open_journal
 from holdfast.journal.port import Journal, Row, Where
 from holdfast.shell import bodies
 from holdfast.shell.runner import Runner
-from holdfast.views.access import ACCESS, BESIDE
+from holdfast.views.access import ACCESS, BESIDE, CONTROL, NOTIFY
 from holdfast.views.checkpoint import AUDIT
 
 _SQLITE = "sqlite:///"
@@ -36,7 +36,7 @@ async def looking(url: str) -> AsyncIterator[Journal]:
 async def speaking(url: str) -> AsyncIterator[Runner]:
     """A runner that drives nothing, for what people say to runs. Raises JournalError where there is no journal."""
     must_exist(url)
-    async with Runner.open(url) as runner:
+    async with Runner.open(url, **environment.people()) as runner:
         yield runner
 
 
@@ -64,6 +64,13 @@ async def find_row(journal: Journal, name: str) -> Row:
         raise UsageError(
             f"{AUDIT} is no run of an agent: it holds the checkpoints of the journal",
             hint=f"holdfast show {AUDIT} lists them, holdfast verify --full checks them",
+        )
+    if name == NOTIFY:
+        raise UsageError(f"{NOTIFY} is no run of an agent: it holds who was told", hint=f"holdfast {NOTIFY} --list")
+    if name == CONTROL:
+        raise UsageError(
+            f"{CONTROL} is no run of an agent: it holds what was stopped, and contracts that were accepted",
+            hint=f"holdfast show {CONTROL} lists that",
         )
     if (row := await journal.row(name)) is not None:
         return row

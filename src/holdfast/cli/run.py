@@ -8,15 +8,15 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
 from msgspec import Struct
 
 from holdfast import codec
-from holdfast.cli import agents, out
-from holdfast.cli.options import DEFAULT, AsJson, By, Journal, ModeName, Settings, Work, pairs
+from holdfast.cli import agents, environment, out
+from holdfast.cli.options import DEFAULT, AsJson, By, Journal, Settings, Work, pairs
 from holdfast.cli.progress import watching
 from holdfast.cli.standing import Standing, report, standing
 from holdfast.cli.viewing import Viewer, beside
@@ -41,6 +41,10 @@ class Order(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, str] = {}
     journal: str = DEFAULT
     as_json: bool = False
+    again: str = ""
+    """The run whose input is given once more."""
+    unmatched: Literal["error", "live"] = "error"
+    """What becomes of a read that the record of that run does not answer."""
     looks: Viewer
 
 
@@ -60,8 +64,26 @@ def register(app: typer.Typer) -> None:
         key: Annotated[str, typer.Option(help="A request key: the same key and input is the same run.")] = "",
         by: By = "",
         on_behalf_of: Annotated[str, typer.Option(help="Whom it is for.")] = "",
-        mode: ModeName = "live",
-        model: Annotated[str, typer.Option(help="Instead of the contract's models: provider:model, or standin.")] = "",
+        mode: Annotated[
+            Mode | None,
+            typer.Option("--mode", help="simulate: writes are not carried out; supervise: all reviewed; else live."),
+        ] = None,
+        model: Annotated[
+            str, typer.Option(help="Instead of the contract's models: provider:model, standin; with --again: recorded.")
+        ] = "",
+        again: Annotated[
+            str,
+            typer.Option(
+                "--again", metavar="RUN", help="Its input once more; its record answers, writes are simulated."
+            ),
+        ] = "",
+        unmatched: Annotated[
+            Literal["error", "live"],
+            typer.Option(help="Of --again: reads that RUN did not make: an error, or made now."),
+        ] = "error",
+        debug: Annotated[
+            bool, typer.Option("--debug", help="Step by step, no timeouts, breakpoint() works; simulate unless --mode.")
+        ] = False,
         setting: Settings = None,
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
@@ -69,12 +91,39 @@ def register(app: typer.Typer) -> None:
         """Check an agent, then run it to its end, or until it waits for somebody."""
         order = Order(
             agent=agent, given=given or "", batch=batch, concurrency=concurrency, key=key, by=by or out.me(),
-            on_behalf_of=on_behalf_of, mode=mode, model=model, settings=pairs(setting, "--setting"), journal=journal,
-            as_json=as_json, looks=Viewer("run", beside(by), selection=f"a batch from {batch.name}" if batch is not None else ""),
+            on_behalf_of=on_behalf_of, mode=mode or ("simulate" if debug or again else environment.mode()), model=model,
+            settings=pairs(setting, "--setting"), journal=journal, as_json=as_json, again=again, unmatched=unmatched,
+            looks=Viewer("run", beside(by), selection=f"a batch from {batch.name}" if batch is not None else ""),
         )  # fmt: skip
+        if again:
+            return partial(_again, order, given, debug)
+        if debug:
+            return partial(_debugged, order, given)
         if batch is not None:
             return partial(_batch, order, given)
         return partial(_one, order, given)
+
+
+def _again(order: Order, given: str | None, debug: bool) -> int:
+    from holdfast.cli import again
+
+    beside_it = {"INPUT": given is not None, "--batch": order.batch is not None, "--key": order.key, "--debug": debug}
+    wrong = [name for name, there in beside_it.items() if there] + (["--mode"] if order.mode != "simulate" else [])
+    if wrong:
+        raise UsageError(
+            f"--again and {wrong[0]} do not go together",
+            hint="its input is that of the run, and nothing is carried out: holdfast run AGENT --again RUN",
+        )
+    return again.run(order)
+
+
+def _debugged(order: Order, given: str | None) -> int:
+    from holdfast.cli import debug
+
+    if order.batch is not None:
+        raise UsageError("--debug and --batch do not go together", hint="debug one input")
+    loaded, value = _given(order, given)
+    return debug.run(order, loaded, value)
 
 
 def _batch(order: Order, given: str | None) -> int:
@@ -82,10 +131,12 @@ def _batch(order: Order, given: str | None) -> int:
 
     if given is not None or order.key:
         raise UsageError("--batch takes its inputs and keys from the file", hint="leave out INPUT and --key")
+    _say_where(order)
     return batch.run(order)
 
 
-def _one(order: Order, given: str | None) -> int:
+def _given(order: Order, given: str | None) -> tuple[agents.Loaded, Json]:
+    """The agent, and what it is given; whoever watches is told what answers."""
     if given is None:
         raise UsageError(
             "there is no input", hint=f"holdfast run {order.agent} INPUT (JSON, plain text, @file, -), or --batch FILE"
@@ -95,6 +146,18 @@ def _one(order: Order, given: str | None) -> int:
     value = parse_input(text, loaded.agent.takes.schema, loaded.agent.name)
     if loaded.notice:
         out.note(loaded.notice)
+    _say_where(order)
+    return loaded, value
+
+
+def _say_where(order: Order) -> None:
+    """Tell whoever watches the environment and the mode, where there are settings."""
+    if said := environment.told(order.journal, order.mode):
+        out.note(said)
+
+
+def _one(order: Order, given: str | None) -> int:
+    loaded, value = _given(order, given)
     began = time.monotonic()
     found = asyncio.run(_run(order, loaded, value))
     return report(found, as_json=order.as_json, took=round((time.monotonic() - began) * 1e6))

@@ -22,7 +22,8 @@ from holdfast.core.provenance import leaves
 from holdfast.errors import UsageError
 from holdfast.events import CallAsked, CallJudged, CallReturned, ContractAdopted, Entry, Json, RunOpened, Verdict
 from holdfast.views import words
-from holdfast.views.record import Call, Content, End, Totals, Trace, content
+from holdfast.views.record import Call, Content, End, Trace, content
+from holdfast.views.totals import Totals
 from holdfast.views.trace import trace
 
 
@@ -202,6 +203,12 @@ def _done(seen: Trace, before: Trace) -> list[tuple[bytes, Done]]:
     open_then = {seq for seq, call in before.calls.items() if not call.answered}
     mine = [call for seq, call in seen.calls.items() if seq > before.seq or seq in open_then]
     return [(canonical([call.tool, call.args.value]), _one(call)) for call in mine if not call.serves]
+
+
+def beside(one: Trace, two: Trace) -> tuple[Row, ...]:
+    """The calls of two whole runs in their order, side by side, alike ones in one row."""
+    return tuple(_rows(*([(canonical([call.tool, call.args.value]), _one(call)) for call in seen.calls.values() if not call.serves]
+                         for seen in (one, two))))  # fmt: skip
 
 
 def _one(call: Call) -> Done:
