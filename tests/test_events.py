@@ -23,7 +23,7 @@ def test_every_kind_is_a_fact_or_a_decision_and_none_is_both():
 
 def test_only_the_finding_that_something_is_lost_or_restored_is_a_fact_that_is_decided():
     assert TAKEN <= FACTS
-    assert names(TAKEN) == ["CallFailed", "ModelFailed", "Resumed"]
+    assert names(TAKEN) == ["CallFailed", "ModelFailed", "Paused", "Resumed"]
 
 
 def test_what_somebody_outside_was_told_is_durable_first():
@@ -34,7 +34,8 @@ def test_what_somebody_outside_was_told_is_durable_first():
     }  # fmt: skip
     assert rule <= {kind.__name__ for kind in DURABLE}
     assert {kind.__name__ for kind in DURABLE} - rule == {
-        "Replied", "PersonAsked", "Resumed", "Checkpointed", "Noted", "Viewed",
+        "Replied", "PersonAsked", "Resumed", "Checkpointed", "Noted", "Viewed", "Notified", "QuestionClaimed",
+        "QuestionReleased", "AskedBack", "SwitchedOff", "SwitchedOn", "ContractPublished",
     }  # fmt: skip
 
 

@@ -44,6 +44,7 @@ class Terms(TypedDict, total=False):
     limits: Mapping[str, Any]
     surprises: Mapping[str, str]
     conversation: bool
+    one_at_a_time: str
     worth: Mapping[str, str]
     team: Mapping[str, Any]
 
@@ -93,6 +94,12 @@ class Bound:
         """Whether a condition asks for `run.findings`, or a predicate may; where none does, nobody looks for them."""
         asked = (path[:2] for _, text, *_ in lint.expressions(self.contract) for path in conditions.paths(text))
         return bool(self.contract.predicates) or ("run", "findings") in asked
+
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """Tools whose calls take a part of what many runs share."""
+        grants = self.contract.tools.items()
+        return frozenset(name for name, one in grants if one.across or one.rate or one.at_once or one.breaker)
 
     @cached_property
     def versions(self) -> dict[str, str]:

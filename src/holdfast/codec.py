@@ -34,8 +34,23 @@ from holdfast.events import (
 GENESIS: Final = b"\0" * 32
 """What the first entry of a run chains to."""
 
+
+class _Whole(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A `Line` with its event as it is: the same bytes, written and read in one go. Its fields are those of `Line`, in order."""
+
+    v: int
+    run: str
+    seq: int
+    at: int
+    cause: int
+    actor: str
+    event: AnyEvent
+    aside: str = ""
+
+
 _encoder = msgspec.json.Encoder(order="deterministic")
 _line = msgspec.json.Decoder(Line)
+_whole_line = msgspec.json.Decoder(_Whole)
 _event = msgspec.json.Decoder(AnyEvent)
 _json = msgspec.json.Decoder()
 
@@ -106,7 +121,8 @@ def encode(entry: Entry) -> bytes:
     if isinstance(entry.event, Unknown):
         raise Bug(f"an entry of the unknown kind {entry.event.kind} cannot be written", run=entry.run, seq=entry.seq)
     try:
-        body = msgspec.Raw(_encoder.encode(entry.event))
+        whole = _Whole(SCHEMA, entry.run, entry.seq, entry.at, entry.cause, entry.actor, entry.event, entry.aside)
+        return _encoder.encode(whole)
     except UnicodeEncodeError:  # a message or an answer with half a character in it
         body = msgspec.Raw(_encoder.encode(_whole(msgspec.to_builtins(entry.event))))
     return _encoder.encode(Line(SCHEMA, entry.run, entry.seq, entry.at, entry.cause, entry.actor, body, entry.aside))
@@ -135,6 +151,17 @@ def decode(data: bytes, prev: bytes = b"", digest: bytes = b"") -> Entry:
 
     Raises JournalDamaged where the bytes are no entry, JournalNewer where their schema is newer than ours.
     """
+    try:
+        whole = _whole_line.decode(data)
+    except UNREADABLE:
+        return _decoded(data, prev, digest)
+    if whole.v != SCHEMA:
+        return _decoded(data, prev, digest)
+    return Entry(whole.run, whole.seq, whole.at, whole.cause, whole.actor, whole.event, prev, digest, whole.aside)
+
+
+def _decoded(data: bytes, prev: bytes, digest: bytes) -> Entry:
+    """What is no entry of today's kinds and schema: an older one, a newer one, an unknown one, or none at all."""
     try:
         line = _line.decode(data)
     except UNREADABLE as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -42,6 +42,10 @@ Nusd: TypeAlias = Annotated[
 """Written `"0.20"`, kept as nano-dollars."""
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+
+
+THEN: Final = r"^(deny|ask: ?[A-Za-z][\w-]*)$"
+"""What an expiry may lead to."""
 
 
 class _Clause(BaseModel):
@@ -82,7 +86,7 @@ class Review(_Clause):
     """Role; empty: anyone not excluded."""
     people: int = Field(default=1, ge=1, le=9)
     within: DurationUs | None = None
-    then: str = Field(default="deny", pattern=r"^(deny|ask: ?[A-Za-z][\w-]*)$")
+    then: str = Field(default="deny", pattern=THEN)
     secret: bool = False
 
 
@@ -112,10 +116,44 @@ class Agree(_Clause):
     """Expression over `args` and `output`: what two answers about the same thing must have in common."""
 
 
+class Across(_Clause):
+    """What all runs together may do with a tool in a window of time: at most so many calls, or so much of something."""
+
+    per: str = '"all"'
+    """Expression over `args` and `input`: what is counted apart; where it is left out, all calls together."""
+    window: DurationUs
+    sum: str = "1"
+    """Expression over `args`: the amount of one call, a whole number; where it is left out, calls are counted."""
+    at_most: int = Field(ge=1)
+    otherwise: Literal["refuse", "review"] = Field(default="refuse", alias="else")
+    """What follows for a call that would pass it: it is refused, or goes before a person who may let it pass."""
+    because: str = ""
+    by: str = ""
+    """Of a review: the role; empty: anyone not excluded."""
+    people: int = Field(default=1, ge=1, le=9)
+    within: DurationUs | None = None
+    then: str = Field(default="deny", pattern=THEN)
+    secret: bool = False
+
+
+class Rate(_Clause):
+    """How often a tool may be called in any window of that length, by all runs together; a call over it waits."""
+
+    calls: int = Field(ge=1)
+    per: DurationUs
+
+
+class Breaker(_Clause):
+    """After so many failures of a tool within that time, over all runs, further calls wait until some of them are older."""
+
+    failures: int = Field(ge=1)
+    within: DurationUs
+
+
 class Grant(_Clause):
     """On what terms one tool may be called."""
 
-    LATER = frozenset({"agent", "limits", "agree", "program"})
+    LATER = frozenset({"agent", "limits", "agree", "program", "across", "rate", "at_once", "breaker"})
 
     needs: dict[str, dict[str, str]] = {}
     """Evidence: tool → (argument → expression its value must equal)."""
@@ -126,6 +164,11 @@ class Grant(_Clause):
     review: list[Review] = []
     amendable: list[str] = []
     at_most: int | None = Field(default=None, ge=1)
+    across: Across | None = None
+    rate: Rate | None = None
+    at_once: int | None = Field(default=None, ge=1)
+    """Calls of it under way at the same time, in all runs together; a further one waits."""
+    breaker: Breaker | None = None
     accepts: list[str] | None = None
     """Data classes, and `untrusted`, that may have reached the model when this is called; None: whatever did."""
     agent: dict[str, Json] | None = None
@@ -204,7 +247,7 @@ class Worth(_Clause):
 class Contract(_Clause):
     """Everything an agent is held to. `takes` and `gives` are JSON Schemas here; the types behind them are the agent's."""
 
-    LATER = frozenset({"team"})
+    LATER = frozenset({"team", "one_at_a_time"})
 
     name: Name
     task: str = Field(min_length=1)
@@ -219,6 +262,8 @@ class Contract(_Clause):
     limits: Limits = Limits()
     surprises: Surprises = Surprises()
     conversation: bool = False
+    one_at_a_time: str = ""
+    """Expression over `input`: of the runs about the same thing, one goes on and the others wait for it."""
     worth: Worth = Worth()
     team: Team | None = None
     predicates: dict[str, str] = {}

@@ -20,6 +20,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from msgspec import Raw, Struct
 
+from holdfast.calendars import Calendar
+
 SCHEMA = 1
 """Version of the stored form of entries. Older ones are brought up to date in memory (`codec.UPCASTERS`)."""
 
@@ -133,6 +135,32 @@ class Hold(Struct, frozen=True, gc=False, omit_defaults=True):
     """From when it no longer counts, in µs since 1970; 0: for as long as the run holds it."""
 
 
+class Held(Struct, frozen=True, gc=False):
+    """What runs hold of one name."""
+
+    used: int = 0
+    run: str = ""
+    """The run that has held it the longest."""
+    until: int = 0
+    """When the first part of it ceases to count by its time; 0: none does."""
+
+
+class Share(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A part of what many runs share, as a clause of the contract asks for it."""
+
+    clause: str
+    """`one_at_a_time`, `tools.pay.across`, `tools.pay.rate`, `tools.pay.at_once`, `tools.pay.breaker`."""
+    name: str
+    amount: int = 1
+    """0: nothing is taken; there only has to be room."""
+    until: int = 0
+    """From when it no longer counts; 0: for as long as the call is under way, or the run open."""
+    top: int = 0
+    """What all runs together may hold; 0: a person let this one pass."""
+    used: int = 0
+    """What other runs held of it when this was decided."""
+
+
 class Parent(Struct, frozen=True, gc=False):
     """The call of another run that this run answers."""
 
@@ -183,7 +211,11 @@ class RunOpened(Event, frozen=True):
     """holdfast, fold, and the digest of each tool's signature."""
     prices: dict[str, Price] = {}
     """Known prices of the contract's models, frozen here so that ceilings replay."""
+    calendars: dict[str, Calendar] = {}
+    """Role → the working calendar by which the time runs that it has for a decision, frozen here so that it replays."""
     attachments: tuple[Body, ...] = ()
+    apart: str = ""
+    """Of a run in a world of its own, as a trial is: what runs share, it shares with those of the same word only."""
     carved: dict[LimitName, int] = {}
     """Of a child: the ceilings that its parent set it out of its own, each in the ceiling's unit."""
     label: Label = Label(trusted=True)
@@ -307,6 +339,8 @@ class CallJudged(Event, frozen=True):
     rules: tuple[Fired, ...] = ()
     version: int = 1
     """The version of the proposal that was judged."""
+    shares: tuple[Share, ...] = ()
+    """What it would take of what many runs share, and what they held of it then."""
 
 
 class PersonAsked(Event, frozen=True):
@@ -366,6 +400,29 @@ class QuestionWithdrawn(Event, frozen=True):
     why: Literal["expired", "overtaken", "void", "resolved", "closing", "decided"]
 
 
+class QuestionClaimed(Event, frozen=True):
+    """Somebody is looking into question `question`; the others leave it to them, until it is released or taken over."""
+
+    question: int
+    by: str
+
+
+class QuestionReleased(Event, frozen=True):
+    """Nobody is looking into question `question` any more."""
+
+    question: int
+    by: str
+
+
+class AskedBack(Event, frozen=True):
+    """A reviewer asks before deciding: the agent, which proposes again or does not; or the requester, who may say something."""
+
+    question: int
+    to: Literal["agent", "requester"]
+    text: str
+    by: str
+
+
 class CallStarted(Event, frozen=True):
     """An attempt at call `call` was started, by whoever won this append; nobody else may perform it."""
 
@@ -377,6 +434,31 @@ class CallStarted(Event, frozen=True):
     """Idempotency key: equal for all attempts of this call, different for every other."""
     keyed_until: int = 0
     """Until when the other system honours the key, counted from the first attempt."""
+    shares: tuple[Share, ...] = ()
+    """What is taken with it of what many runs share."""
+    fuse: Hold | None = None
+    """What a failure of this attempt counts as, over all runs; its `until` is counted from the failure."""
+
+
+class PlaceAwaited(Event, frozen=True):
+    """What comes next waits for something that other runs hold, or that somebody stopped."""
+
+    clause: str
+    """`one_at_a_time`, `tools.pay.rate`, …; `stop`."""
+    name: str
+    why: str
+    call: int = 0
+    """The call that waits; 0: the run."""
+    holder: str = ""
+    """The run that has held it the longest."""
+    used: int = 0
+    """What other runs held of it then."""
+
+
+class PlaceTaken(Event, frozen=True):
+    """It is this run's turn."""
+
+    shares: tuple[Share, ...]
 
 
 class CallReturned(Event, frozen=True):
@@ -562,6 +644,8 @@ class Paused(Event, frozen=True):
 
     by: str
     why: str = ""
+    stop: int = 0
+    """The entry of the control stream that stops it, found by a worker; 0: a person paused this one run."""
 
 
 class Resumed(Event, frozen=True):
@@ -571,6 +655,8 @@ class Resumed(Event, frozen=True):
     epoch: int = 0
     forked: bool = False
     """Whether what stands before it is another run's: here a fork begins, and its epoch is the journal's."""
+    stop: int = 0
+    """The stop that holds it no longer."""
 
 
 class CancelAsked(Event, frozen=True):
@@ -649,6 +735,64 @@ class Viewed(Event, frozen=True):
     """Data classes of which something was kept back."""
 
 
+class Notified(Event, frozen=True):
+    """Somebody outside is told that a person is wanted, or is not. Stands in the run `notify` alone, which is no run of an agent."""
+
+    id: str
+    """Of the notice: run, entry and kind, like `r_7f3.12.asked`. Empty: nobody is told; it says how far the journal was read."""
+    state: Literal["sending", "told", "failed", "given_up", "read"]
+    """`sending`: by whoever won this append, until `until`. `failed`: it is tried again, if somebody is still wanted then."""
+    to: str = ""
+    """Who: the name of a program, or the host of a webhook; nothing of an address that may be secret."""
+    attempt: int = 0
+    first: int = 0
+    """When it was sent for the first time."""
+    until: int = 0
+    """Of `sending`: from when somebody else may send it. Of `failed`: it is not sent again before."""
+    why: str = ""
+    """Why it was not taken, in a few words of ours."""
+    place: int = 0
+    """The position in the feed of the entry it is about; 0: it is about time."""
+    ends: int = 0
+    """Of one about time: from when it says nothing any more."""
+    read: int = 0
+    """The position in the feed up to which everything was told, or needs not be."""
+    since: int = 0
+    """The first entry of this run that still says something of a notice that may have to be sent."""
+
+
+Scope: TypeAlias = Literal["agent", "tool", "all"]
+
+
+class SwitchedOff(Event, frozen=True):
+    """Somebody stopped an agent, a tool, or everything. Stands in the run `control` alone, which is no run of an agent."""
+
+    scope: Scope
+    by: str
+    name: str = ""
+    why: str = ""
+
+
+class SwitchedOn(Event, frozen=True):
+    """What was stopped may go on. Stands in the run `control`."""
+
+    scope: Scope
+    by: str
+    name: str = ""
+
+
+class ContractPublished(Event, frozen=True):
+    """A contract was accepted for new runs of its agent, or for a part of them. Stands in the run `control`."""
+
+    agent: str
+    contract: Body
+    contract_digest: str
+    by: str
+    share: int = 100
+    """Percent of the new runs that begin under it; the others begin under the one published for all before it."""
+    why: str = ""
+
+
 class Unknown(Struct, frozen=True, gc=False):
     """An entry of a kind this version does not know. It may be shown; a run that holds one is never driven."""
 
@@ -663,7 +807,8 @@ AnyEvent: TypeAlias = (
     | CallReturnedLate | ModelAnsweredLate | Contradiction | CallUndone
     | ChildOpened | ChildClosed | RoundClosed | ProgramCalled
     | LimitReached | LimitAsked | LimitGranted | Paused | Resumed | CancelAsked | ContractAdopted
-    | BodiesErased | RunClosed | Noted | Checkpointed | Viewed
+    | QuestionClaimed | QuestionReleased | AskedBack | PlaceAwaited | PlaceTaken
+    | BodiesErased | RunClosed | Noted | Checkpointed | Viewed | Notified | SwitchedOff | SwitchedOn | ContractPublished
 )  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------------ envelope
@@ -707,23 +852,25 @@ class Line(Struct, frozen=True, gc=False, omit_defaults=True):
 FACTS: frozenset[type[Event]] = frozenset({
     RunOpened, Said, ModelAnswered, ModelFailed, ModelAnsweredLate,
     PersonAnswered, ProposalAmended, CallReturned, ProgramCalled, CallFailed, CallLookedUp, CallSettled, CallReturnedLate, CallUndone,
-    ChildClosed, LimitAsked, LimitGranted, Paused, Resumed, CancelAsked, ContractAdopted, BodiesErased, Noted, Viewed,
+    ChildClosed, LimitAsked, LimitGranted, Paused, Resumed, CancelAsked, ContractAdopted, BodiesErased, Noted, Viewed, Notified,
+    QuestionClaimed, QuestionReleased, AskedBack, SwitchedOff, SwitchedOn, ContractPublished,
 })  # fmt: skip
 """Happened outside; never dropped."""
 
 DECISIONS: frozenset[type[Event]] = frozenset({
     Replied, ModelAsked, OutputRejected, CallAsked, CallJudged, PersonAsked, QuestionWithdrawn, CallStarted,
-    DoubtRaised, Contradiction, ChildOpened, RoundClosed, LimitReached, RunClosed, Checkpointed,
+    DoubtRaised, Contradiction, ChildOpened, RoundClosed, LimitReached, RunClosed, Checkpointed, PlaceAwaited, PlaceTaken,
 })  # fmt: skip
 """Drawn from one state at one moment; thrown away when the state moved on."""
 
-TAKEN: frozenset[type[Event]] = frozenset({ModelFailed, CallFailed, Resumed})
-"""Facts that a decision batch may hold too, when it is about an attempt found lost, or a journal found restored: the
-finding is the decision."""
+TAKEN: frozenset[type[Event]] = frozenset({ModelFailed, CallFailed, Paused, Resumed})
+"""Facts that a decision batch may hold too, when it is about an attempt found lost, a journal found restored, or a stop that
+was found to hold it or to be over: the finding is the decision."""
 
 DURABLE: frozenset[type[Event]] = frozenset({
     RunOpened, Said, Replied, CancelAsked, Paused, PersonAnswered, ProposalAmended, CallSettled, RunClosed, BodiesErased,
-    ContractAdopted, LimitGranted, PersonAsked, Resumed, Checkpointed, Noted, Viewed,
+    ContractAdopted, LimitGranted, PersonAsked, Resumed, Checkpointed, Noted, Viewed, Notified,
+    QuestionClaimed, QuestionReleased, AskedBack, SwitchedOff, SwitchedOn, ContractPublished,
 })  # fmt: skip
 """Kinds somebody outside was or will be told of: on the disk before anyone is. `CallStarted` of a write is one too."""
 

@@ -21,11 +21,12 @@ from holdfast import tool, units
 from holdfast.agent import Agent
 from holdfast.codec import GENESIS, canonical, chain, decode, encode, keyed
 from holdfast.core import desk as people
+from holdfast.core import shares
 from holdfast.core.decide import decide
 from holdfast.core.fold import fold, fold_all
 from holdfast.core.late import fit
 from holdfast.core.pending import AskModel, LookUp, RunCall, Tend, outlook_of, pending
-from holdfast.core.state import CallState, Moment
+from holdfast.core.state import CallState, Moment, Stop
 from holdfast.events import (
     DECISIONS,
     TAKEN,
@@ -38,6 +39,7 @@ from holdfast.events import (
     ChildClosed,
     ContractAdopted,
     Entry,
+    Held,
     Inline,
     LimitGranted,
     ModelAnswered,
@@ -144,6 +146,10 @@ class Story:
         self.flying: set[int] = set()
         self.epoch = 1
         self.quotes: dict[str, int | None] = {}
+        self.elsewhere: dict[str, Held] = {}
+        """What other runs hold, by the kind of what is shared: `across`, `rate`, `at_once`, `breaker`, `turn`."""
+        self.stopped: Stop | None = None
+        self.stopped_tools: dict[str, Stop] = {}
         self.entries: list[Entry] = []
         self.stored: list[tuple[bytes, bytes]] = []
         self._state: Any = None
@@ -164,8 +170,14 @@ class Story:
     def moment(self) -> Moment:
         return Moment(
             at=self.at, worker=self.worker, secret=SECRET, gone=self.gone, flying=frozenset(self.flying),
-            epoch=self.epoch, quotes=self.quotes,
+            epoch=self.epoch, quotes=self.quotes, held=self.held, stopped=self.stopped, stopped_tools=self.stopped_tools,
         )  # fmt: skip
+
+    @property
+    def held(self) -> dict[str, Held]:
+        """What other runs hold of what this one may take next."""
+        names = shares.names(self.bound, self.state)
+        return {name: self.elsewhere.get(name.partition(":")[0], Held()) for name in names}
 
     def call(self, of: str | int = "") -> CallState:
         """The newest call of a tool; the newest of all; or the one of that seq."""
@@ -210,23 +222,30 @@ class Story:
     def then(self, *lines: str) -> Any:
         """Exactly these follow; the batch is appended. Gives the last event of it."""
         __tracebackhide__ = True
-        events = decide(self.bound, self.state, self.moment)
-        assert events == decide(self.bound, fold_all(self.entries), self.moment), "the same state decides otherwise"
-        assert all(type(event) in DECISIONS | TAKEN for event in events), "a decision batch holds decisions"
+        events: list[Any] = []
+        while batch := decide(self.bound, self.state, self.moment):
+            assert batch == decide(self.bound, fold_all(self.entries), self.moment), "the same state decides otherwise"
+            assert all(type(event) in DECISIONS | TAKEN for event in batch), "a decision batch holds decisions"
+            known, head = self.held, self.state.seq
+            for event in batch:
+                self.append(event, cause=head, actor=self.worker)
+            events += batch
+            if not self.held.keys() - known.keys():
+                break
         told = [say_event(event) for event in events]
         assert told == list(lines), "\n".join(["what follows:", *(f"  {line!r}," for line in told)])
-        head = self.state.seq
-        for event in events:
-            self.append(event, cause=head, actor=self.worker)
         again = decide(self.bound, self.state, self.moment)
         assert not again, f"and then, at the same moment: {[say_event(event) for event in again]}"
         return events[-1] if events else None
 
     def settle_down(self) -> None:
         """Whatever follows, follows."""
-        head = self.state.seq
-        for event in decide(self.bound, self.state, self.moment):
-            self.append(event, cause=head, actor=self.worker)
+        while batch := decide(self.bound, self.state, self.moment):
+            known, head = self.held, self.state.seq
+            for event in batch:
+                self.append(event, cause=head, actor=self.worker)
+            if not self.held.keys() - known.keys():
+                return
 
     def append(self, event: Any, *, cause: int = 0, actor: str = "test") -> None:
         """Append an event as it is, through its bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -21,7 +22,7 @@ json = st.recursive(
 
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: texts, bool: st.booleans(), float: st.floats(allow_nan=False, allow_infinity=False), NoneType: st.none(), Any: json,
-    bytes: st.binary(max_size=8), Inline: st.builds(Inline, json), Stored: st.builds(Stored, texts, st.integers(0, 9**9)),
+    bytes: st.binary(max_size=8), date: st.dates(), Inline: st.builds(Inline, json), Stored: st.builds(Stored, texts, st.integers(0, 9**9)),
     Loaded: st.nothing(), Erased: st.nothing(),
 }  # fmt: skip
 

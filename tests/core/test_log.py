@@ -92,3 +92,10 @@ def test_what_is_derived_from_a_log_is_shared_along_one_line_of_growth_only():
     newer = base.plus(2)
     assert newer.memo is base.memo
     assert base.plus(3).memo == {}
+
+
+@pytest.mark.parametrize("at", [slice(None), slice(-2, None), slice(1, 9), slice(None, None, -1), slice(9, None, -2)])
+def test_a_part_of_a_log_is_that_of_a_list_whatever_a_newer_version_holds(at):
+    log = Log(range(4))
+    log.plus(4, 5)
+    assert (log[at], list(log)) == (list(range(4))[at], [0, 1, 2, 3])

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.codec import KINDS
+from holdfast.core import desk as people
 from holdfast.core.state import MOVES, QUIET, STATUSES, Status, move
 from holdfast.errors import Bug
 from holdfast.events import Inline, ProgramCalled
@@ -148,10 +149,18 @@ def called_by_a_program() -> None:
     assert run.state.spent.retries == 0
 
 
+def asked_back_by_a_reviewer() -> None:
+    run = Story(desk((refund(), {"review": [{"because": "people decide"}]})))
+    run.asks_for(PAY)
+    run.settle_down()
+    run.append(people.ask_back(run.state, run.question().seq, "why?", "rita", run.at, "agent"), actor="rita")
+    assert run.call("refund").status == "answered"
+
+
 RARE: list[Callable[[], None]] = [
     retried_by_a_person, told_by_a_person, settled_and_tried_under_the_same_key, settled_in_every_way, late_while_in_doubt, late_before_there_is_a_doubt,
     looked_up_while_in_doubt, failed_before_a_restore, a_read_that_cannot_tell_is_put_before_a_person,
-    answered_by_a_child_run, called_by_a_program,
+    answered_by_a_child_run, called_by_a_program, asked_back_by_a_reviewer,
 ]  # fmt: skip
 
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 
+from holdfast.events import Held, Hold
 from holdfast.journal.memory import MemoryJournal
-from holdfast.journal.port import Committed
+from holdfast.journal.port import Committed, Full
 from holdfast.testing.journal_contract import JournalContract, a_batch, a_row
+from holdfast.testing.journal_contract.holding import takes
 
 
 class TestContract(JournalContract):
@@ -30,6 +32,35 @@ def test_power_loss_leaves_the_durable_prefix_and_the_rows_as_of_it():
         assert (left.epoch(), left.alive("w")) == (2, False)
         assert await left.append(a_batch("r", 2)) == Committed(3)
         assert len(await journal.read("r")) == 3
+
+    asyncio.run(story())
+
+
+def test_power_loss_leaves_what_was_held_by_the_rows_that_are_left():
+    """Conditions that were fulfilled then are not asked again."""
+
+    async def story() -> None:
+        now = [10]
+        journal = MemoryJournal(flush_after=60, clock=lambda: now[0])
+        hold = Hold("n", 2)
+        await journal.append(takes("a", 0, hold, Hold("n", 5, 20)))
+        await journal.append(takes("b", 0, Hold("n", 3), top=10, durable=True))
+        await journal.append(takes("a", 1))
+        await journal.append(takes("b", 1, Hold("n", 9), Hold("m")))
+        left = journal.power_loss()
+        assert await left.held(["n", "m"]) == {"n": Held(10, "a", 20), "m": Held()}
+        assert await left.row("a") == a_row("a", 1, holds=(hold, Hold("n", 5, 20)))
+        now[0] = 20
+        left = journal.power_loss()
+        assert await left.held(["n"]) == {"n": Held(5, "a")}
+        assert await left.append(takes("c", 0, hold, top=6)) == Full("n", 5)
+
+        journal = MemoryJournal(clock=lambda: now[0])
+        await journal.append(takes("a", 0, Hold("n", 5, 30)))
+        now[0] = 30
+        await journal.append(takes("b", 0, Hold("n", 5), top=5, durable=True))
+        now[0] = 29  # a clock that was set back
+        assert await journal.power_loss().runs() == ["a", "b"]
 
     asyncio.run(story())
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.codec import GENESIS, check_chain
-from holdfast.journal.port import Append, Committed, FeedLine
+from holdfast.events import Hold
+from holdfast.journal.port import Append, Committed, FeedLine, Take
 from holdfast.journal.sqlite import SqliteJournal
 from holdfast.testing.journal_contract import a_batch, a_row
 
@@ -45,8 +46,12 @@ class Before:
         run = next(name for name, known in self.written.items() if known is batches)
         head, prev = (batches[-1].row.seq, batches[-1].lines[-1][1]) if batches else (0, GENESIS)
         seq = head + 1 + len(run) % 3
-        row = a_row(run, seq, due=seq, opened=1)
-        batch = a_batch(run, head, seq - head, prev=prev, row=row, durable=durable, blobs=((f"{run} {seq}", b"body"),))
+        row = a_row(run, seq, due=seq, opened=1, holds=(Hold("n", seq), Hold("m", 1, 2**60))[: seq % 3])
+        body = ((f"{run} {seq}", b"body"),)
+        batch = a_batch(
+            run, head, seq - head, prev=prev, row=row, durable=durable, blobs=body, holding=True,
+            takes=(Take("n", 10**6),),
+        )  # fmt: skip
         assert isinstance(await journal.append(batch), Committed)
         batches.append(batch)
         if durable:
@@ -58,6 +63,9 @@ class Before:
 async def check_what_is_left(before: Before) -> None:
     journal = SqliteJournal(before.after / "journal.db")
     feed = await journal.feed(limit=10_000)
+    rows = [row for run in await journal.runs() if (row := await journal.row(run))]
+    for name, held in (await journal.held(["n", "m"])).items():
+        assert held.used == sum(hold.amount for row in rows for hold in row.holds if hold.name == name)
     assert feed[: len(before.shown)] == before.shown
     for run in await journal.runs():
         lines = await journal.read(run)

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import JournalFull
+from holdfast.events import Held, Hold
 from holdfast.journal import sqlite_writer
-from holdfast.journal.port import Committed, Moved
+from holdfast.journal.port import Committed, Full, Moved
 from holdfast.journal.sqlite import SqliteJournal
 from holdfast.testing.journal_contract import a_batch, until
+from holdfast.testing.journal_contract.holding import takes
 from tests.journal.test_sqlite_writer import path, run
 
 __all__ = ["path"]
@@ -96,6 +98,42 @@ def test_a_lone_run_is_told_of_a_full_disk_and_goes_on_when_there_is_room(path: 
         await journal.close()
 
     run(story, path, connection=faulty)
+
+
+def test_a_lone_run_is_held_to_its_conditions(path: Path):
+    """What another process took, and how far another run came, is seen where it appends."""
+
+    async def story(journal: SqliteJournal) -> None:
+        other = SqliteJournal(path)
+        await journal.append(a_batch("r"))
+        seq = await alone(journal)
+        await other.append(takes("other", 0, Hold("n")))
+        for batch, answer in (
+            (takes("r", seq, Hold("n"), top=1), Full("n", 1)),
+            (a_batch("r", seq, heeds=(("other", 0),)), Moved(1, "other")),
+            (takes("r", seq, Hold("n"), top=2, heeds=(("other", 1), ("none", 0))), Committed(seq + 2)),
+        ):
+            asked = journal.append(batch)
+            assert asked.done()
+            assert await asked == answer
+        assert await other.held(["n"]) == {"n": Held(2, "other")}
+        assert await other.append(takes("third", 0, Hold("n"), top=2)) == Full("n", 2)
+        await other.close()
+        await journal.close()
+
+    run(story, path)
+
+
+def test_a_lone_runs_conditions_wait_for_what_was_queued_before(path: Path):
+    async def story(journal: SqliteJournal) -> None:
+        await journal.append(a_batch("r"))
+        seq = await alone(journal)
+        before = [journal.append(takes("x", 0, Hold("n"))), journal.append(takes("r", seq, Hold("n"), top=1))]
+        assert not before[1].done()
+        assert await asyncio.gather(*before) == [Committed(seq + 1), Full("n", 1)]
+        await journal.close()
+
+    run(story, path)
 
 
 def test_the_log_is_brought_into_the_file_by_the_thread(path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -377,7 +377,7 @@ def test_a_newer_holdfast_that_changed_the_tables_meanwhile_is_noticed(path: Pat
     async def story(journal: SqliteJournal) -> None:
         await journal.append(a_batch("r"))
         other = sqlite3.connect(path)
-        other.execute("PRAGMA user_version = 2")
+        other.execute("PRAGMA user_version = 3")
         other.close()
         answers = await asyncio.gather(
             *[journal.append(a_batch("r", 1)), journal.append(a_batch("s"))], return_exceptions=True

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from holdfast import calendars
 from holdfast.agent import Bound
 from holdfast.codec import canonical, keyed
 from holdfast.contract import Review
-from holdfast.core import limits, policy
+from holdfast.core import limits, policy, shares
 from holdfast.core.policy import Judgement, binding
 from holdfast.core.state import CallState, Evidence, Moment, State
 from holdfast.events import (
@@ -50,6 +51,14 @@ def is_honoured(call: CallState, tool: Tool[..., object], moment: Moment) -> boo
     return bool(call.key) and moment.at + tool.timeout <= call.keyed_until
 
 
+def stands_until(state: State, role: str, at: int, within: int | None) -> int:
+    """Until when a question stands that a role has so long for: of its own working time, if it has a calendar. 0: no end."""
+    if not within:
+        return 0
+    calendar = state.opened.calendars.get(role)
+    return at + within if calendar is None else calendars.add(calendar, at, within)
+
+
 def put_before(
     state: State, moment: Moment, call: CallState, judged: Judgement, review: Review, digest: str
 ) -> PersonAsked:
@@ -58,7 +67,7 @@ def put_before(
     changed = " Its evidence has changed since it was shown." if call.changed else ""
     return PersonAsked(
         "review", f"{call.tool}({_words(call.args)}): {reasons}.{changed}", call.seq, role=review.by,
-        people=review.people, until=moment.at + review.within if review.within else 0,
+        people=review.people, until=stands_until(state, review.by, moment.at, review.within),
         then=review.then.replace("ask: ", "ask:"), version=call.version, digest=digest, label=state.label,
         contract=state.contract_digest, heard=state.said, evidence=tuple(item.seq for item in judged.evidence),
     )  # fmt: skip
@@ -74,7 +83,7 @@ def begin_write(bound: Bound, state: State, moment: Moment, call: CallState) -> 
     """Judge a write at its start, first or further: evidence, rules and approvals as they stand now."""
     judged = policy.judge(bound, state, call, moment)
     if judged.verdict == "refuse":
-        return [CallJudged(call.seq, "refuse", judged.rules, call.version)]
+        return [CallJudged(call.seq, "refuse", judged.rules, call.version, judged.shares)]
     if judged.stale:
         return _refresh(bound, state, call, judged)
     if call.changed and not judged.reviews:
@@ -85,9 +94,9 @@ def begin_write(bound: Bound, state: State, moment: Moment, call: CallState) -> 
         digest = binding(state, call, judged, moment)
         review = policy.unmet_review(call, judged.reviews, digest, moment.at)
         if review is not None:
-            held = CallJudged(call.seq, "review", judged.rules, call.version)
+            held = CallJudged(call.seq, "review", judged.rules, call.version, judged.shares)
             return [held, put_before(state, moment, call, judged, review, digest)]
-    return [start(bound, state, moment, call)]
+    return start(bound, state, moment, call)
 
 
 def _refresh(bound: Bound, state: State, call: CallState, judged: Judgement) -> Sequence[AnyEvent]:
@@ -144,15 +153,18 @@ def paging(bound: Bound, state: State, call: CallState) -> bool:
     return any(page.status != "answered" for page in pages) or bool(call.next and call.ok and page(bound, state, call))
 
 
-def start(bound: Bound, state: State, moment: Moment, call: CallState) -> AnyEvent:
-    """The next attempt; of a keyed write under the same key as the ones before."""
+def start(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequence[AnyEvent]:
+    """The next attempt, of a keyed write under the same key as the ones before; or what it has to wait for."""
+    taken = shares.begin(bound, state, moment, call)
+    if not isinstance(taken, tuple):
+        return taken
     tool = bound.tools.get(call.tool)
     timeout = tool.timeout if tool is not None else 10_000_000
     key, until = "", 0
     if tool is not None and tool.effect == "write" and tool.keyed:
         key = keyed(moment.secret, "call", state.run, str(call.seq), canonical(call.args))
         until = (call.first_started or moment.at) + tool.key_life
-    return CallStarted(call.seq, call.attempt + 1, moment.worker, moment.at + timeout, key, until)
+    return [CallStarted(call.seq, call.attempt + 1, moment.worker, moment.at + timeout, key, until, *taken)]
 
 
 def retry_at(bound: Bound, call: CallState) -> int:
@@ -191,4 +203,4 @@ def restart(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequ
     """Start once more; a write is judged again first."""
     if call.effect == "write":
         return begin_write(bound, state, moment, call)
-    return [start(bound, state, moment, call)]
+    return start(bound, state, moment, call)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from holdfast.agent import Bound
-from holdfast.core import attempts, children, limits, policy, programs
+from holdfast.core import attempts, children, limits, policy, programs, shares
 from holdfast.core.policy import Judgement, binding
 from holdfast.core.state import CallState, Moment, State
 from holdfast.events import (
@@ -52,6 +54,8 @@ def advance(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
 
 
 def _advance(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequence[AnyEvent]:
+    if call.status != "answered" and shares.unread(bound, state, moment, call):
+        return []
     match call.status:
         case "asked":
             return _admit(bound, state, moment, call)
@@ -81,13 +85,13 @@ def _admit(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
 
 def _verdict(bound: Bound, state: State, moment: Moment, call: CallState, judged: Judgement) -> list[AnyEvent]:
     if judged.verdict != "review":
-        return [CallJudged(call.seq, judged.verdict, judged.rules, call.version)]
+        return [CallJudged(call.seq, judged.verdict, judged.rules, call.version, judged.shares)]
     digest = binding(state, call, judged, moment)
     review = policy.unmet_review(call, judged.reviews, digest, moment.at)
     if review is None:
-        return [CallJudged(call.seq, "allow", judged.rules, call.version)]
+        return [CallJudged(call.seq, "allow", judged.rules, call.version, judged.shares)]
     return [
-        CallJudged(call.seq, "review", judged.rules, call.version),
+        CallJudged(call.seq, "review", judged.rules, call.version, judged.shares),
         attempts.put_before(state, moment, call, judged, review, digest),
     ]
 
@@ -120,7 +124,9 @@ def _held(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
         return []
     decided = attempts.withdraw(state, call, "decided")
     if asked.about == "review":
-        judged = policy.judge(bound, state, call, moment)
+        judged = policy.judge(
+            bound, state, call, replace(moment, held={})
+        )  # what others hold is looked at as it starts
         further = policy.unmet_review(call, judged.reviews, asked.digest, moment.at)
         if further is not None:
             return [*decided, attempts.put_before(state, moment, call, judged, further, asked.digest)]
@@ -137,7 +143,7 @@ def _clear(bound: Bound, state: State, moment: Moment, call: CallState) -> Seque
     if call.effect == "program" and call.attempt:
         return programs.go_on(bound, state, moment, call)
     if call.effect != "write":
-        return [attempts.start(bound, state, moment, call)]
+        return attempts.start(bound, state, moment, call)
     if any(one.status not in ("answered", "doubt") for one in _earlier(state, call)):
         return []
     if failed := _earlier_failed(state, call):

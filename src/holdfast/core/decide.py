@@ -12,9 +12,10 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from holdfast import calendars
 from holdfast.agent import Bound
 from holdfast.codec import keyed
-from holdfast.core import attempts, calls, children, ending, limits, output, prompt, recovery, rounds
+from holdfast.core import attempts, calls, children, ending, limits, output, prompt, recovery, rounds, shares
 from holdfast.core.fold import fold
 from holdfast.core.fork import carried_out
 from holdfast.core.state import Moment, State
@@ -28,6 +29,7 @@ from holdfast.events import (
     LimitReached,
     ModelAsked,
     ModelFailed,
+    Paused,
     PersonAsked,
     QuestionWithdrawn,
     Resumed,
@@ -38,6 +40,9 @@ MAX_ENTRIES: Final = 9_000
 
 MAX_EVENTS: Final = 2_000
 """Events one batch may have: a bound on our own loop, far above what a turn can need."""
+
+STARTS: Final = frozenset({ModelAsked, CallStarted})
+"""After these somebody performs."""
 
 Rule: TypeAlias = Callable[[Bound, State, Moment], Sequence[AnyEvent]]
 
@@ -65,7 +70,7 @@ def foresee(bound: Bound, state: State, moment: Moment) -> list[tuple[AnyEvent, 
             for event in events:
                 draft = fold(draft, Entry(state.run, draft.seq + 1, at, state.seq, moment.worker, event))
                 out.append((event, draft))
-                if isinstance(event, ModelAsked | CallStarted):
+                if type(event) in STARTS:
                     moment = msgspec.structs.replace(moment, flying=moment.flying | {draft.seq})
             if len(out) > MAX_EVENTS:
                 raise Bug("the rules do not come to rest", run=state.run, seq=state.seq)
@@ -86,9 +91,21 @@ def _what_follows(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEve
             return ()
         if events := _first(DISTURBANCES, bound, state, moment):
             return events
-        if state.paused or state.limit is not None:
+        if state.rests or state.limit is not None:
             return ()
-    return _first(TURN, bound, state, moment)
+        if (waits := shares.turn(bound, state, moment)) is not None:
+            return waits
+    return () if _awaits(state) else _first(TURN, bound, state, moment)
+
+
+RUNNING: Final = frozenset({"running"})
+
+
+def _awaits(state: State) -> bool:
+    """Whether all that the turn needs is under way: the model was asked, or every call runs. Then no rule of a turn speaks."""
+    if state.calls:
+        return state.admitted and RUNNING.issuperset([call.status for call in state.calls.values()])
+    return state.admitted and state.asking is not None and state.asking.status == "running"
 
 
 def _first(rules: Sequence[Rule], bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
@@ -108,12 +125,13 @@ def _calm(bound: Bound, state: State) -> bool:
         state.cancel
         or state.limit
         or state.stop
-        or state.paused
+        or state.rests
         or state.said != state.heard
         or state.contradiction
         or state.disagreements
         or state.diverged
         or state.taken
+        or (bound.contract.one_at_a_time and shares.TURN not in state.holds)
     ):
         return False
     if state.asking is not None and state.asking.status == "failed":
@@ -161,6 +179,16 @@ def _is_lost(start: int, worker: str, until: int, moment: Moment) -> bool:
     return worker in moment.gone or until <= moment.at
 
 
+def _stopped(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
+    """Somebody stopped the agent, or everything; or the stop that held this run is over."""
+    stop = moment.stopped
+    if stop is not None and stop.seq != state.halted:
+        return [Paused(stop.by, stop.why, stop.seq)]
+    if stop is None and state.halted:
+        return [Resumed(by=moment.worker, stop=state.halted)]
+    return []
+
+
 def _contradicted(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     return contradicted(state)
 
@@ -175,6 +203,8 @@ def contradicted(state: State) -> Sequence[AnyEvent]:
 
 def _resolved(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     """A doubt that an answer or a look-up resolved needs nobody any more."""
+    if not state.questions:
+        return []
     doubts = {call.seq for call in state.calls.values() if call.status == "doubt"}
     return [
         QuestionWithdrawn(question.seq, "resolved")
@@ -192,14 +222,14 @@ def _expired(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
         withdrawn = QuestionWithdrawn(question.seq, "expired")
         if asked.then.startswith("ask:"):
             role = asked.then.removeprefix("ask:").strip()
-            within = asked.until - question.at
+            within = _within(state, asked, question.at)
             again = PersonAsked(
                 about=asked.about,
                 text=asked.text,
                 call=asked.call,
                 role=role,
                 people=asked.people,
-                until=moment.at + within,
+                until=attempts.stands_until(state, role, moment.at, within),
                 stands_for=asked.stands_for or asked.role,
                 version=asked.version,
                 digest=asked.digest,
@@ -216,12 +246,18 @@ def _expired(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     return []
 
 
+def _within(state: State, asked: PersonAsked, at: int) -> int:
+    """How long a role had for a question, by its own calendar if it has one."""
+    calendar = state.opened.calendars.get(asked.role)
+    return asked.until - at if calendar is None else calendars.passed(calendar, at, asked.until)
+
+
 def _time(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     """The limits that time itself reaches."""
-    if state.limit is not None or ending.is_ending(bound, state):
+    if state.limit is not None:
         return []
     event = limits.of_time(bound, state, moment.at)
-    return [event] if event is not None else []
+    return [] if event is None or ending.is_ending(bound, state) else [event]
 
 
 def _limit(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
@@ -323,7 +359,7 @@ def _asked(bound: Bound, state: State, moment: Moment, model: str, step: int, at
 ASK_TIMEOUT: Final = 180_000_000
 """µs an attempt at a model may take; its lease too."""
 
-OVER: Final[tuple[Rule, ...]] = (_new_epoch, _lost, _contradicted, _resolved, _expired, _time)
+OVER: Final[tuple[Rule, ...]] = (_new_epoch, _stopped, _lost, _contradicted, _resolved, _expired, _time)
 """What was found to be over; once at the start of a batch, since nothing in a batch can add to it."""
 
 DISTURBANCES: Final[tuple[Rule, ...]] = (_limit, calls.overtaken, recovery.find_out)

@@ -6,7 +6,7 @@ never from when somebody looks: an approval that comes after its end is refused 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from holdfast import codec
@@ -16,6 +16,7 @@ from holdfast.core.state import CallState, Question, State
 from holdfast.dialogue import Attached
 from holdfast.errors import NotAllowed, UsageError
 from holdfast.events import (
+    AskedBack,
     Body,
     CallSettled,
     Inline,
@@ -25,6 +26,8 @@ from holdfast.events import (
     PersonAnswered,
     PersonAsked,
     ProposalAmended,
+    QuestionClaimed,
+    QuestionReleased,
     Said,
 )
 from holdfast.shape import Misfit
@@ -40,8 +43,12 @@ VERDICTS: Mapping[str, tuple[str, ...]] = {
 """Kind of question → what can be answered to it. A limit is also met by a grant, a doubt by a settlement."""
 
 
-def question(state: State, seq: int, by: str, at: int, roles: Sequence[str] | None = None) -> Question:
-    """An open question that this person may answer now. roles: what they may act as; None: not known, so not checked.
+def question(
+    state: State, seq: int, by: str, at: int, roles: Sequence[str] | None = None, *, over: bool = False
+) -> Question:
+    """An open question that this person may answer now.
+
+    roles: what they may act as; None: not known, so not checked. over: whether they may although somebody else claimed it.
 
     Raises NotAllowed, with the reason.
     """
@@ -69,11 +76,36 @@ def question(state: State, seq: int, by: str, at: int, roles: Sequence[str] | No
             seq=seq,
             hint="somebody else has to",
         )
+    if found.claimed and by != found.claimed and not over and asked.about != "question":
+        raise NotAllowed(
+            f"{found.claimed} is looking into question {seq}",
+            run=state.run,
+            seq=seq,
+            hint="wait until it is released, or take it over",
+        )
     if roles is not None and asked.role not in ("", "requester", *roles):
         raise NotAllowed(
             f"this is for {asked.role}; {by} acts as {', '.join(roles) or 'nobody'}", run=state.run, seq=seq
         )
     return found
+
+
+def apart(state: State, by: str, others: Collection[str]) -> None:
+    """Raise NotAllowed where somebody took part in a run, or has decided in it, by another name of theirs."""
+    took = sorted(state.speakers.intersection(others) - {by})
+    if took:
+        raise NotAllowed(
+            f"{by} is or acts for {took[0]}, who opened, spoke or amended in this run, and cannot decide in it",
+            run=state.run,
+            hint="somebody else has to",
+        )
+    voted = sorted({vote.by for call in state.calls.values() for vote in call.votes}.intersection(others) - {by})
+    if voted:
+        raise NotAllowed(
+            f"{by} is or acts for {voted[0]}, who has approved here already",
+            run=state.run,
+            hint="another person is needed",
+        )
 
 
 def answer(
@@ -101,6 +133,49 @@ def answer(
         if any(vote.by == by for vote in call.votes):
             raise NotAllowed(f"{by} has approved this already", run=state.run, seq=seq, hint="another person is needed")
     return PersonAnswered(seq, verdict, by, text, version=asked.version)  # type: ignore[arg-type]  # one of `allowed`
+
+
+def claim(
+    state: State, seq: int, by: str, at: int, roles: Sequence[str] | None = None, *, over: bool = False
+) -> QuestionClaimed | None:
+    """Say that somebody looks into a question; None where they do already. over: also where somebody else does."""
+    found = question(state, seq, by, at, roles, over=over)
+    return None if found.claimed == by else QuestionClaimed(seq, by)
+
+
+def release(state: State, seq: int, by: str) -> QuestionReleased | None:
+    """Let others decide a question that one claimed; None where nobody had. Raises NotAllowed for another's claim."""
+    found = state.questions.get(seq)
+    if found is None or not found.claimed:
+        return None
+    if found.claimed != by:
+        raise NotAllowed(
+            f"{found.claimed} claimed question {seq}, not {by}",
+            run=state.run,
+            seq=seq,
+            hint="claim it over them, if need be",
+        )
+    return QuestionReleased(seq, by)
+
+
+def ask_back(
+    state: State,
+    seq: int,
+    text: str,
+    by: str,
+    at: int,
+    to: Literal["agent", "requester"],
+    roles: Sequence[str] | None = None,
+) -> AskedBack:
+    """A reviewer's question before they decide. The agent answers by what it does next; the requester by writing."""
+    asked = question(state, seq, by, at, roles).asked
+    call = state.calls.get(asked.call)
+    if asked.about not in ("review", "output"):
+        raise NotAllowed(f"a question about {asked.about} has nobody to ask back", run=state.run, seq=seq)
+    if not text.strip():
+        raise UsageError("nothing is asked", run=state.run, seq=seq, hint="say what you want to know: --text")
+    _as_shown(state, seq, asked, call)
+    return AskedBack(seq, to, text, by)
 
 
 def _as_shown(state: State, seq: int, asked: PersonAsked, call: CallState | None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from holdfast.codec import value_of
-from holdfast.core import fold_calls, fold_children, fold_model, fold_people, prompt, provenance
+from holdfast.core import fold_calls, fold_children, fold_model, fold_people, fold_shares, prompt, provenance
 from holdfast.core.fold_calls import Changes, replace
 from holdfast.core.log import Log, Tally
 from holdfast.core.state import Source, State
@@ -24,16 +24,22 @@ from holdfast.events import (
     CancelAsked,
     Checkpointed,
     ContractAdopted,
+    ContractPublished,
     Contradiction,
     Entry,
     LimitAsked,
     LimitGranted,
     LimitReached,
     Noted,
+    Notified,
     Paused,
+    PlaceAwaited,
+    PlaceTaken,
     Resumed,
     RunClosed,
     RunOpened,
+    SwitchedOff,
+    SwitchedOn,
     Unknown,
     Viewed,
 )
@@ -122,6 +128,8 @@ def _granted(state: State, entry: Entry, event: LimitGranted) -> Changes:
 
 
 def _paused(state: State, entry: Entry, event: Paused) -> Changes:
+    if event.stop:
+        return {"halted": event.stop, "halted_why": f"{event.by} stopped it{': ' + event.why if event.why else ''}"}
     return {"paused": True}
 
 
@@ -131,7 +139,7 @@ def _resumed(state: State, entry: Entry, event: Resumed) -> Changes:
     if event.epoch > state.epoch:
         calls = {seq: fold_calls.maybe_begun(state, entry, call) for seq, call in state.calls.items()}
         return {"epoch": event.epoch, "recovered": entry.seq, "calls": calls}
-    return {"paused": False}
+    return {"halted": 0, "halted_why": ""} if event.stop else {"paused": False}
 
 
 def _forked(state: State, entry: Entry, event: Resumed) -> Changes:
@@ -145,7 +153,8 @@ def _forked(state: State, entry: Entry, event: Resumed) -> Changes:
         error = "lost" if asking.status == "failed" else asking.error
         asking = replace(asking, error=error, failures=0, tried=(), retry_at=0)
     return {
-        "paused": False, "cancel": None, "stop": "", "taken": "", "gave_up": False, "rejections": 0, "limit": None, "unresolved": (),
+        "paused": False, "halted": 0, "halted_why": "", "holds": {}, "awaits": {}, "cancel": None, "stop": "", "taken": "",
+        "gave_up": False, "rejections": 0, "limit": None, "unresolved": (),
         "asking": asking, "epoch": max(state.epoch, event.epoch), "opened_at": entry.at,
         "inherited": replace(state.spent, reserved=0, carved=0, carved_retries=0),
         "rested": (*state.rested, (state.seq, entry.at - state.at)),
@@ -177,6 +186,7 @@ def _closed(state: State, entry: Entry, event: RunClosed) -> Changes:
         "owed": {**state.owed, state.asking.seq: held} if held and state.asking else state.owed,
         "unresolved": tuple(dict.fromkeys((*state.unresolved, *event.unresolved))),
         "questions": doubts,
+        **fold_shares.closed(state),
     }
 
 
@@ -196,7 +206,9 @@ _FOLDS: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {
     **fold_model.MODEL, **fold_calls.CALLS, **fold_people.PEOPLE, **fold_children.CHILDREN, RunOpened: _opened_again,
     Contradiction: _contradiction, LimitReached: _limit, LimitGranted: _granted, Paused: _paused, Resumed: _resumed,
     CancelAsked: _cancel, ContractAdopted: _adopted, RunClosed: _closed,
+    PlaceAwaited: fold_shares.awaited, PlaceTaken: fold_shares.taken,
     CallUndone: _nothing, LimitAsked: _nothing,
-    BodiesErased: _nothing, Noted: _noted, Checkpointed: _nothing, Viewed: _nothing,
+    BodiesErased: _nothing, Noted: _noted,
+    Checkpointed: _nothing, Viewed: _nothing, Notified: _nothing, SwitchedOff: _nothing, SwitchedOn: _nothing, ContractPublished: _nothing,
 }  # fmt: skip
 """Every kind there is; a kind that changes nothing says so."""

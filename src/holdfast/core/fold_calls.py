@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from holdfast.codec import public_digest, value_of
-from holdfast.core import findings, prompt
+from holdfast.core import findings, fold_shares, prompt
 from holdfast.core.log import Log
 from holdfast.core.state import CallState, Evidence, Question, Source, State, move
 from holdfast.errors import Bug
@@ -49,7 +49,12 @@ def open_call(state: State, entry: Entry, seq: int) -> CallState:
 
 
 def with_call(state: State, call: CallState, **more: Any) -> Changes:
-    return {"calls": {**state.calls, call.seq: call}, **more}
+    changes = {"calls": {**state.calls, call.seq: call}, **more}
+    if call.seq in state.holds and "holds" not in more:
+        changes["holds"] = fold_shares.kept(state, call)
+    if call.seq in state.awaits and call.status == "answered":
+        changes["awaits"] = fold_shares.without(state.awaits, call.seq)
+    return changes
 
 
 def call_asked(state: State, entry: Entry, event: CallAsked) -> Changes:
@@ -109,12 +114,13 @@ def started(state: State, entry: Entry, event: CallStarted) -> Changes:
         looks=0,
         look_at=0,
         handle="",
+        fuse=event.fuse,
     )
     spent = replace(state.spent, retries=state.spent.retries + 1) if again else state.spent
     counted = state.counted
     if call.effect != "builtin" and not call.unknown and not call.serves and call.error != PAUSED:
         counted = {**counted, call.tool: counted.get(call.tool, 0) + 1}
-    return with_call(state, after, spent=spent, counted=counted)
+    return with_call(state, after, spent=spent, counted=counted, **fold_shares.started(state, event))
 
 
 def program_called(state: State, entry: Entry, event: ProgramCalled) -> Changes:
@@ -268,6 +274,8 @@ def failed(state: State, entry: Entry, event: CallFailed) -> Changes:
         counted = {**counted, call.tool: max(counted.get(call.tool, 0) - 1, 0)}
     spent = replace(state.spent, work=state.spent.work + event.took)
     changes = with_call(state, after, spent=spent, counted=counted)
+    if call.fuse is not None and event.error in fold_shares.FAILURES:
+        changes["holds"] = fold_shares.blown(state, after, call.fuse, entry.at)
     if event.error == DIVERGED:
         changes["diverged"] = f"the program of {call.tool} went another way than before: {event.message}"
     return changes
@@ -318,6 +326,8 @@ def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
     if event.verdict == "did_not" and told:  # an attempt had said already that it was done
         changes |= {"conflict": (*state.conflict, told), "late": {**state.late, told: event.call}}
     if state.closed is not None:
+        if event.verdict == "did_not":
+            changes["holds"] = fold_shares.given_back(state, event.call)
         return changes | {"unresolved": tuple(seq for seq in state.unresolved if seq != event.call)}
     call = open_call(state, entry, event.call)
     again = event.verdict == "did_not" and bool(call.key) and call.keyed_until > entry.at

@@ -38,7 +38,7 @@ def model_asked(state: State, entry: Entry, event: ModelAsked) -> Changes:
         "unsent": (), "heard": max(event.heard, state.heard), "max_output": event.max_output, "spent": spent,
         "calls": {} if not again else state.calls, "turn": () if not again else state.turn,
         "label": label, "sources": sources, "replied": 0, "long_results": _long(state, shown),
-        "weight": state.weight + sum(prompt.weight(segment) for segment in shown),
+        "weight": state.weight + sum(map(prompt.weight, shown)),
     }  # fmt: skip
 
 
@@ -53,7 +53,10 @@ def _long(state: State, shown: list[Segment]) -> dict[int, str]:
 def _shown(state: State, event: ModelAsked) -> list[Segment]:
     if not event.add:
         return []
-    ready = {segment.ref: segment for segment in prompt.to_show(state)}
+    shown = prompt.to_show(state)
+    if event.add == tuple([segment.ref for segment in shown]):
+        return shown
+    ready = {segment.ref: segment for segment in shown}
     missing = [ref for ref in event.add if ref not in ready]
     if missing and not state.opened.on_behalf_of:  # of a run about somebody, what made it may have been erased
         raise Bug(f"a request names a segment {missing[0]} that nothing made", run=state.run, seq=state.seq + 1)

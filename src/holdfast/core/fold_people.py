@@ -12,10 +12,13 @@ from holdfast.core.state import Question, Source, State, Vote, move
 from holdfast.dialogue import Told
 from holdfast.errors import Bug
 from holdfast.events import (
+    AskedBack,
     Entry,
     PersonAnswered,
     PersonAsked,
     ProposalAmended,
+    QuestionClaimed,
+    QuestionReleased,
     QuestionWithdrawn,
     Replied,
     Said,
@@ -71,11 +74,15 @@ def _without(state: State, question: int) -> dict[int, Question]:
     return {seq: kept for seq, kept in state.questions.items() if seq != question}
 
 
-def _question(state: State, entry: Entry, seq: int) -> PersonAsked:
+def _whole(state: State, entry: Entry, seq: int) -> Question:
     question = state.questions.get(seq)
     if question is None:
         raise Bug(f"question {seq} is not open", run=state.run, seq=entry.seq)
-    return question.asked
+    return question
+
+
+def _question(state: State, entry: Entry, seq: int) -> PersonAsked:
+    return _whole(state, entry, seq).asked
 
 
 def person_answered(state: State, entry: Entry, event: PersonAnswered) -> Changes:
@@ -137,6 +144,34 @@ def amended(state: State, entry: Entry, event: ProposalAmended) -> Changes:
     return with_call(state, after, speakers=state.speakers | named(event.by))
 
 
+def claimed(state: State, entry: Entry, event: QuestionClaimed) -> Changes:
+    question = _whole(state, entry, event.question)
+    return _put(state, replace(question, claimed=event.by, claimed_at=entry.at))
+
+
+def released(state: State, entry: Entry, event: QuestionReleased) -> Changes:
+    return _put(state, replace(_whole(state, entry, event.question), claimed="", claimed_at=0))
+
+
+def asked_back(state: State, entry: Entry, event: AskedBack) -> Changes:
+    """The agent is told in the place of a result. The requester's answer is a message, which overtakes the proposal."""
+    question = _whole(state, entry, event.question)
+    if event.to == "requester":
+        told = Told(
+            (entry.seq, 0), "machine", f"{event.by}, who reviews what you proposed, asked the requester: {event.text}"
+        )
+        asked = replace(question, asked_back=(*question.asked_back, entry.seq))
+        return {**_put(state, asked), "unsent": (*state.unsent, told)}
+    call = open_call(state, entry, question.asked.call)
+    said = f"not decided yet: {event.by} asks before deciding: {event.text} Answer it, and propose the call again if it still stands"
+    after = replace(call, status=move(state.run, entry.seq, call.status, "AskedBack"), answer=entry.seq, said=said)
+    return with_call(state, after, questions=_without(state, event.question))
+
+
+def _put(state: State, question: Question) -> Changes:
+    return {"questions": {**state.questions, question.seq: question}}
+
+
 def withdrawn(state: State, entry: Entry, event: QuestionWithdrawn) -> Changes:
     return {"questions": _without(state, event.question)}
 
@@ -144,4 +179,5 @@ def withdrawn(state: State, entry: Entry, event: QuestionWithdrawn) -> Changes:
 PEOPLE: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {
     Said: said, Replied: replied, PersonAsked: person_asked, PersonAnswered: person_answered,
     ProposalAmended: amended, QuestionWithdrawn: withdrawn,
+    QuestionClaimed: claimed, QuestionReleased: released, AskedBack: asked_back,
 }  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
@@ -45,14 +46,14 @@ class Log(Sequence[T], Generic[T]):
     def __getitem__(self, at: slice) -> list[T]: ...
     def __getitem__(self, at: int | slice) -> T | list[T]:
         if isinstance(at, slice):
-            return [self._items[i] for i in range(*at.indices(self._length))]
+            start, stop, step = at.indices(self._length)
+            return self._items[start:stop:step] if step > 0 else [self._items[i] for i in range(start, stop, step)]
         if not -self._length <= at < self._length:
             raise IndexError(at)
         return self._items[at if at >= 0 else self._length + at]
 
     def __iter__(self) -> Iterator[T]:
-        for at in range(self._length):
-            yield self._items[at]
+        return islice(self._items, self._length)
 
     def __eq__(self, other: object) -> bool:
         return (

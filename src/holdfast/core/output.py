@@ -193,7 +193,7 @@ def _done(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
     review = policy.output_review(bound, state, value)
     if review is not None and not policy.approved(call, call.digest, review.people, moment.at):
         fired = (Fired("done.review", "review", review.because, review.secret),)
-        until = moment.at + review.within if review.within else 0
+        until = attempts.stands_until(state, review.by, moment.at, review.within)
         asked = PersonAsked(
             "output",
             f"the output: {prompt.text_of(value)}",

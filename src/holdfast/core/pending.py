@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from holdfast.agent import Bound
-from holdfast.core import attempts, children, decide, ending, limits, recovery
+from holdfast.core import attempts, children, decide, ending, limits, recovery, shares
 from holdfast.core.state import Moment, State
 
 
@@ -98,6 +98,8 @@ def outlook_of(bound: Bound, state: State, moment: Moment) -> Outlook:
     base = outlook(state)
     if base.status == "closed":
         return base
+    if shares.names(bound, state) - moment.held.keys():  # what other runs hold is to be looked at first
+        return Outlook("working", base.due or 0)
     times = [limits.wall_ends(bound, state)] if state.limit is None else []
     times += [question.asked.until for question in state.questions.values() if question.asked.until]
     for call in state.calls.values():
@@ -111,6 +113,8 @@ def outlook_of(bound: Bound, state: State, moment: Moment) -> Outlook:
         times.append(decide.again_at(state))
     if children.running(state):
         times.append(moment.at + children.LOOK)
+    if state.awaits:
+        times += shares.look_at(state, moment)
     later = [time for time in times if time > moment.at]
     if base.due:
         return Outlook("working", min([base.due, *later]))
@@ -130,8 +134,12 @@ def waits_for(state: State) -> str:
     roles = {question.asked.role or "person" for question in state.questions.values()}
     if roles:
         return min(roles, key=lambda role: (role == "requester", role))
+    if state.halted:
+        return "stop"
     if state.replied:
         return "requester"
+    if state.awaits:
+        return "stop" if any(one.place.clause == "stop" for one in state.awaits.values()) else "place"
     if children.running(state):
         return "child"
     return "person" if state.paused or state.limit is not None else "time"

@@ -12,15 +12,16 @@ from typing import Final
 
 from msgspec import Struct
 
+from holdfast import units
 from holdfast.agent import Bound
 from holdfast.codec import keyed
 from holdfast.conditions import Scope, Unanswered
 from holdfast.contract import Grant, Review, Rule
-from holdfast.core import findings, provenance, rounds
+from holdfast.core import findings, provenance, rounds, shares
 from holdfast.core.fork import carried_out, reviewed
 from holdfast.core.log import Log
 from holdfast.core.state import CallState, Evidence, Moment, State
-from holdfast.events import Fired, Json, Label, Verdict
+from holdfast.events import Fired, Json, Label, Share, Verdict
 from holdfast.labels import meet
 
 _BARE = Grant()
@@ -45,6 +46,8 @@ class Judgement(Struct, frozen=True, gc=False):
     evidence: tuple[Evidence, ...] = ()
     stale: tuple[tuple[str, Evidence], ...] = ()
     """(tool, reading) that is older than `fresh` allows."""
+    shares: tuple[Share, ...] = ()
+    """What it would pass of what all runs together may do, with what others hold of it."""
 
 
 def judge(bound: Bound, state: State, call: CallState, moment: Moment) -> Judgement:
@@ -61,6 +64,7 @@ class _Judge:
         self.clause = f"tools.{call.tool}"
         self.evidence: dict[str, Evidence] = {}
         self.reviews: list[Review] = []
+        self.shares: tuple[Share, ...] = ()
 
     @cached_property
     def judgement(self) -> Judgement:
@@ -73,13 +77,15 @@ class _Judge:
             *self._sources(),
             *self._must(),
             *self._labels(),
+            *self._across(),
             *self._review(),
             *self._setting(),
         ]
         verdicts: list[Verdict] = [one.verdict for one in fired]
         verdict: Verdict = max(verdicts, key=_RANK.__getitem__, default="allow")
         reviews = tuple(sorted(self.reviews, key=lambda review: -review.people))
-        return Judgement(verdict, tuple(fired), reviews, tuple(self.evidence.values()), self._stale())
+        evidence = tuple(self.evidence.values())
+        return Judgement(verdict, tuple(fired), reviews, evidence, self._stale(), self.shares)
 
     def _refuse(self, rule: str, because: str, *, secret: bool = False) -> Fired:
         return Fired(rule, "refuse", because, secret)
@@ -278,6 +284,30 @@ class _Judge:
             self.reviews.append(Review(because=because))
             yield Fired(f"{self.clause}.accepts", "review", because)
 
+    # ---- all runs together
+
+    def _across(self) -> Iterator[Fired]:
+        across, where = self.grant.across, f"{self.clause}.across"
+        if across is None or self.call.effect != "write":
+            return
+        if isinstance(why := shares.asked(self.state, self.call, across), str):
+            yield self._refuse(where, f"what all runs together may do cannot be said of this call: {why}")
+            return
+        found = shares.over(self.bound, self.state, self.moment, self.call)
+        if found is None:
+            return
+        share, used = found
+        self.shares = (share,)
+        window = units.say_duration(across.window)
+        because = across.because or "there is a limit on what all runs together may do"
+        because = f"{because}: {used} of {share.top} are used within {window}, and this is {share.amount}"
+        if across.otherwise == "refuse":
+            yield self._refuse(where, because, secret=across.secret)
+            return
+        asked = Review(because=because, by=across.by, people=across.people, then=across.then, secret=across.secret)
+        self.reviews.append(asked.model_copy(update={"within": across.within}))  # checked already, and kept as µs
+        yield Fired(where, "review", because, across.secret)
+
     # ---- people
 
     def _review(self) -> Iterator[Fired]:
@@ -377,9 +407,10 @@ def _circumstances(bound: Bound, state: State, call: CallState | None = None) ->
 def binding(state: State, call: CallState, judgement: Judgement, moment: Moment) -> str:
     """Keyed digest of everything an approval is for: it is void once any of it changed."""
     shown = "|".join(sorted(item.digest for item in judgement.evidence))
+    passed = [f"passes {share.clause}" for share in judgement.shares]
     return keyed(
         moment.secret, "approval", state.run, str(call.seq), str(call.version), call.digest, str(state.label), state.contract_digest,
-        str(state.said), str(state.epoch), shown,
+        str(state.said), str(state.epoch), shown, *passed,
     )  # fmt: skip
 
 

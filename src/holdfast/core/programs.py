@@ -23,7 +23,7 @@ def go_on(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
         return [_asked(bound, state, moment, call, call.wants)]
     if any(one.status != "answered" or attempts.paging(bound, state, one) for one in made_by(state, call)):
         return []
-    return [attempts.start(bound, state, moment, call)]
+    return attempts.start(bound, state, moment, call)
 
 
 def made_by(state: State, call: CallState) -> list[CallState]:

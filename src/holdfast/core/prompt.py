@@ -178,6 +178,8 @@ def result(call: CallState) -> Result:
     if call.said:
         return Result(ref, call.id, call.tool, call.said, failed=not call.ok)
     text = text_of(call.result)
+    if call.complete == "complete" and len(text) <= WINDOW:
+        return Result(ref, call.id, call.tool, text, failed=False)
     notes = []
     if call.complete == "simulated":
         text, notes = text_of(call.args), ["simulated: this was recorded and not carried out"]
@@ -222,7 +224,8 @@ def to_show(state: State) -> list[Segment]:
         )
         by_index = {call.index: call for call in state.turn_calls}
         out += [result(by_index[at]) for at in sorted(by_index)]
-        out += [unadmitted(state.answer_seq, at, want) for at, want in enumerate(event.calls) if at not in by_index]
+        if len(by_index) < len(event.calls):
+            out += [unadmitted(state.answer_seq, at, want) for at, want in enumerate(event.calls) if at not in by_index]
     return [*out, *state.unsent]
 
 

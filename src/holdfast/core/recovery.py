@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from holdfast.agent import Bound
-from holdfast.core import attempts, limits
+from holdfast.core import attempts, limits, shares
 from holdfast.core.state import CallState, Moment, State
 from holdfast.events import (
     AnyEvent,
@@ -23,9 +23,11 @@ def find_out(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     waiting = [call for call in state.calls.values() if call.status == "unsure"]
     out: list[AnyEvent] = []
     for call in waiting:
+        if shares.unread(bound, state, moment, call):
+            continue
         if call.effect == "write":
             out += _recover(bound, state, moment, call)
-        elif not (state.paused or state.limit is not None):
+        elif not (state.rests or state.limit is not None):
             out += attempts.again(bound, state, moment, call)
         if out:
             return out
@@ -46,7 +48,7 @@ def _recover(bound: Bound, state: State, moment: Moment, call: CallState) -> lis
     affordable = call.error == "lost" or limits.reached(bound, state, "retries", state.spent.retried) is None
     tries = 0 if tool is None else max(tool.retry.times, KEYED_TRIES)
     if keyed_still and may_start and affordable and call.failures <= tries:
-        return [attempts.start(bound, state, moment, call)] if moment.at >= attempts.retry_at(bound, call) else []
+        return [*attempts.start(bound, state, moment, call)] if moment.at >= attempts.retry_at(bound, call) else []
     return settle_doubts(bound, state, moment, [call])
 
 
@@ -93,12 +95,12 @@ def _absent(bound: Bound, state: State, moment: Moment, call: CallState) -> list
 
 def ending_soon(state: State) -> bool:
     """Whether the run is asked to end, so that nothing new may start."""
-    return bool(state.cancel or state.stop or state.taken or state.contradiction or state.paused or state.limit)
+    return bool(state.cancel or state.stop or state.taken or state.contradiction or state.rests or state.limit)
 
 
 def waits(state: State) -> bool:
     """Whether the run is held up only: paused, or before a limit that a person may raise."""
-    held = state.paused or state.limit is not None
+    held = state.rests or state.limit is not None
     return held and not (state.cancel or state.stop or state.taken or state.contradiction)
 
 

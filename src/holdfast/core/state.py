@@ -26,15 +26,19 @@ from holdfast.events import (
     Completeness,
     Effect,
     Fired,
+    Held,
+    Hold,
     Json,
     Label,
     LimitName,
     LimitReached,
     ModelAnswered,
     PersonAsked,
+    PlaceAwaited,
     ProgramCalled,
     RunClosed,
     RunOpened,
+    Share,
 )
 
 Status: TypeAlias = Literal["asked", "held", "cleared", "running", "failed", "unsure", "doubt", "answered"]
@@ -61,6 +65,7 @@ MOVES: Final[dict[tuple[Status, str], Status]] = {
     ("held", "PersonAnswered answer"): "answered",
     ("held", "PersonAnswered retry"): "cleared",
     ("held", "PersonAnswered tell"): "answered",
+    ("held", "AskedBack"): "answered",
     ("held", "ProposalAmended"): "asked",
     ("cleared", "CallJudged refuse"): "answered",
     ("cleared", "CallJudged review"): "held",
@@ -219,6 +224,8 @@ class CallState(Struct, frozen=True, gc=False, kw_only=True):
     """The run that answers it."""
     carved: dict[LimitName, int] = {}
     """What that run may use of our ceilings."""
+    fuse: Hold | None = None
+    """What a failure of the last attempt counts as, over all runs."""
     came_late: int = 0
     """The entry in which an attempt that had been superseded said that it was done."""
 
@@ -314,6 +321,19 @@ class Question(Struct, frozen=True, gc=False):
     seq: int
     at: int
     asked: PersonAsked
+    claimed: str = ""
+    """Who is looking into it."""
+    claimed_at: int = 0
+    asked_back: tuple[int, ...] = ()
+    """Where a reviewer asked the requester about it."""
+
+
+class Awaited(Struct, frozen=True, gc=False):
+    """Something that waits for what other runs hold, or for what somebody stopped."""
+
+    seq: int
+    at: int
+    place: PlaceAwaited
 
 
 class State(Struct, frozen=True, gc=False, kw_only=True):
@@ -391,6 +411,14 @@ class State(Struct, frozen=True, gc=False, kw_only=True):
     speakers: frozenset[str] = frozenset()
     """Who opened, spoke or amended: excluded from approving."""
     paused: bool = False
+    """A person wants nothing new to start in it."""
+    halted: int = 0
+    """The entry of the control stream that stops it; 0: none does."""
+    halted_why: str = ""
+    holds: dict[int, tuple[Share, ...]] = {}
+    """Call (0: the run itself) → what it holds of what runs share."""
+    awaits: dict[int, Awaited] = {}
+    """Call (0: the run itself) → what it waits for."""
     cancel: CancelAsked | None = None
     settled: dict[int, str] = {}
     """Calls a person settled, or that were given up on, for judging what comes late."""
@@ -421,10 +449,23 @@ class State(Struct, frozen=True, gc=False, kw_only=True):
     """A kind of entry this version does not know: the run may be shown, never driven."""
 
     @property
+    def rests(self) -> bool:
+        """Whether nothing new is to start, because of a person's word about this run or about more than it."""
+        return self.paused or self.halted > 0
+
+    @property
     def turn_calls(self) -> list[CallState]:
         """The calls the model asked for in this turn, in asked order."""
         calls = self.calls
         return [calls[seq] for seq in self.turn]
+
+
+class Stop(Struct, frozen=True, gc=False):
+    """A stop in force: where it stands in the control stream, and why."""
+
+    seq: int
+    by: str
+    why: str = ""
 
 
 class Moment(Struct, frozen=True, gc=False, kw_only=True):
@@ -444,3 +485,8 @@ class Moment(Struct, frozen=True, gc=False, kw_only=True):
     """Tools of which another run of the tree does not know whether a write happened."""
     quotes: dict[str, int | None] = {}
     """Model → nusd its next answer costs at most, where it knows that itself."""
+    held: dict[str, Held] = {}
+    """What other runs were last seen to hold, by name; a name that is not in it was not looked up."""
+    stopped: Stop | None = None
+    """What stops this run, with its agent or with all."""
+    stopped_tools: dict[str, Stop] = {}

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeVar
 
 from holdfast.errors import Bug, HoldfastError
+from holdfast.events import Hold
 from holdfast.journal.port import Append, Row, Where
 
 E = TypeVar("E", bound=HoldfastError)
+
+MOST: Final = 2**53
+"""An amount that is held is less than this: a thousand such still add up in the integers of every database."""
 
 
 def check(batch: Append) -> None:
     """Refuse a batch that no store may take.
 
-    Raises Bug where it has no lines, or where its index row is not that of its own last line (SEMANTICS rule 8).
+    Raises Bug where it has no lines, where its index row is not that of its own last line (SEMANTICS rule 8), or where
+    an amount that it holds is none.
     """
     if not batch.lines:
         raise Bug("a batch without lines was appended", run=batch.run, seq=batch.expected)
@@ -26,6 +31,10 @@ def check(batch: Append) -> None:
             run=batch.run,
             seq=head,
         )
+    if batch.holding or batch.takes:
+        for hold in batch.row.holds:
+            if not (0 <= hold.amount < MOST and 0 <= hold.until < 2**63):
+                raise Bug(f"a run cannot hold {hold.amount} until {hold.until}", run=batch.run, seq=head)
 
 
 def again(error: E, run: str = "") -> E:
@@ -46,3 +55,13 @@ def fits(row: Row, where: Where, keys: Mapping[str, str]) -> bool:
         and (where.parent is None or row.parent == where.parent)
         and (where.before is None or (row.opened, row.run) < where.before)
     )
+
+
+def live(holds: Iterable[Hold], now: int) -> dict[tuple[str, int], int]:
+    """What counts at `now`: amounts by name and end. Parts of one name that end at one moment are one."""
+    amounts: dict[tuple[str, int], int] = {}
+    for hold in holds:
+        if not hold.until or hold.until > now:
+            key = hold.name, hold.until
+            amounts[key] = amounts.get(key, 0) + hold.amount
+    return amounts

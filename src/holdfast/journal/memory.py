@@ -12,7 +12,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from holdfast.errors import JournalDamaged, UsageError
+from holdfast.events import Held
 from holdfast.journal.checks import check, fits
+from holdfast.journal.holdings import Holdings
 from holdfast.journal.listeners import Listeners
 from holdfast.journal.port import (
     Append,
@@ -47,6 +49,7 @@ class MemoryJournal:
         self._rows: dict[str, Row] = {}
         self._keys: dict[str, str] = {}
         self._claims: dict[str, str] = {}
+        self._holdings = Holdings()
         self._blobs: dict[str, bytes | None] = {}
         self._secrets: dict[str, bytes | None] = {}
         self._soft: dict[str, int] = {}
@@ -88,23 +91,35 @@ class MemoryJournal:
         self._listeners.tell(loop, heads)
 
     def _place(self, batch: Append) -> Appended:
+        return self._refusal(batch) or self._write(batch)
+
+    def _refusal(self, batch: Append) -> Appended | None:
         head = len(self._lines.get(batch.run, ()))
         if head != batch.expected:
             return Moved(head)
         for name in batch.needs:
             if self._claims.get(name, batch.run) != batch.run:
                 return Claimed(name, self._claims[name])
-        key = batch.row.key
-        if not head and key:  # settled when a run is opened, for good
-            if key in self._keys:
-                return KeyTaken(self._keys[key])
-            self._keys[key] = batch.run
+        if not head and batch.row.key in self._keys:  # whose run is there already need not find room for another
+            return KeyTaken(self._keys[batch.row.key])
+        for run, seq in batch.heeds:
+            other = len(self._lines.get(run, ()))
+            if other != seq:
+                return Moved(other, run)
+        return self._holdings.refusal(batch, self._clock()) if batch.takes else None
+
+    def _write(self, batch: Append) -> Committed:
+        head = batch.expected
+        if not head and batch.row.key:  # settled when a run is opened, for good
+            self._keys[batch.row.key] = batch.run
         for name in (*batch.needs, *batch.claims):
             self._claims.setdefault(name, batch.run)
         for seq, (data, digest) in enumerate(batch.lines, head + 1):
             self._feed.append(FeedLine(len(self._feed) + 1, batch.run, seq, data, digest))
         self._lines.setdefault(batch.run, []).extend(batch.lines)
         self._rows[batch.run] = batch.row
+        if batch.holding:
+            self._holdings.replace(batch.row, self._clock(), len(self._feed))
         for ref, data in batch.blobs:
             self._blobs.setdefault(ref, data)
         if batch.secret is not None:
@@ -140,7 +155,7 @@ class MemoryJournal:
         """Give the journal that a loss of power now would leave: the durable prefix, and nobody at work."""
         left = MemoryJournal(clock=self._clock, flush_after=self._flush_after)
         for batch in self._batches[: self._batches_durable]:
-            left._place(batch)
+            left._write(batch)  # what was looked at then is not looked at again
         left._made_durable()
         left._epoch = self._epoch
         return left
@@ -178,6 +193,16 @@ class MemoryJournal:
         found = [row for row in self._rows.values() if fits(row, where, self._keys)]
         return sorted(found, key=lambda row: (row.opened, row.run), reverse=True)[: max(where.limit, 0)]
 
+    async def held(self, names: Iterable[str], *, but: str = "") -> dict[str, Held]:
+        """What runs hold of each name now."""
+        now = self._clock()
+        return {name: self._holdings.held(name, now, but) for name in names}
+
+    async def wanting(self, name: str, limit: int = 100) -> list[Row]:
+        """Rows of open runs that wait for a part of a name, the one opened first before the others."""
+        found = [row for row in self._rows.values() if name and row.wants == name and row.status != "closed"]
+        return sorted(found, key=lambda row: (row.opened, row.run))[: max(limit, 0)]
+
     async def blob(self, ref: str) -> bytes | None:
         """Look up a stored body."""
         return self._blobs.get(ref)
@@ -199,6 +224,9 @@ class MemoryJournal:
                 raise JournalDamaged(f"two runs carry the request key {row.key!r}", run=row.run, seq=row.seq)
         self._keys = keys
         self._rows |= fit
+        ends = {line.run: line.position for line in self._feed}
+        for row in fit.values():
+            self._holdings.replace(row, self._clock(), ends[row.run])
 
     async def runs(self, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Names of runs after a name, in order."""

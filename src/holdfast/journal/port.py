@@ -19,7 +19,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
-from holdfast.events import Hold, Outcome
+from holdfast.events import Held, Hold, Outcome
 
 Status: TypeAlias = Literal["working", "waiting", "closed"]
 
@@ -56,6 +56,8 @@ class Row(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Runs that it opened."""
     doubts: tuple[str, ...] = ()
     """Tools of which it is not known whether a write happened."""
+    apart: str = ""
+    """Of a run in a world of its own, as a trial is: nobody else takes it up."""
     holds: tuple[Hold, ...] = ()
     """What it holds of what runs share; what no longer counts by its time may be left out."""
     wants: str = ""
@@ -136,16 +138,6 @@ class Full(Struct, frozen=True, gc=False):
 
 
 Appended: TypeAlias = Committed | Moved | KeyTaken | Claimed | Full
-
-
-class Held(Struct, frozen=True, gc=False):
-    """What runs hold of one name."""
-
-    used: int = 0
-    run: str = ""
-    """The run that has held it the longest."""
-    until: int = 0
-    """When the first part of it ceases to count by its time; 0: none does."""
 
 
 class FeedLine(Struct, frozen=True, gc=False):

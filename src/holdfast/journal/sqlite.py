@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from holdfast.errors import JournalReadOnly
+from holdfast.events import Held
 from holdfast.journal.checks import check
 from holdfast.journal.port import Append, Appended, FeedLine, Listener, Row, Where
 from holdfast.journal.sqlite_file import connect, explain, prepare, tune
@@ -65,7 +66,7 @@ class SqliteJournal:
                 undo.pop_all()
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
-        self._writer = Writer(writing, self._path, lock_wait=lock_wait, flush_after=flush_after)
+        self._writer = Writer(writing, self._path, clock=self._clock, lock_wait=lock_wait, flush_after=flush_after)
         self._workers = Workers(Path(f"{self._path}.workers"))
 
     def append(self, batch: Append) -> Awaitable[Appended]:
@@ -108,6 +109,14 @@ class SqliteJournal:
     async def find(self, where: Where) -> list[Row]:
         """Rows that fit, newest first."""
         return await self._reader.find(where)
+
+    async def held(self, names: Iterable[str], *, but: str = "") -> dict[str, Held]:
+        """What runs hold of each name now."""
+        return await self._reader.held(names, self._clock(), but)
+
+    async def wanting(self, name: str, limit: int = 100) -> list[Row]:
+        """Rows of open runs that wait for a part of a name, the one opened first before the others."""
+        return await self._reader.wanting(name, max(limit, 0))
 
     async def blob(self, ref: str) -> bytes | None:
         """Look up a stored body."""

@@ -21,8 +21,14 @@ from holdfast.errors import (
 )
 from holdfast.journal.statements import load
 
-SCHEMA = 1
-"""Version of the tables; `PRAGMA user_version` of the file."""
+SCHEMA = 2
+"""Version of the tables; `PRAGMA user_version` of the file.
+
+A file of an older version is brought up to this one by whoever first opens it for writing, in one transaction that only
+adds (`sql/upgrade_<version>.sql`). From then on an older holdfast refuses the file, also one that has it open, at its next
+append: it would write rows without what their runs hold, and limits would no longer hold. For reading only, an older file
+is read as it stands: nobody holds or wants anything in it.
+"""
 
 APPLICATION = 0x686F6C64
 """`PRAGMA application_id` of the file."""
@@ -107,6 +113,8 @@ def prepare(path: Path, *, readonly: bool, wait: float) -> None:
                     _create(db)
             _check(db, path)
             if not readonly:
+                if check_version(db, path) < SCHEMA:
+                    _upgrade(db)
                 # A log left by a process whose disk failed may be in the system's memory only, and count as synced:
                 # bringing it into the file writes it anew. Others at work keep what they need of it.
                 db.execute(load("write")["checkpoint"]).fetchone()
@@ -190,14 +198,31 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     db.execute(load("read")["extent"]).fetchone()
 
 
-def check_version(db: sqlite3.Connection, path: Path) -> None:
-    """Raise JournalNewer where the tables are of a version this one does not know."""
-    version = db.execute("PRAGMA user_version").fetchone()[0]
+def _upgrade(db: sqlite3.Connection) -> None:
+    """Bring older tables up to this version, unless another process has done so meanwhile."""
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("BEGIN IMMEDIATE")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    for older in range(version, SCHEMA):
+        for statement in load(f"upgrade_{older}").values():
+            db.execute(statement)
+    db.execute("COMMIT")
+
+
+def check_version(db: sqlite3.Connection, path: Path) -> int:
+    """Give the version of the tables. Raises JournalNewer for one that this holdfast does not know."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version < 1:
+        raise JournalDamaged(
+            f"the journal {path} has tables of version {version}, which there never was",
+            hint="restore it from a backup, then call `recovered()` on the journal",
+        )
     if version > SCHEMA:
         raise JournalNewer(
             f"the journal {path} has tables of version {version}, and this holdfast knows up to {SCHEMA}",
             hint="use the holdfast that wrote it, or a newer one",
         )
+    return version
 
 
 def _settle(path: Path) -> None:

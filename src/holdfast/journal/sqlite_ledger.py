@@ -17,6 +17,7 @@ import msgspec
 
 from holdfast.journal.port import Append, Appended, Claimed, Committed, KeyTaken, Moved, Row
 from holdfast.journal.sqlite_file import check_version, is_busy
+from holdfast.journal.sqlite_holdings import Holdings
 from holdfast.journal.statements import load
 
 HEADS_KEPT: Final = 2_000
@@ -43,7 +44,7 @@ class _Head(msgspec.Struct, gc=False):
 
 
 def _moving(row: Row) -> _Values:
-    return (row.status, row.due, row.outcome, row.waits_for, row.attention, row.questions)
+    return (row.status, row.due, row.outcome, row.waits_for, row.attention, row.questions, row.wants)
 
 
 def _fixed(row: Row) -> _Values:
@@ -66,11 +67,12 @@ class _Change:
 class Ledger:
     """The tables of a journal, as the one who writes them sees them."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path, *, lock_wait: float) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path, *, clock: Callable[[], int], lock_wait: float) -> None:
         self._db = db
         self._lock_wait = lock_wait
         self._path = path
         self._sql = load("write")
+        self._holdings = Holdings(db, clock)
         self._heads: dict[str, _Head] = {}
         self._changes: dict[str, _Change] = {}
         self._keys: dict[str, str] = {}
@@ -162,6 +164,8 @@ class Ledger:
                     seq += 1
                     lines.append((pos, run, seq, data, digest))
                 self.last, change.seq, change.row = pos, seq, batch.row
+                if batch.holding:
+                    self._holdings.replace(run, batch.row.holds, pos)
                 blobs += batch.blobs
                 if batch.needs or batch.claims:
                     self._db.executemany(
@@ -197,20 +201,25 @@ class Ledger:
         if batch.expected != change.seq:
             return Moved(change.seq)
         for name in batch.needs:
-            owner = self._db.execute(self._sql["claimed_by"], (name,)).fetchone()
-            if owner is not None and owner[0] != batch.run:
-                return Claimed(name, owner[0])
-        if change.seq:
-            return None
-        # A new run: its request key is settled here, for good.
-        key = batch.row.key
-        if key:
-            owner = self._keys.get(key) or self._key_owner(key)
-            if owner is not None:
-                return KeyTaken(owner)
-            self._keys[key] = batch.run
-        self._last_id += 1
-        change.id, change.key = self._last_id, key
+            claimed = self._db.execute(self._sql["claimed_by"], (name,)).fetchone()
+            if claimed is not None and claimed[0] != batch.run:
+                return Claimed(name, claimed[0])
+        key = "" if change.seq else batch.row.key
+        owner = (self._keys.get(key) or self._key_owner(key)) if key else None
+        if owner is not None:  # whose run is there already need not find room for another
+            return KeyTaken(owner)
+        for run, seq in batch.heeds:
+            head = self._change(run).seq
+            if head != seq:
+                return Moved(head, run)
+        if batch.takes and (full := self._holdings.refusal(batch, change.id)):
+            return full
+        if not change.seq:
+            # A new run: its request key is settled here, for good.
+            if key:
+                self._keys[key] = batch.run
+            self._last_id += 1
+            change.id, change.key = self._last_id, key
         return None
 
     def _key_owner(self, key: str) -> str | None:
@@ -260,6 +269,9 @@ class Ledger:
             [(row.seq, _encode(row), *_moving(row), *_fixed(row), head.id) for row, head in fit],
         )
         self._db.executemany(self._sql["set_key"], [(row.key, head.id) for row, head in fit])
+        for row, head in fit:
+            since = self._db.execute(self._sql["position"], (head.id, head.seq)).fetchone()[0] if row.holds else 0
+            self._holdings.replace(head.id, row.holds, since)
 
     def raise_epoch(self) -> int:
         """Raise the epoch; the new one."""

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from holdfast.errors import JournalDamaged, UsageError
+from holdfast.events import Held
 from holdfast.journal.port import FeedLine, Row, Where
 from holdfast.journal.sqlite_file import connect, explain, is_busy
 from holdfast.journal.statements import load
@@ -30,6 +31,9 @@ BIG: Final = 1 << 18
 
 REFS: Final = 100
 """Bodies that are looked up with one statement."""
+
+HOLDINGS_SINCE: Final = 2
+"""Version of the tables from which on they say what runs hold and want."""
 
 _NEWEST: Final = (2**63 - 1, "")
 
@@ -51,6 +55,7 @@ class Reader:
         self._quick_lock = threading.Lock()
         self._slow_lock = threading.Lock()
         self._closed = False
+        self._version = 0
 
     async def lines(self, run: str, after: int, *, durable: bool) -> list[tuple[bytes, bytes]]:
         """Committed, or durable, lines of a run after seq `after`."""
@@ -96,6 +101,32 @@ class Reader:
         statement = self._sql["find"].format(index=index, lead=self._sql[index])
         return self._rows(await self._ask_slowly("find", given, statement))
 
+    async def held(self, names: Iterable[str], now: int, but: str) -> dict[str, Held]:
+        """What runs without the run `but` hold of each name at `now`: one look at one moment, however many names."""
+        wanted = list(dict.fromkeys(names))
+        held = dict.fromkeys(wanted, Held())
+        if not wanted or not await self._know_holdings():
+            return held
+        # As many parameters as some power of two: so there are a few statements to prepare, and not one for each number.
+        some = wanted + wanted[-1:] * ((1 << (len(wanted) - 1).bit_length()) - len(wanted))
+        given = {"now": now, "but": but} | {f"name{n}": name for n, name in enumerate(some)}
+        statement = self._sql["held"].format(names=", ".join(f":name{n}" for n in range(len(some))))
+        for name, used, run, until, _ in await self._ask("held", given, statement):
+            held[name] = Held(used, run, until)
+        return held
+
+    async def wanting(self, name: str, limit: int) -> list[Row]:
+        """Rows of open runs that wait for a part of a name, the one opened first before the others."""
+        if not await self._know_holdings():
+            return []
+        return self._rows(await self._ask("wanting", {"name": name, "limit": limit}))
+
+    async def _know_holdings(self) -> bool:
+        """Whether the tables say what is held; those of a file that is only looked at may be older, until somebody writes."""
+        if self._version < HOLDINGS_SINCE:
+            ((self._version,),) = await self._ask("version", {})
+        return self._version >= HOLDINGS_SINCE
+
     async def runs(self, after: str, limit: int) -> list[str]:
         """Names of runs after a name, in order."""
         ask = self._ask if limit <= PAGE else self._ask_slowly
@@ -134,13 +165,13 @@ class Reader:
 
     # ------------------------------------------------------------------------------------------- asking
 
-    async def _ask(self, name: str, given: _Given) -> _Found:
+    async def _ask(self, name: str, given: _Given, statement: str = "") -> _Found:
         try:
-            return self._fetch(self._quick, self._quick_lock, self._sql[name], given)
+            return self._fetch(self._quick, self._quick_lock, statement or self._sql[name], given)
         except sqlite3.Error as error:
             if not is_busy(error):
                 raise explain(error, self._path) from error
-        return await self._ask_slowly(name, given)
+        return await self._ask_slowly(name, given, statement)
 
     async def _ask_slowly(self, name: str, given: _Given, statement: str = "") -> _Found:
         return await asyncio.to_thread(self._wait_for, statement or self._sql[name], given)

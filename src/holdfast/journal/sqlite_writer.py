@@ -86,7 +86,15 @@ _Queued: TypeAlias = _Batch | _Task | _Call | _Stop
 class Writer:
     """The writing thread of a journal, and the queue before it. The thread starts with the first thing queued."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path, *, lock_wait: float, flush_after: float) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        path: Path,
+        *,
+        clock: Callable[[], int],
+        lock_wait: float,
+        flush_after: float,
+    ) -> None:
         self.listeners = Listeners()
         self._db = db
         self._path = path
@@ -101,7 +109,7 @@ class Writer:
         self._broken: HoldfastError | None = None
         self._writing = threading.Lock()
         # What follows belongs to whoever holds that lock: the thread, or a lone run's loop for the length of a commit.
-        self._ledger = Ledger(db, path, lock_wait=lock_wait)
+        self._ledger = Ledger(db, path, clock=clock, lock_wait=lock_wait)
         self._news = News(self._ledger, self.listeners)
         self._hand: list[_Queued | None] = []
         """Taken from the queue, and perhaps not answered yet."""

@@ -7,7 +7,7 @@ Those of a run about somebody all stand beside the chain, encrypted (see `cipher
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -17,6 +17,7 @@ from holdfast.codec import GENESIS, canonical, keyed, parse
 from holdfast.errors import Bug, JournalDamaged
 from holdfast.events import (
     AnyEvent,
+    AskedBack,
     Body,
     CallAsked,
     CallFailed,
@@ -24,19 +25,24 @@ from holdfast.events import (
     CallLookedUp,
     CallReturned,
     CallSettled,
+    CallStarted,
     CancelAsked,
     ContractAdopted,
     DoubtRaised,
     Entry,
     Erased,
     Inline,
+    Json,
     Loaded,
     ModelAnswered,
     ModelFailed,
     Noted,
     OutputRejected,
+    Paused,
     PersonAnswered,
     PersonAsked,
+    PlaceAwaited,
+    PlaceTaken,
     RunClosed,
     RunOpened,
     Stored,
@@ -110,12 +116,15 @@ def store(event: AnyEvent, cipher: Cipher, *, personal: bool) -> tuple[AnyEvent,
 
 
 TEXTS: Final[dict[type, tuple[str, ...]]] = {
-    ModelAnswered: ("calls",), ModelFailed: ("message",), OutputRejected: ("why",), CallAsked: ("problem",), CallJudged: ("rules",),
+    ModelAnswered: ("calls",), ModelFailed: ("message",), OutputRejected: ("why",), CallAsked: ("problem",),
+    CallJudged: ("rules", "shares"),
+    CallStarted: ("shares",), PlaceAwaited: ("why", "name"), PlaceTaken: ("shares",), AskedBack: ("text",), Paused: ("why",),
     PersonAsked: ("text",), PersonAnswered: ("text",), CallReturned: ("missing", "cursor"), CallFailed: ("message",),
     CallLookedUp: ("message",), DoubtRaised: ("why",), CallSettled: ("text",), CancelAsked: ("because",), RunClosed: ("reason",),
     Noted: ("note",),
 }  # fmt: skip
-"""Fields that hold words, beside the bodies: in a run about somebody they may be about them too."""
+"""Fields that hold words, beside the bodies: in a run about somebody they may be about them too. So may the name of what runs
+share: it is a digest without a key of what a call was counted with."""
 
 
 def set_aside(event: AnyEvent) -> tuple[AnyEvent, bytes]:
@@ -175,9 +184,19 @@ async def _fetched(body: Stored, fetch: Fetch) -> Body:
     if data is None:
         return Erased(body.ref, body.size)
     try:
-        return Loaded(body.ref, body.size, parse(data))
+        return Loaded(body.ref, body.size, _value(body.ref, data))
     except msgspec.DecodeError:
         raise changed(body.ref) from None
+
+
+def _value(ref: str, data: bytes) -> Json:
+    """What stored bytes say. A contract stands in each of its runs, and what it says is kept once for all of them."""
+    return _contract(data) if ref.startswith(CONTRACT) else parse(data)
+
+
+@lru_cache(maxsize=64)
+def _contract(data: bytes) -> Json:
+    return parse(data)
 
 
 class Kept:
@@ -287,7 +306,9 @@ def filled(entry: Entry, blobs: dict[str, bytes], cipher: Cipher) -> Entry:
     def take(body: Any) -> Any:
         if not isinstance(body, Stored):
             return body
-        return Erased(body.ref, body.size) if body.ref == UNKEPT else Loaded(body.ref, body.size, parse(read(body.ref)))
+        if body.ref == UNKEPT:
+            return Erased(body.ref, body.size)
+        return Loaded(body.ref, body.size, _value(body.ref, read(body.ref)))
 
     changes: dict[str, Any] = {}
     for name in _fields(type(event)):

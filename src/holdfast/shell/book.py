@@ -5,15 +5,19 @@ State is advanced only by what was decoded from stored bytes, in the process tha
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from holdfast import codec
 from holdfast.codec import GENESIS, chain
+from holdfast.core import shares
 from holdfast.core.decide import UNCLEAR
 from holdfast.core.fold import fold
-from holdfast.core.fork import carried_out, own
+from holdfast.core.fork import carried_out
+from holdfast.core.log import Log
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
 from holdfast.errors import Bug, NotAllowed, UsageError
@@ -26,10 +30,11 @@ from holdfast.events import (
     CallReturnedLate,
     CallStarted,
     Entry,
+    PlaceTaken,
     RunOpened,
     Unknown,
 )
-from holdfast.journal.port import Append, Appended, Committed, Journal, Row
+from holdfast.journal.port import Append, Appended, Committed, Journal, Row, Take
 from holdfast.shell import bodies
 from holdfast.shell.cipher import Cipher
 from holdfast.shell.redact import Redactor
@@ -39,10 +44,20 @@ MAX_ENTRIES: Final = 10_000
 """Entries a run may have; a longer one wants splitting into child runs."""
 
 
+NAMING: Final = (CallReturned, CallLookedUp, CallReturnedLate)
+"""What may carry the other system's name for an effect."""
+
+
+TAKING: Final = (CallStarted, PlaceTaken)
+"""What may take a share of what many runs share."""
+
+
 class Page:
     """Entries made ready to be appended together, after the last one its book knows, with the state after them."""
 
-    __slots__ = ("at", "blobs", "book", "claims", "durable", "head", "lines", "needs", "start", "state")
+    __slots__ = (
+        "at", "blobs", "book", "claims", "durable", "entries", "head", "lines", "needs", "start", "state", "takes", "writes",
+    )  # fmt: skip
 
     def __init__(self, book: Book, at: int) -> None:
         self.book = book
@@ -52,8 +67,13 @@ class Page:
         self.start = book.state.seq if book.state is not None else 0
         """Seq of the entry it goes on from."""
         self.lines: list[tuple[bytes, bytes]] = []
+        self.entries: list[Entry] = []
+        """What those lines read as, bodies loaded."""
         self.blobs: list[tuple[str, bytes]] = []
         self.durable = False
+        self.writes = False
+        """Whether a write begins with it, so that it must not get in over a stop."""
+        self.takes: list[Take] = []
         self.claims: list[str] = []
         self.needs: list[str] = []
         """Names of effects: see `effect_name`."""
@@ -92,7 +112,12 @@ class Page:
         state = foreseen if foreseen is not None and same else fold(state, back)
         self.state, self.head = state, digest
         self.lines.append((data, digest))
-        self.durable = self.durable or _promised(event, state)
+        self.entries.append(back)
+        promised = _promised(event, state)
+        self.durable = self.durable or promised
+        if isinstance(event, TAKING):
+            self.writes = self.writes or (promised and isinstance(event, CallStarted))
+            self.takes += [Take(share.name, share.top) for share in event.shares if share.top or not share.amount]
         if name := effect_name(event, state):
             (self.needs if isinstance(event, CallLookedUp) else self.claims).append(name)
         return state
@@ -101,10 +126,24 @@ class Page:
 class Book:
     """One run's entries, folded as far as they were read."""
 
-    def __init__(self, journal: Journal, run: str, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        run: str,
+        redactor: Redactor | None = None,
+        *,
+        keeps: bool = False,
+        opened: Callable[[Book], None] | None = None,
+    ) -> None:
         self.journal = journal
         self.run = run
         self.redactor = redactor or Redactor()
+        self._opened = opened
+        """Told once the first entry of the run got in through this book."""
+        self.entries: Log[Entry] | None = Log() if keeps else None
+        """What the state was folded from, bodies loaded, for whoever looks at all of it; None: it is not kept."""
+        self.let_go: Counter[str] = Counter()
+        """Names of which this process appended that a part is free again → how much of it."""
         self.state: State | None = None
         self.head = GENESIS
         self.cipher = Cipher(b"")
@@ -115,6 +154,7 @@ class Book:
         """Another book at the same place; states are immutable, so the two share what they know."""
         other = Book(self.journal, self.run, self.redactor)
         other.state, other.head, other.cipher, other.expecting = self.state, self.head, self.cipher, self.expecting
+        other.entries = self.entries
         return other
 
     @property
@@ -142,9 +182,11 @@ class Book:
         seq = self.state.seq if self.state is not None else 0
         state, head = self.state, self.head
         kept = bodies.Kept(self.journal, self.run, self.cipher)
+        read: list[Entry] = []
         for entry in codec.entries(self.run, await self.journal.read(self.run, seq), head, seq):
-            state, head = fold(state, await kept.load(entry)), entry.digest
-        self.state, self.head = state, head
+            read.append(await kept.load(entry))
+            state, head = fold(state, read[-1]), entry.digest
+        self._goes_on(state, head, read)
         if not self.secret and state is not None:
             self.secret = await self.journal.secret(state.opened.tree or self.run) or b""
         return state
@@ -158,8 +200,8 @@ class Book:
         event = entry.event
         assert not isinstance(event, Unknown)
         personal = self._personal(event, before)
-        data = codec.encode(entry)
-        if not personal and len(data) <= bodies.INLINE_BYTES and not isinstance(event, RunOpened):
+        data = b"" if personal or isinstance(event, RunOpened) else codec.encode(entry)
+        if 0 < len(data) <= bodies.INLINE_BYTES:
             return data, []
         kept, stored = bodies.store(event, self.cipher, personal=personal)
         if personal:
@@ -168,7 +210,9 @@ class Book:
                 ref = codec.keyed(self.secret, bodies.ASIDE, words)
                 stored = [*stored, (ref, self.cipher.encrypted(ref, words))]
                 entry = msgspec.structs.replace(entry, aside=ref)
-        return (codec.encode(msgspec.structs.replace(entry, event=kept)), stored) if kept is not event else (data, [])
+        if kept is event:
+            return data or codec.encode(entry), []
+        return codec.encode(msgspec.structs.replace(entry, event=kept)), stored
 
     def _personal(self, event: AnyEvent, before: State | None) -> bool:
         """Bodies of a run that is about somebody are kept beside the chain, encrypted, so that they can be erased."""
@@ -186,7 +230,7 @@ class Book:
         for entry in codec.entries(self.run, await self.journal.read(self.run)):
             found |= bodies.own_refs(entry)
             state, head = fold(state, await bodies.load(entry, self._shared)), entry.digest
-        self.state, self.head = state, head
+        self.state, self.head, self.entries = state, head, None
         state = self.known
         if state.closed is None:
             raise NotAllowed("an open run cannot be erased", run=self.run, hint="cancel it first")
@@ -207,17 +251,34 @@ class Book:
         """A body that is not this run's alone, and stays."""
         return await self.journal.blob(ref) if ref.startswith(bodies.CONTRACT) else None
 
-    async def append(self, page: Page, outlook: Outlook, *, secret: tuple[str, bytes] | None = None) -> Appended:
-        """Append a page that goes on from this book's head; the book follows if it got in."""
-        after = page.known
+    async def append(
+        self,
+        page: Page,
+        outlook: Outlook,
+        *,
+        secret: tuple[str, bytes] | None = None,
+        heeds: Sequence[tuple[str, int]] = (),
+    ) -> Appended:
+        """Append a page that goes on from this book's head; the book follows if it got in. heeds: see `Append`."""
+        before, after = self.state, page.known
         self.expecting = after.seq
+        holding = (before is not None and before.holds is not after.holds) or (before is None and bool(after.holds))
         answer = await self.journal.append(Append(
             run=self.run, expected=page.start, lines=page.lines, row=row_of(after, outlook), durable=page.durable, blobs=page.blobs,
-            secret=secret, claims=page.claims, needs=page.needs,
+            secret=secret, claims=page.claims, needs=page.needs, holding=holding, takes=page.takes, heeds=heeds,
         ))  # fmt: skip
         if isinstance(answer, Committed):
-            self.state, self.head = after, page.head
+            if holding and before is not None:
+                self.let_go.update(shares.let_go(before, after))
+            self._goes_on(after, page.head, page.entries)
+            if not page.start and self._opened is not None:
+                self._opened(self)
         return answer
+
+    def _goes_on(self, state: State | None, head: bytes, entries: Sequence[Entry]) -> None:
+        self.state, self.head = state, head
+        if self.entries is not None and entries:
+            self.entries = self.entries.plus(*entries)
 
 
 def effect_name(event: AnyEvent, state: State) -> str:
@@ -225,7 +286,7 @@ def effect_name(event: AnyEvent, state: State) -> str:
 
     A hash, so that an index of names says nothing of what they name.
     """
-    if not isinstance(event, CallReturned | CallLookedUp | CallReturnedLate) or not event.effect_id:
+    if not isinstance(event, NAMING) or not event.effect_id:
         return ""
     call = state.calls.get(event.call)
     return "" if call is None else f"effect:{codec.public_digest([call.tool, event.effect_id])[:32]}"
@@ -240,8 +301,10 @@ def _promised(event: AnyEvent, state: State) -> bool:
 
 
 def _doubts(state: State) -> tuple[str, ...]:
-    unclear = (call for call in state.calls.values() if call.status in UNCLEAR or call.seq in state.unresolved)
-    return tuple(sorted({call.tool for call in unclear if call.effect == "write"}))
+    writes = [call for call in state.calls.values() if call.effect == "write"]
+    if not writes:
+        return ()
+    return tuple(sorted({call.tool for call in writes if call.status in UNCLEAR or call.seq in state.unresolved}))
 
 
 def row_of(state: State, outlook: Outlook) -> Row:
@@ -264,12 +327,15 @@ def row_of(state: State, outlook: Outlook) -> Row:
         attention=closed is not None and bool(state.unresolved or state.conflict),
         questions=len(state.questions),
         steps=state.spent.steps,
-        nusd=own(state).alone,
+        nusd=state.spent.alone - state.inherited.alone,
         parent=opened.parent.run if opened.parent else "",
         mode=opened.mode,
         contract=state.contract_digest[:16],
         tree=opened.tree if opened.tree != state.run else "",
         children=state.spent.opened,
+        apart=opened.apart,
+        holds=shares.held(state),
+        wants=shares.wants(state),
         doubts=_doubts(state),
         tags=opened.tags,
     )

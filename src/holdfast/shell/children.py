@@ -196,7 +196,7 @@ def _opened(
         mode=parent.mode, input_digest=codec.keyed(attempt.secret, "input", codec.canonical(given)),
         on_behalf_of=parent.on_behalf_of, tenant=parent.tenant, tags=parent.tags, tree=parent.tree or state.run,
         parent=Parent(state.run, call.seq), live=parent.live, supervised=parent.supervised, epoch=state.epoch, versions=under,
-        prices=prices, carved=call.carved, label=state.label,
+        prices=prices, carved=call.carved, label=state.label, calendars=parent.calendars, apart=parent.apart,
     )  # fmt: skip
 
 

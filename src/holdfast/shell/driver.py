@@ -9,23 +9,27 @@ memory. Whoever appends to it next makes it due.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 from holdfast.agent import Agent, Bound
+from holdfast.core import shares
 from holdfast.core.decide import foresee
 from holdfast.core.late import fit
 from holdfast.core.pending import AskModel, LookUp, Outlook, Pending, RunCall, Tend, outlook, outlook_of, pending
-from holdfast.core.state import Moment, State
+from holdfast.core.state import Moment, State, Stop
 from holdfast.errors import Bug
-from holdfast.events import AnyEvent, CallLookedUp
-from holdfast.journal.port import Appended, Claimed, Committed, Journal
+from holdfast.events import AnyEvent, CallFailed, CallLookedUp, Held
+from holdfast.journal.port import Appended, Claimed, Committed, Journal, Moved
 from holdfast.models.port import Model
 from holdfast.shell.book import Book, effect_name
+from holdfast.shell.control import Control
 from holdfast.shell.perform import Attempt, Performer
+from holdfast.views.access import CONTROL
 
 LINGER: Final = 2_000_000
 """µs a driver stays for a moment that is near, rather than parking."""
@@ -33,6 +37,11 @@ LINGER: Final = 2_000_000
 MAX_CONFLICTS: Final = 1_000
 """Times in a row one append may be overtaken by others."""
 
+
+STOP_HEARD: Final = 0.25
+"""Seconds after an append for which nobody who begins what it says looks for a stop again."""
+
+NO_NAMES: Final = frozenset[str]()
 
 NOTHING: Final = Committed(0)
 """The answer to an append of nothing."""
@@ -63,6 +72,9 @@ class World(Struct, frozen=True):
     """Tools of which another run of the tree does not know whether a write happened."""
     late: Callable[[str, AnyEvent, int], Awaitable[None]]
     """Where a fact goes whose driver is gone: (run, fact, cause)."""
+    control: Control
+    freed: Callable[[Counter[str]], None]
+    """Told what others may have now, of what runs share."""
     flying: dict[str, dict[Place, Flight]]
     """The attempts in flight here, by run: a write may outlive the driver that began it."""
     lingering: set[asyncio.Task[None]]
@@ -82,6 +94,8 @@ class Driver:
         self._facts: list[tuple[AnyEvent, int]] = []
         self._waiter: asyncio.Future[None] | None = None
         self._stale = True
+        self._guessed = book.state is not None
+        """The book is one that was at hand, and nothing was read yet: whether somebody appended since, an append shows."""
         self._bound: Bound | None = None
         self.draining = False
         self._ended = False
@@ -90,6 +104,10 @@ class Driver:
         """The journal's time of the last decision."""
         self._stands = Outlook("working", 0)
         """How the run stood after it."""
+        self._awaiting = 0
+        """The last entry that says for what something waits, of those that were looked into."""
+        self._lineage: tuple[str, ...] = ()
+        """The agents by whose names this run is stopped: its own, and the one at the root of its tree."""
         self._silent = False
         """None of the run's models says what its answers cost: none will later."""
         self._broken: BaseException | None = None
@@ -141,10 +159,15 @@ class Driver:
             if self._stale:
                 self._stale = False
                 self._epoch = self.world.journal.epoch()
-                await self.book.refresh()
+                if not self._guessed:
+                    await self.book.refresh()
+            if self.world.control.stale:
+                await self.world.control.refresh()
             state = self.book.known
+            held = await self._held(state)
             boot = self.world.performer.clock()
-            moment = self._moment(state, await self._doubtful(state))
+            doubtful = await self._doubtful(state) if self._has_kin(state) else NO_NAMES
+            moment = self._moment(state, doubtful, held, await self._stopped(state))
             self._at = moment.at
             facts, self._facts = self._facts, []
             answer: Appended | None = None
@@ -155,9 +178,17 @@ class Driver:
                     own = [(_disowned(fact, state, answer), cause) for fact, cause in facts]  # a fact is never dropped
                     self._facts = [*own, *self._facts]
                     self._stale = True
-            if isinstance(answer, Committed):
+                    if isinstance(answer, Moved) and answer.run:
+                        self.world.control.heard()
+                guessed, self._guessed = self._guessed, False
+            if guessed and answer is NOTHING:
+                self._stale = True  # nothing was appended that would have met a newer entry: look for one
+            elif isinstance(answer, Committed):
                 self._launch(moment, boot)
-                if not self._facts and not self._stale:
+                if self.book.let_go:
+                    self.world.freed(self.book.let_go)
+                    self.book.let_go = Counter()
+                if not self._facts and not self._stale and not self._to_look(answer, held):
                     return self._stands
         raise Bug("an append was overtaken too often", run=self.book.run)
 
@@ -174,7 +205,41 @@ class Driver:
                 state = page.add(event, cause, worker, after)
         strange = self._strange(state)
         self._stands = outlook(state) if strange else outlook_of(self._agreement(state), state, moment)
-        return await self.book.append(page, self._row(self._stands)) if page.lines else NOTHING
+        if not page.lines:
+            return NOTHING
+        heeds = ((CONTROL, self.world.control.seq),) if page.writes else ()
+        return await self.book.append(page, self._row(self._stands), heeds=heeds)
+
+    async def _held(self, state: State) -> dict[str, Held]:
+        """What other runs hold of what this one may take next."""
+        if self._strange(state):
+            return {}
+        names = shares.names(self._agreement(state), state)
+        return dict(await self.world.journal.held(names, but=self.book.run)) if names else {}
+
+    def _to_look(self, answer: Committed, held: Mapping[str, Held]) -> bool:
+        """Whether to decide once more before parking.
+
+        There is more to look up; or something waits since this append alone, and those who let go before it could not know.
+        """
+        state = self.book.known
+        if self._strange(state) or self.draining:
+            return False
+        new = answer is not NOTHING and any(
+            one.at == state.at and one.seq > self._awaiting for one in state.awaits.values()
+        )
+        self._awaiting = max((one.seq for one in state.awaits.values()), default=0)
+        return new or bool(shares.names(self._agreement(state), state) - held.keys())
+
+    async def _stopped(self, state: State) -> Stop | None:
+        """What stops this run, if anything is stopped at all."""
+        control, opened = self.world.control, state.opened
+        if not control.stops:
+            return None
+        if not self._lineage:
+            root = await self.world.journal.row(opened.tree) if opened.parent is not None else None
+            self._lineage = (opened.agent, *([root.agent] if root is not None else []))
+        return control.stopped(self._lineage)
 
     def _row(self, stands: Outlook) -> Outlook:
         """How a run stands for others: one that is let go here is due for them at once."""
@@ -190,22 +255,26 @@ class Driver:
 
     async def _doubtful(self, state: State) -> frozenset[str]:
         """What is in doubt elsewhere in the tree, where that could keep a write from starting."""
-        if self._strange(state) or (state.opened.parent is None and not state.spent.opened):
-            return frozenset()
+        if self._strange(state):
+            return NO_NAMES
         writes = any(tool.effect == "write" for tool in self._agreement(state).tools.values())
-        return await self.world.doubtful(state) if writes else frozenset()
+        return await self.world.doubtful(state) if writes else NO_NAMES
 
-    def _moment(self, state: State, doubtful: frozenset[str]) -> Moment:
+    def _has_kin(self, state: State) -> bool:
+        return state.opened.parent is not None or bool(state.spent.opened)
+
+    def _moment(self, state: State, doubtful: frozenset[str], held: dict[str, Held], stopped: Stop | None) -> Moment:
         journal, worker = self.world.journal, self.world.worker
-        others = {call.worker for call in state.calls.values() if call.status == "running" and call.worker}
-        if state.asking is not None and state.asking.status == "running":
-            others.add(state.asking.worker)
-        others.discard(worker)
+        running = [call.worker for call in state.calls.values() if call.status == "running"]
+        others = {other for other in running if other and other != worker}
+        asking = state.asking
+        if asking is not None and asking.status == "running" and asking.worker != worker:
+            others.add(asking.worker)
         return Moment(
             at=max(journal.now(), state.at), worker=worker, secret=self.book.secret,
-            gone=frozenset([other for other in others if journal.alive(other) is False]),
+            gone=frozenset([other for other in others if journal.alive(other) is False]) if others else NO_NAMES,
             flying=frozenset([start for _, start in self._flying]), epoch=self._epoch, quotes=self._quotes(state),
-            doubtful=doubtful,
+            doubtful=doubtful, held=held, stopped=stopped, stopped_tools=self.world.control.tools,
         )  # fmt: skip
 
     def _quotes(self, state: State) -> dict[str, int | None]:
@@ -237,7 +306,7 @@ class Driver:
                 self._writing.add(place)
             ends = boot + max(_until(state, request) - moment.at, 0) / 1e6
             attempt = Attempt(bound, state, self.book.secret, self.world.journal.now, ends, partial(self._tell, place))
-            task = asyncio.create_task(self._fly(request, attempt), name=state.run)
+            task = asyncio.create_task(self._fly(request, attempt, boot), name=state.run)
             self._flying[place] = Flight(task, task.get_loop().create_future())
             task.add_done_callback(partial(self._over, place))
 
@@ -247,10 +316,12 @@ class Driver:
         if flight is not None and flight.task is task:
             self._land(place)
 
-    async def _fly(self, request: Pending, attempt: Attempt) -> None:
+    async def _fly(self, request: Pending, attempt: Attempt, boot: float) -> None:
         try:
             if isinstance(request, Tend):
                 await self._see_to(request, attempt)
+            elif stop := await self._stopped_meanwhile(request, attempt, boot):
+                attempt.tell(stop)
             else:
                 await self.world.performer.perform(request, attempt)
         except asyncio.CancelledError:
@@ -262,6 +333,19 @@ class Driver:
             self._land(_place(request))
             self._wake()
             raise
+
+    async def _stopped_meanwhile(self, request: Pending, attempt: Attempt, boot: float) -> CallFailed | None:
+        """A write that its worker is slow to begin is not begun over a stop that came since: it surely did nothing."""
+        if not isinstance(request, RunCall) or attempt.state.calls[request.call].effect != "write":
+            return None
+        call, control = attempt.state.calls[request.call], self.world.control
+        since = self.world.performer.clock() - boot
+        if control.stale or since > STOP_HEARD:
+            await control.refresh()
+        stop = control.tools.get(call.tool) or await self._stopped(attempt.state)
+        if stop is None:
+            return None
+        return CallFailed(call.seq, call.attempt, "ended", "not_done", f"{stop.by} stopped it before it began")
 
     async def _see_to(self, request: Tend, attempt: Attempt) -> None:
         fact = await self.world.tend(request, attempt)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from holdfast import units
@@ -12,19 +13,25 @@ from holdfast.core.decide import contradicted
 from holdfast.core.late import fit
 from holdfast.core.pending import Outlook, outlook, outlook_after
 from holdfast.core.state import Moment, State
-from holdfast.errors import Bug, JournalFull, JournalLocked
-from holdfast.events import AnyEvent
+from holdfast.errors import Bug, HoldfastError, JournalFull, JournalLocked
+from holdfast.events import AnyEvent, Entry
 from holdfast.journal.port import Committed, Journal
 from holdfast.models.port import Model
 from holdfast.models.shelf import Shelf
+from holdfast.shell import bodies
 from holdfast.shell.book import Book
 from holdfast.shell.children import Children
+from holdfast.shell.control import Control
 from holdfast.shell.driver import MAX_CONFLICTS, Driver, World
 from holdfast.shell.perform import Performer
 from holdfast.shell.redact import Redactor
+from holdfast.views.access import CONTROL
 
 LATE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds between tries to record a fact for which the journal had no room."""
+
+MOST_WOKEN: Final = 20
+"""Runs that are driven at once because something is free again."""
 
 RECENT: Final = 64
 """Runs whose state is kept at hand after they were parked."""
@@ -49,8 +56,9 @@ class Fleet:
         self._worker = worker
         self._agents = agents
         self.keeps_closed = False
-        """Whether closed runs are kept at hand too: for whoever judges each run as it closes, and erases none."""
+        """Whether closed runs are kept at hand too, with their entries: for whoever judges each run as it closes."""
         self._children = Children(self, shelf)
+        self.control = Control(journal)
         self._world = World(
             journal,
             worker,
@@ -60,11 +68,15 @@ class Fleet:
             self._children.tend,
             self._children.doubtful,
             self._record_late,
+            self.control,
+            self._freed,
             {},
             set(),
         )
         self._drivers: dict[str, tuple[Driver, asyncio.Task[tuple[State, Outlook]]]] = {}
         self._chores: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, asyncio.Event] = {}
+        """Runs that somebody attends here, and that wait for their time or their turn."""
         self._wrong: BaseException | None = None
         self._draining = False
         self._recent: dict[str, Book] = {}
@@ -75,7 +87,9 @@ class Fleet:
     def book(self, run: str) -> Book:
         """The book of a run, opened where this process last closed it: a conversation is not read again at each word."""
         known = self._recent.get(run)
-        return known.copy() if known is not None else Book(self.journal, run, self.redactor)
+        if known is not None:
+            return known.copy()
+        return Book(self.journal, run, self.redactor, keeps=self.keeps_closed, opened=self._remember)
 
     def forget(self, run: str) -> None:
         """Keep nothing of a run at hand."""
@@ -97,17 +111,44 @@ class Fleet:
         self._remember(book)
         return book.known
 
+    async def record(self, run: str) -> tuple[State, Sequence[Entry]]:
+        """What was last seen of a run here, and the entries that say so, bodies loaded. What is not at hand is read.
+
+        Raises UsageError for a run that does not exist.
+        """
+        book = self._recent.get(run)
+        if book is None:
+            book = self.book(run)
+            await book.refresh()
+            self._remember(book)
+        return book.known, await bodies.entries(self.journal, run) if book.entries is None else book.entries[:]
+
+    def at_hand(self, run: str) -> State | None:
+        """What was last seen of a run here, where that was lately; others may have appended since."""
+        known = self._recent.get(run)
+        return None if known is None else known.state
+
     async def put(self, run: str, make: Callable[[State], AnyEvent | None], *, actor: str, cause: int = 0) -> State:
         """Append one fact, made from the state it meets; again from the newer state where somebody was faster.
 
         Raises what `make` raises, and UsageError for a run that does not exist.
         """
-        book = self.book(run)
+        book, guessed = self.book(run), run in self._recent and run not in self._drivers
         for _ in range(MAX_CONFLICTS):
-            await book.refresh()
-            event = make(book.known)
+            if not guessed:
+                await book.refresh()
+            try:
+                event = make(book.known)
+            except HoldfastError:
+                event = None
+                if not guessed:
+                    raise
             if event is None:
-                return book.known
+                if not guessed:
+                    return book.known
+                guessed = False  # only an append shows that what was at hand is all there is
+                continue
+            guessed = False
             page = book.page(self.journal.now())
             state = page.add(event, cause, actor)
             if state.closed is not None:  # maybe nobody drives it again: what this contradicts is said with it
@@ -116,6 +157,7 @@ class Fleet:
                     state = page.add(found, head, self._worker)
             if isinstance(await book.append(page, self._stands(book, state)), Committed):
                 self._remember(book)
+                self._freed(book.let_go)
                 self.take_up(run, state)
                 return state
         raise Bug("an append was overtaken too often", run=run)
@@ -123,7 +165,7 @@ class Fleet:
     def _stands(self, book: Book, state: State) -> Outlook:
         """How a run stands with a fact that is about to get in; without its agent's code that cannot be told exactly."""
         agent = self._agents.get(state.opened.agent)
-        if agent is None:
+        if agent is None or state.closed is not None:
             return outlook(state)
         at = max(self.journal.now(), state.at)
         moment = Moment(at=at, worker=self._worker, secret=book.secret, epoch=self.journal.epoch())
@@ -164,12 +206,49 @@ class Fleet:
                 if await self._children.next(run):
                     continue
                 return state, self._children.waits(state, stands)
-            if stands.status == "closed" or stands.waits_for != "time" or stands.due is None:
+            if stands.status == "closed" or stands.waits_for not in ("time", "place") or stands.due is None:
                 return state, stands
-            await asyncio.sleep(max(stands.due - self.journal.now(), 0) / units.SECOND)
+            await self._until(run, max(stands.due - self.journal.now(), 0) / units.SECOND)
+
+    async def _until(self, run: str, seconds: float) -> None:
+        """Wait for a time, or until what the run waits for may be free."""
+        woken = self._waiting[run] = asyncio.Event()
+        try:
+            await asyncio.wait_for(woken.wait(), seconds)
+        except TimeoutError:
+            return
+        finally:
+            del self._waiting[run]
+
+    def _freed(self, names: Counter[str]) -> None:
+        """Others may have now what this process let go: those that have waited longest are driven here, if they can be."""
+        if self._draining or not self.drives:
+            return
+        for name, amount in names.items():
+            chore = asyncio.get_running_loop().create_task(self._wake(name, amount), name=f"wake for {name}")
+            self._chores.add(chore)
+            chore.add_done_callback(self._recorded)
+
+    async def _wake(self, name: str, amount: int) -> None:
+        for row in await self.journal.wanting(name, min(amount, MOST_WOKEN)):
+            if row.agent in self._agents and not self._draining:
+                self._woken(row.run)
+
+    def _woken(self, run: str) -> None:
+        """Drive a run that waited: by whoever attends it here, or without being asked for."""
+        waiter = self._waiting.get(run)
+        if waiter is not None:
+            waiter.set()
+        elif run not in self._drivers:
+            self.drive(run)
 
     def heard(self, run: str, seq: int) -> None:
         """Somebody appended to a run: tell whoever drives it here."""
+        if run == CONTROL:
+            self.control.heard()
+            for driver, _ in list(self._drivers.values()):
+                driver.notify(1 << 60)
+            return
         held = self._drivers.get(run)
         if held is not None:
             held[0].notify(seq)

@@ -17,7 +17,6 @@ from holdfast.errors import ContractError, UsageError
 from holdfast.events import Json
 from holdfast.programs import program
 from holdfast.shell.workspace import workspace
-from holdfast.teams import team
 from holdfast.tool import Tool
 
 _PLAIN: Final[dict[str, Any]] = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "list": list}
@@ -173,6 +172,8 @@ def _as_team(
     where: Path, data: dict[str, Json], grants: dict[str, Json], module: ModuleType, children: Mapping[str, Folder]
 ) -> Agent[Any, Any]:
     """A team's agent, made of the folders of its members; the writer's is the last."""
+    from holdfast.teams import team  # most agents are none, and what its posts are made of takes a while to build
+
     order = data.pop("team")
     unfit = [key for key in data if key not in Contract.model_fields or key in ("predicates", *_OF_A_TEAM)]
     if unfit:

@@ -5,16 +5,16 @@ Each is one fact, made from the state it meets; whoever drives the run takes it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from holdfast.agent import Agent
 from holdfast.core import desk
-from holdfast.core.state import State
+from holdfast.core.state import State, Stop
 from holdfast.dialogue import Attached
 from holdfast.errors import InputError, JournalNewer, NotAllowed, UsageError
-from holdfast.events import AnyEvent, CancelAsked, Json, LimitName, Paused, Resumed
-from holdfast.journal.port import Journal
+from holdfast.events import AnyEvent, CancelAsked, Json, LimitName, Paused, Resumed, Scope
+from holdfast.journal.port import Journal, Row
 from holdfast.shape import Misfit
 from holdfast.shell import bodies, erasure
 from holdfast.shell.fleet import Fleet
@@ -26,6 +26,8 @@ class People:
 
     journal: Journal
     agents: dict[str, Agent[Any, Any]]
+    identities: Mapping[str, Collection[str]]
+    """Person → everybody they are or act for, their name among them."""
     _fleet: Fleet
 
     async def state(self, run: str) -> State:
@@ -59,10 +61,60 @@ class People:
         """Answer an open question. Raises NotAllowed with the reason."""
         now = self.journal.now
         asked = (await self.state(run)).questions.get(question)
-        if asked is not None and asked.asked.about != "question":
-            await self._stands_apart(run, by)
-        await self.put(
-            run, lambda state: desk.answer(state, question, verdict, by, max(now(), state.at), text, roles), actor=by
+
+        def make(state: State) -> AnyEvent:
+            return desk.answer(state, question, verdict, by, max(now(), state.at), text, roles)
+
+        if asked is not None and asked.asked.about == "question":  # what the agent asks, anybody may answer it
+            await self.put(run, make, actor=by)
+        else:
+            await self.judge(run, make, by=by)
+
+    async def judge(
+        self, run: str, make: Callable[[State], AnyEvent | None], *, by: str, actor: str = ""
+    ) -> State:
+        """Append what somebody decides in a run, made from the state it meets. actor: as whom it is recorded; else `by`.
+
+        Raises NotAllowed for whoever took part in the run or in one above it, by this name or by another one of theirs (see
+        `Runner.open`), and what `make` raises.
+        """
+        await self._stands_apart(run, by)
+
+        def judged(state: State) -> AnyEvent | None:
+            desk.apart(state, by, self._names(by))
+            return make(state)
+
+        return await self.put(run, judged, actor=actor or by)
+
+    def _names(self, by: str) -> Collection[str]:
+        """Whom somebody is or acts for, by the settings: for the separation of duties one and the same."""
+        return {by, *self.identities.get(by, ())}
+
+    async def claim(
+        self, run: str, question: int, *, by: str, roles: Sequence[str] | None = None, over: bool = False
+    ) -> None:
+        """Say that you look into a question, so that others leave it to you. Raises NotAllowed with the reason."""
+        now = self.journal.now
+        await self.judge(
+            run, lambda state: desk.claim(state, question, by, max(now(), state.at), roles, over=over), by=by
+        )
+
+    async def release(self, run: str, question: int, *, by: str) -> None:
+        """Let others decide a question that you claimed."""
+        await self.put(run, lambda state: desk.release(state, question, by), actor=by)
+
+    async def ask_back(
+        self, run: str, question: int, text: str, *, by: str, to: Literal["agent", "requester"] = "agent",
+        roles: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
+        """Ask before deciding: the agent, which may propose again; or the requester, whose answer is a message to the agent.
+
+        Raises NotAllowed with the reason, also for words about somebody who was erased.
+        """
+        await self.remembers(run)
+        now = self.journal.now
+        await self.judge(
+            run, lambda state: desk.ask_back(state, question, text, by, max(now(), state.at), to, roles), by=by
         )
 
     async def _stands_apart(self, run: str, by: str) -> None:
@@ -70,7 +122,7 @@ class People:
         above = (await self.state(run)).opened.parent
         while above is not None:
             state = await self.state(above.run)
-            if by in state.speakers:
+            if not state.speakers.isdisjoint(self._names(by)):
                 raise NotAllowed(
                     f"{by} opened, spoke or amended in {above.run}, above this run, and cannot decide in it", run=run,
                     hint="somebody else has to",
@@ -82,7 +134,6 @@ class People:
     ) -> None:
         """Change arguments of a held call, where the contract lets a reviewer. Raises NotAllowed."""
         state = await self.state(run)
-        await self._stands_apart(run, by)
         secret = await self.journal.secret(state.opened.tree or run) or b""
 
         def make(state: State) -> AnyEvent:
@@ -94,7 +145,7 @@ class People:
             at = max(self.journal.now(), state.at)
             return desk.amend(bound, state, question, changes, by, at, secret, may, roles=roles)
 
-        await self.put(run, make, actor=by)
+        await self.judge(run, make, by=by)
 
     async def settle(
         self,
@@ -110,9 +161,8 @@ class People:
 
         Raises NotAllowed, also for words about somebody who was erased; InputError for a result that the tool could not have given.
         """
-        await self._stands_apart(run, by)
         if text or result is not None:
-            await self._remembers(run)
+            await self.remembers(run)
 
         def make(state: State) -> AnyEvent:
             doubtful, value = state.calls.get(call), result
@@ -133,7 +183,7 @@ class People:
                     ) from None
             return desk.settle(state, call, verdict, by, text, value, known=value is not None)
 
-        await self.put(run, make, actor=by)
+        await self.judge(run, make, by=by)
 
     async def note(
         self, run: str, finding: str, *, by: str, text: str = "", score: float | None = None, seq: int = 0,
@@ -146,7 +196,7 @@ class People:
         somebody who was erased.
         """
         if text or correct:
-            await self._remembers(run)
+            await self.remembers(run)
         agent = self.agents.get((await self.state(run)).opened.agent)
         tools = agent.tools if agent is not None else None
         made = noted(
@@ -161,7 +211,7 @@ class People:
         )
         await self.put(run, lambda state: made, actor=by)
 
-    async def _remembers(self, run: str) -> None:
+    async def remembers(self, run: str) -> None:
         """Raise NotAllowed where words about a run would not be kept: it was about somebody, and they were erased."""
         opened = (await self.state(run)).opened
         if opened.on_behalf_of and await self.journal.secret(opened.tree or run) is None:
@@ -177,7 +227,7 @@ class People:
 
     async def grant(self, run: str, limit: LimitName, amount: int, *, by: str) -> None:
         """Raise a ceiling of a run by `amount`, in the ceiling's own unit (nano-dollars, µs, or a count)."""
-        await self.put(run, lambda state: desk.grant(state, limit, amount, by), actor=by)
+        await self.judge(run, lambda state: desk.grant(state, limit, amount, by), by=by)
 
     async def pause(self, run: str, *, by: str, why: str = "") -> None:
         """Let nothing new start in a run."""
@@ -187,6 +237,24 @@ class People:
         """Let a paused run go on, and drive it here if its agent is known."""
         state = await self.put(run, lambda state: Resumed(by) if state.paused and not state.closed else None, actor=by)
         self._fleet.take_up(run, state)
+
+    async def stop(self, scope: Scope, name: str = "", *, by: str, why: str = "") -> Stop:
+        """Stop an agent, a tool or all: when this returns no write begins any more. What runs is awaited, nothing is lost."""
+        return await self._fleet.control.stop(scope, name, by=by, why=why)
+
+    async def go_on(self, scope: Scope, name: str = "", *, by: str) -> None:
+        """Let go on what was stopped. Raises UsageError where it is not."""
+        await self._fleet.control.resume(scope, name, by=by)
+        for row in await self.waiting_for_stops():
+            if row.agent in self.agents:
+                self._fleet.take_up(row.run, await self.state(row.run))
+
+    async def waiting_for_stops(self) -> list[Row]:
+        """Runs that wait for a stop which is over, and that nobody has taken up again yet."""
+        control = self._fleet.control
+        if control.stale:
+            await control.refresh()
+        return await control.waiting()
 
     async def erase(self, run: str, *, by: str, basis: str) -> int:
         """Destroy what a closed run was about, for good, and give how many bodies; the chain still verifies.

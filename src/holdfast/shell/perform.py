@@ -50,10 +50,12 @@ MAX_RESULT: Final = 5_000_000
 """Bytes of a result that is kept."""
 
 
+_BOOT: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+
+
 def boot_seconds() -> float:
     """A clock that goes on while the machine sleeps or the process is stopped."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.clock_gettime(clock) if clock is not None else time.monotonic()
+    return time.clock_gettime(_BOOT) if _BOOT is not None else time.monotonic()
 
 
 class Attempt(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, TypeVar
 
@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from holdfast import codec
 from holdfast.agent import Agent
+from holdfast.calendars import Calendar
+from holdfast.contract import Across, Review
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
 from holdfast.dialogue import Attached
@@ -50,6 +52,18 @@ Resources = Callable[[Mapping[str, str]], AbstractAsyncContextManager[object]]
 DEFAULT_JOURNAL: Final = "sqlite:///.holdfast/journal.db"
 
 
+def _roles(agent: Agent[Any, Any]) -> frozenset[str]:
+    """The roles that an agent and those it may call put questions to."""
+    found: set[str] = set()
+    for one in agent.family:
+        asks: list[Review | Across | None] = [one.contract.done.review]
+        for grant in one.contract.tools.values():
+            asks += [*grant.review, grant.across]
+        for ask in asks:
+            found |= {ask.by, ask.then.removeprefix("ask:").strip()} if ask is not None else set()
+    return frozenset(found)
+
+
 class Parts(Struct, frozen=True, kw_only=True):
     """What a runner is opened with; see `Runner.open`."""
 
@@ -62,6 +76,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     prices: dict[str, Price]
     secrets: dict[str, str]
     drives: bool = True
+    calendars: dict[str, Calendar] = {}
+    identities: dict[str, Collection[str]] = {}
 
 
 class Runner(People):
@@ -76,6 +92,8 @@ class Runner(People):
         self.mode: Mode = mode
         self.worker = worker or f"w_{os.getpid()}_{entropy(4).hex()}"
         self.agents: dict[str, Agent[Any, Any]] = {}
+        self.identities: Mapping[str, Collection[str]] = {}
+        self._calendars: Mapping[str, Calendar] = {}
         self._entropy = entropy
         self._models = Shelf()
         self._stack = AsyncExitStack()
@@ -97,6 +115,8 @@ class Runner(People):
         prices: Mapping[str, Price] | None = None,
         secrets: Mapping[str, str] | None = None,
         drives: bool = True,
+        calendars: Mapping[str, Calendar] | None = None,
+        identities: Mapping[str, Collection[str]] | None = None,
     ) -> AbstractAsyncContextManager[Runner]:
         """A runner, opened for the length of an `async with`.
 
@@ -104,7 +124,9 @@ class Runner(People):
         resources: an async context manager that gets `settings` and yields what tools want by type, one object or a tuple.
         mode: `simulate`, `supervise` or `live`. model: answers instead of the models the contracts name; a mapping by name.
         prices: of models that no price list knows. secrets: name → value, removed from whatever is written.
-        drives: False leaves runs to other workers, unless one is asked for by `attend` or `drive`.
+        drives: False leaves runs to other workers, unless one is asked for by `attend` or `drive`. calendars: role → the working
+        calendar by which its time for a decision runs. identities: person → everybody they are or act for: where one of them
+        took part in a run, that person does not decide in it.
 
         Raises the JournalError that fits.
         """
@@ -113,12 +135,14 @@ class Runner(People):
         return Opening(cls, Parts(
             journal=journal, agents=tuple(agents), resources=resources, settings=dict(settings or {}), mode=mode, model=model,
             prices=dict(prices or {}), secrets=dict(secrets or {}), drives=drives,
+            calendars=dict(calendars or {}), identities=dict(identities or {}),
         ))  # fmt: skip
 
     async def equip(self, parts: Parts) -> None:
         """Take what this runner was opened with: agents, models, resources; then be heard of, and hear of appends."""
         self._models = Shelf(parts.model, parts.prices)
         self._fleet.redactor, self._fleet.drives = Redactor(parts.secrets), parts.drives
+        self._calendars, self.identities = parts.calendars, parts.identities
         for agent in parts.agents:
             self.know(agent)
         if parts.resources is not None:
@@ -180,6 +204,7 @@ class Runner(People):
             input_digest=codec.keyed(secret, "input", codec.canonical(value)),
             attachments=tuple(Inline(codec.plain(one)) for one in attachments),
             undoes=undoes,
+            apart=self._apart(run),
         )
         name = await self._open(run, opened, secret)
         if self._fleet.drives:
@@ -222,6 +247,10 @@ class Runner(People):
             self._fleet.drive(name)
         return Run(self, forking.handled_by(agent, wish), name)
 
+    def _apart(self, run: str) -> str:
+        """The world of its own that a run is in; empty: the one that all share."""
+        return ""
+
     def _opened(self, agent: Agent[Any, Any], value: Json, *, key: str, by: str, mode: Mode) -> RunOpened:
         contract = agent.contract
         for one in agent.family:  # nobody wants to learn at the tenth step that a child could never begin
@@ -239,6 +268,7 @@ class Runner(People):
             epoch=self.journal.epoch(),
             versions=versions(agent.bound),
             prices=prices,
+            calendars={role: one for role, one in self._calendars.items() if role in _roles(agent)},
         )
 
     async def _open(self, run: str, opened: RunOpened, secret: bytes) -> str:

@@ -89,7 +89,8 @@ class Worker:
         rows = await journal.due(journal.now(), self.slots)
         if orphans:
             rows = [*rows, *await journal.find(Where(status="working", limit=self.slots))]
-        known = [row for row in rows if row.agent in self.runner.agents]
+        rows = [*rows, *await self.runner.waiting_for_stops()]
+        known = [row for row in rows if row.agent in self.runner.agents and not row.apart]
         self._rests = {row.run: self._rests[row.run] for row in known if row.run in self._rests}
         return [row for row in known if orphans or not self._is_at_rest(row, journal.now())]
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from holdfast import tool
 from holdfast.codec import value_of
@@ -55,6 +55,8 @@ _GAVE: Final = (CallReturned, CallLookedUp, CallReturnedLate, CallSettled)
 class Ran(BaseModel):
     """What became of a command."""
 
+    model_config = ConfigDict(defer_build=True)  # built when the first agent with a workspace is
+
     exit: int
     """As shells say it; 0 only for one that ended well."""
     stdout: str
@@ -71,6 +73,8 @@ class Ran(BaseModel):
 
 class Committed(BaseModel):
     """What was taken over into the folder."""
+
+    model_config = ConfigDict(defer_build=True)
 
     committed: list[str]
     folder: str

@@ -32,6 +32,27 @@ SELECT row FROM runs INDEXED BY runs_due
 WHERE due <= :now AND due IS NOT NULL AND status <> 'closed'
 ORDER BY due, id LIMIT :limit;
 
+-- name: version
+PRAGMA user_version;
+
+-- name: held
+-- `names` are so many parameters. With one min() in it, SQLite takes `run` from the row where that stands.
+SELECT h.name, sum(h.amount), (SELECT r.name FROM runs AS r WHERE r.id = h.run),
+       coalesce((SELECT o.until FROM holds AS o
+                 WHERE o.name = h.name AND o.until > :now
+                   AND o.run <> coalesce((SELECT id FROM runs WHERE name = :but), 0)
+                 ORDER BY o.until LIMIT 1), 0),
+       min(h.since)
+FROM holds AS h
+WHERE h.name IN ({names}) AND (h.until = 0 OR h.until > :now)
+  AND h.run <> coalesce((SELECT id FROM runs WHERE name = :but), 0)
+GROUP BY h.name;
+
+-- name: wanting
+SELECT row FROM runs INDEXED BY runs_wants
+WHERE wants = :name AND wants <> '' AND status <> 'closed'
+ORDER BY opened, name LIMIT :limit;
+
 -- name: runs
 SELECT name FROM runs WHERE name > :after ORDER BY name LIMIT :limit;
 

@@ -1,11 +1,11 @@
--- The tables of a journal, version 1. Each statement is run in turn, all in one transaction.
+-- The tables of a journal, version 2. Each statement is run in turn, all in one transaction.
 
 -- name: mark
 -- "hold" in ASCII: what tells a journal from any other SQLite file.
 PRAGMA application_id = 1752132708;
 
 -- name: version
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- name: meta
 -- `durable`: position up to which a synced commit covers everything. `epoch`: raised by every restore.
@@ -30,7 +30,8 @@ CREATE TABLE runs (
     waits_for TEXT NOT NULL,
     attention INTEGER NOT NULL,
     questions INTEGER NOT NULL,
-    row BLOB NOT NULL
+    row BLOB NOT NULL,
+    wants TEXT NOT NULL DEFAULT ''
 );
 
 -- name: runs_key
@@ -64,6 +65,9 @@ CREATE INDEX runs_attention ON runs (opened) WHERE attention <> 0;
 -- name: runs_questions
 CREATE INDEX runs_questions ON runs (opened) WHERE questions <> 0;
 
+-- name: runs_wants
+CREATE INDEX runs_wants ON runs (wants, opened) WHERE wants <> '' AND status <> 'closed';
+
 -- name: entries
 -- The lines of all runs in the order of their commits: `pos` is the position in the feed.
 CREATE TABLE entries (
@@ -89,3 +93,18 @@ CREATE TABLE claims (name TEXT PRIMARY KEY, run TEXT NOT NULL) WITHOUT ROWID;
 -- name: secrets
 -- The same holds for secrets.
 CREATE TABLE secrets (tree TEXT PRIMARY KEY, secret BLOB) WITHOUT ROWID;
+
+-- name: holds
+-- What runs hold of what they share, as their rows say: `until` in µs since 1970, 0 for as long as it is held; `since`, the
+-- position in the feed since which. What ceased to count is deleted when its name is next written to or checked.
+CREATE TABLE holds (
+    name TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (name, until, run)
+) WITHOUT ROWID;
+
+-- name: holds_of_run
+CREATE INDEX holds_of_run ON holds (run);

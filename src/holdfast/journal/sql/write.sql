@@ -24,7 +24,7 @@ SELECT (SELECT coalesce(max(pos), 0) FROM entries),
        (SELECT value FROM meta WHERE name = 'durable');
 
 -- name: head
-SELECT id, seq, agent, parent, opened, status, due, outcome, waits_for, attention, questions
+SELECT id, seq, agent, parent, opened, status, due, outcome, waits_for, attention, questions, wants
 FROM runs WHERE name = ?;
 
 -- name: key_owner
@@ -32,6 +32,9 @@ SELECT name FROM runs WHERE key = ? AND key <> '';
 
 -- name: digest_at
 SELECT digest FROM entries WHERE run = (SELECT id FROM runs WHERE name = ?) AND seq = ?;
+
+-- name: position
+SELECT pos FROM entries WHERE run = ? AND seq = ?;
 
 -- name: told
 -- The runs with lines between two positions, and their heads.
@@ -41,20 +44,20 @@ SELECT name, seq FROM runs WHERE id IN (SELECT run FROM entries WHERE pos > ? AN
 INSERT INTO entries (pos, run, seq, data, digest) VALUES (?, ?, ?, ?, ?);
 
 -- name: put_run
-INSERT INTO runs (seq, row, status, due, outcome, waits_for, attention, questions,
+INSERT INTO runs (seq, row, status, due, outcome, waits_for, attention, questions, wants,
                   agent, parent, opened, key, id, name)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: touch_run
 -- When nothing that is searched by has changed: no index is written.
 UPDATE runs SET seq = ?, row = ? WHERE id = ?;
 
 -- name: move_run
-UPDATE runs SET seq = ?, row = ?, status = ?, due = ?, outcome = ?, waits_for = ?, attention = ?, questions = ?
+UPDATE runs SET seq = ?, row = ?, status = ?, due = ?, outcome = ?, waits_for = ?, attention = ?, questions = ?, wants = ?
 WHERE id = ?;
 
 -- name: replace_run
-UPDATE runs SET seq = ?, row = ?, status = ?, due = ?, outcome = ?, waits_for = ?, attention = ?, questions = ?,
+UPDATE runs SET seq = ?, row = ?, status = ?, due = ?, outcome = ?, waits_for = ?, attention = ?, questions = ?, wants = ?,
                 agent = ?, parent = ?, opened = ?
 WHERE id = ?;
 
@@ -72,6 +75,26 @@ INSERT OR IGNORE INTO claims (name, run) VALUES (?, ?);
 
 -- name: claimed_by
 SELECT run FROM claims WHERE name = ?;
+
+-- name: used
+-- What other runs hold of a name.
+SELECT coalesce(sum(amount), 0) FROM holds WHERE name = ? AND run <> ? AND (until = 0 OR until > ?);
+
+-- name: held_by
+SELECT name, until, amount FROM holds WHERE run = ?;
+
+-- name: put_hold
+-- A part that was there keeps its age.
+INSERT INTO holds (name, until, run, amount, since) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (name, until, run) DO UPDATE SET amount = excluded.amount;
+
+-- name: drop_hold
+DELETE FROM holds WHERE name = ? AND until = ? AND run = ?;
+
+-- name: drop_ended
+-- So many of a name at once: whoever comes next goes on.
+DELETE FROM holds WHERE (name, until, run) IN
+    (SELECT name, until, run FROM holds WHERE name = ? AND until > 0 AND until <= ? LIMIT 100);
 
 -- name: put_secret
 INSERT OR IGNORE INTO secrets (tree, secret) VALUES (?, ?);

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from holdfast.testing.journal_contract.appending import Appending
 from holdfast.testing.journal_contract.durability import Durability
+from holdfast.testing.journal_contract.holding import Holding
 from holdfast.testing.journal_contract.keeping import Keeping
 from holdfast.testing.journal_contract.living import Living
 from holdfast.testing.journal_contract.story import a_batch, a_row, until
@@ -20,5 +21,5 @@ from holdfast.testing.journal_contract.story import a_batch, a_row, until
 __all__ = ["JournalContract", "a_batch", "a_row", "until"]
 
 
-class JournalContract(Appending, Durability, Keeping, Living):
+class JournalContract(Appending, Durability, Holding, Keeping, Living):
     """All of the tests."""
