@@ -177,7 +177,7 @@ def over(bound: Bound, state: State, moment: Moment, call: CallState) -> tuple[S
         if _is(share, "across"):
             used = _used(state, moment, share, call.seq)
             if used + share.amount > share.top:
-                return share, used
+                return replace(share, used=moment.held.get(share.name, _NOBODY).used), used
     return None
 
 

@@ -252,6 +252,8 @@ class Fleet:
         held = self._drivers.get(run)
         if held is not None:
             held[0].notify(seq)
+        elif run in self._waiting:
+            self._waiting[run].set()
 
     def _record_late(self, run: str, fact: AnyEvent, cause: int) -> asyncio.Task[None]:
         """Record a fact whose driver is gone; where the journal has no room or is held, as soon as it takes it."""

@@ -6,25 +6,30 @@ always refused by the rule `unresolved`, and by that rule alone where this run i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Final
 
 import msgspec
 
-from holdfast.core.state import Moment, State
+from holdfast.core.state import Moment, State, Stop
 from holdfast.events import (
     AnyEvent,
     BodiesErased,
     CallAsked,
     CallFailed,
     CallJudged,
+    CallStarted,
     Entry,
     Erased,
+    Held,
     LimitReached,
     ModelAnswered,
     ModelAsked,
     ModelFailed,
+    Paused,
+    PlaceAwaited,
+    PlaceTaken,
     Resumed,
     Unknown,
 )
@@ -35,18 +40,65 @@ UNRESOLVED: Final = "unresolved"
 _PASSED_OVER: Final = "the next answer would pass it"
 
 
-def moment_of(state: State, batch: Sequence[Entry], secret: bytes, costs: Mapping[int, int] | None) -> Moment:
-    """The moment at which a batch was decided.
+ENOUGH: Final = 1 << 60
+"""More than any contract lets all runs hold together."""
+
+
+def moment_of(
+    state: State, batch: Sequence[Entry], secret: bytes, costs: Mapping[int, int] | None, names: Collection[str] = ()
+) -> Moment:
+    """The moment at which a batch was decided. names: what was looked up of what runs share (see `core.shares.names`).
 
     costs: request → what its answer cost, for telling what a model had said it would (see `costs_of`); None: whatever was
     reserved is taken as if the model had said so.
     """
     gone, flying = _workers(state, batch)
+    stopped, tools = _stops(state, batch)
     epoch = next((one.event.epoch for one in batch if isinstance(one.event, Resumed)), state.epoch)
     return Moment(
         at=batch[0].at, worker=batch[0].actor, secret=secret, gone=gone, flying=flying, epoch=epoch,
-        quotes=_quotes(state, batch, costs), doubtful=doubtful_of(state, batch),
+        quotes=_quotes(state, batch, costs), doubtful=doubtful_of(state, batch), held=held_by_others(names, state, batch),
+        stopped=stopped, stopped_tools=tools,
     )  # fmt: skip
+
+
+def held_by_others(names: Collection[str], state: State, batch: Sequence[Entry]) -> dict[str, Held]:
+    """What other runs were seen to hold of these names: as much as the batch says, enough to wait for where it waits, or nothing.
+
+    What waited before, and began with no entry of the batch, waited still.
+    """
+    told: dict[str, Held] = {}
+    for entry in batch:
+        match entry.event:
+            case CallJudged(shares=shares) | CallStarted(shares=shares) | PlaceTaken(shares=shares):
+                told |= {share.name: Held(share.used) for share in shares}
+            case PlaceAwaited(name=name, holder=holder, used=used):
+                told[name] = Held(used, holder)
+    waited = {one.place.name: Held(ENOUGH, one.place.holder) for one in state.awaits.values()}
+    return {name: Held() for name in names} | {name: one for name, one in (waited | told).items() if name in names}
+
+
+def _stops(state: State, batch: Sequence[Entry]) -> tuple[Stop | None, dict[str, Stop]]:
+    """(what stopped the run, the tools that were stopped), where a decision shows it."""
+    stopped = Stop(state.halted, "") if state.halted else None
+    tools: dict[str, Stop] = {}
+    asked = {one.seq: one.event.tool for one in batch if isinstance(one.event, CallAsked)}
+    asked |= {call.seq: call.tool for call in state.calls.values()}
+    waited = [(place, one.place) for place, one in state.awaits.items()]
+    for entry in batch:
+        match entry.event:
+            case Paused(stop=stop, by=by, why=why) if stop:
+                stopped = Stop(stop, by, why)
+            case Resumed(stop=stop) if stop:
+                stopped = None
+            case PlaceAwaited(call=call) as place:
+                waited.append((call, place))
+    for call, place in waited:
+        began = any(isinstance(one.event, CallStarted) and one.event.call == call for one in batch)
+        if place.clause == "stop" and call in asked and not began:
+            by, _, why = place.why.partition(f" stopped {asked[call]}")
+            tools[asked[call]] = Stop(int(place.name.partition(":")[2]), by, why.removeprefix(": "))
+    return stopped, tools
 
 
 def doubtful_of(state: State, batch: Sequence[Entry]) -> frozenset[str]:

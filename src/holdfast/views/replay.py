@@ -21,9 +21,10 @@ from msgspec import Struct
 
 from holdfast.agent import Agent, Bound, source_digest
 from holdfast.contract import Contract
+from holdfast.core import shares
 from holdfast.core.decide import decide
 from holdfast.core.fold import fold
-from holdfast.core.state import State
+from holdfast.core.state import Moment, State
 from holdfast.errors import Bug, ContractError
 from holdfast.events import (
     DECISIONS,
@@ -37,12 +38,13 @@ from holdfast.events import (
     LimitReached,
     ModelAsked,
     ModelFailed,
+    Paused,
     PersonAsked,
     Resumed,
     Unknown,
-    Viewed,
 )
 from holdfast.views import decided
+from holdfast.views.access import BESIDE
 from holdfast.views.as_recorded import RecordedBound, Told, Undecidable
 from holdfast.views.circumstances import costs_of, gone_from, moment_of
 from holdfast.views.decided import Differing
@@ -108,7 +110,9 @@ def _is_decided(entry: Entry) -> bool:
         return True
     if isinstance(event, CallFailed | ModelFailed):
         return bool(entry.cause) and event.error == "lost"
-    return bool(entry.cause) and isinstance(event, Resumed) and bool(event.epoch)
+    if isinstance(event, Paused):
+        return bool(entry.cause) and bool(event.stop)
+    return bool(entry.cause) and isinstance(event, Resumed) and bool(event.epoch or event.stop)
 
 
 class Replay:
@@ -178,7 +182,7 @@ class _Replaying:
                 self.undecided[why] += 1
             else:
                 same += 1
-        if divergence is None and self.entries and not isinstance(self.entries[0].event, Checkpointed | Viewed):
+        if divergence is None and self.entries and self.entries[0].run not in BESIDE:
             divergence = self._folded(self.entries[-1].seq)
         return Replayed(
             run=self.entries[0].run if self.entries else "", batches=len(every), same=same, divergence=divergence,
@@ -224,7 +228,7 @@ class _Replaying:
         """With each answer there can be to what no entry tells; the same where one gives what stands there."""
         self.told.at(state, batch)
         bound, whole = self._bound(state)
-        moment, found = moment_of(state, batch, self.secret or b"", self.costs if whole else None), None
+        moment, found = self._moment(bound, state, batch, whole=whole), None
         for _ in self.told.guesses.every():
             tried = self._compared(state, batch, decide(bound, state, moment), whole=whole)
             if tried[1] is None:
@@ -235,6 +239,10 @@ class _Replaying:
             if max(several.values(), default=0) > 1:
                 return f"{what} stands in its code, which is not here", None
         return "", found
+
+    def _moment(self, bound: Bound, state: State, batch: list[Entry], *, whole: bool) -> Moment:
+        names = shares.names(bound, state)
+        return moment_of(state, batch, self.secret or b"", self.costs if whole else None, names)
 
     def _beyond(self, state: State, batch: list[Entry]) -> str:
         """Why a batch cannot be decided again whatever code there is."""
