@@ -32,7 +32,9 @@ In every verb:
 * `AGENT` is an agent's folder, or `package.module:name` for one made in Python.
 * `RUN` is a run's name, enough of its first letters, or its request key.
 * `--journal URL` says where runs are kept: `sqlite:///path.db` (a fourth slash for an absolute path). Without it, the
-  variable `HOLDFAST_JOURNAL`, and without that `sqlite:///.holdfast/journal.db` in the current folder.
+  variable `HOLDFAST_JOURNAL`, then what the [settings](settings.md) say, and without that
+  `sqlite:///.holdfast/journal.db` in the current folder.
+* `--env NAME`, or `HOLDFAST_ENV`, chooses an environment of the settings: its journal, mode, people and calendars.
 * `--json` prints one JSON value on stdout, for scripts. Notes to whoever watches go to stderr.
 * `--debug` adds the Python traceback to an error.
 """
@@ -66,12 +68,20 @@ so. The run is driven here until it ends or waits; a run that waits goes on with
 `--batch` takes JSON Lines: each line has `input`, and may have `key`, `by`, `on_behalf_of`, and `then` (what
 the requester says later, and when). The journal remembers and not the batch: run the file again, and it goes on
 where it stopped and repeats nothing.
+
+`--again RUN` gives that run's input once more, under today's contract, instructions and tools: reads are answered from its
+record, writes are recorded and not done, and what came out differently is shown. `--model recorded` gives its recorded answers
+too. `--debug` drives one run step by step, without timeouts, and a `breakpoint()` in a tool works. Both simulate; see
+[testing](testing.md#going-through-a-run-by-hand).
 """,
-        "as the run ends, see [exit codes](#exit-codes); for a batch, the worst of its lines.",
+        "as the run ends, see [exit codes](#exit-codes); for a batch, the worst of its lines; with `--again` 0 where it ended as "
+        "before, else 1.",
         """\
 $ holdfast run rooms "A room for 6 on Monday, please. Ana" --by ana
 $ holdfast run rooms --batch requests.jsonl --concurrency 4
 $ holdfast run rooms @request.txt --mode simulate
+$ holdfast run rooms --again RUN
+$ holdfast run rooms "A room for 6 on Monday, please. Ana" --debug
 """,
     ),
     "show": Verb(
@@ -103,12 +113,13 @@ $ holdfast why r_7f3 --tool book_room
     "check": Verb(
         """\
 Errors apart from advice: errors are what could never work or would break a guarantee, and an agent with one
-does not run. Resources are opened, to see whether the tools get what they want. Every default that the contract
-relies on is printed.
+does not run. Each has its line in the contract's file and the section that explains it. Resources are opened, to
+see whether the tools get what they want. Every default that the contract relies on is printed.
 """,
-        "0 without errors, whatever advice there is; 3 with one.",
+        "0 without errors, whatever advice there is, or 1 with `--strict` where there is any; 3 with an error.",
         """\
 $ holdfast check rooms
+$ holdfast check rooms --strict
 """,
     ),
     "say": Verb(
@@ -395,14 +406,17 @@ $ holdfast worker rooms --key desk.key --anchor /mnt/elsewhere/desk
     ),
     "review": Verb(
         """\
-`holdfast review` alone is `review list`. Where a run has several open questions, name the one by its number.
+`holdfast review --as NAME` in a terminal goes through what waits for them, one question after another; without a
+terminal or a name it is `review list`. Where a run has several open questions, name the one by its number, or decide the
+calls of one answer together with `--plan`. See [reviews](reviews.md).
 `--as` says who decides: an assertion and not an identity, see [guarantees](guarantees.md#what---as-means).
-`--role` says what they act as, where a question is for a role. `settle` takes one of `--happened`, `--did-not`
+Their roles come from the settings; where these name nobody, `--role` says what they act as. `settle` takes one of `--happened`, `--did-not`
 and `--stop`. A decision is recorded and does not drive the run: `resume` or a `worker` does.
 """,
-        "0 when it is recorded; 3 where this person may not decide this, or not any more.",
+        "0 when it is recorded; 1 where a part of a plan is not; 3 where this person may not decide this, or not any more.",
         """\
 $ holdfast review
+$ holdfast review --as kim
 $ holdfast review show r_7f3
 $ holdfast review approve r_7f3 --as kim --role office
 $ holdfast review amend r_7f3 --as kim --role finance --set cents=4000
@@ -412,7 +426,7 @@ $ holdfast review settle r_7f3 --as kim --happened --result '{"refund_id": "re-1
     ),
 }
 
-COMMON: Final = frozenset({"--journal", "--json", "--help"})
+COMMON: Final = frozenset({"--journal", "--json", "--env", "--help"})
 """Options that the introduction speaks of."""
 
 # ------------------------------------------------------------------------------------------------- the page

@@ -15,10 +15,12 @@ from holdfast import codec
 from holdfast.codec import GENESIS, canonical, chain, check_chain, decode, encode, keyed
 from holdfast.errors import Bug, JournalDamaged, JournalNewer
 from holdfast.events import (
+    SCHEMA,
     CallReturned,
     Entry,
     Erased,
     Inline,
+    Line,
     Loaded,
     ModelFailed,
     Noted,
@@ -285,3 +287,16 @@ def test_a_schema_that_never_was_is_damage():
 def test_bytes_that_are_no_text_or_have_no_end_are_damage(data):
     with pytest.raises(JournalDamaged):
         decode(data)
+
+
+def test_a_line_is_written_and_read_in_one_go_as_a_line_and_its_event_are():
+    assert codec._Whole.__struct_fields__ == Line.__struct_fields__
+
+    @quick
+    @given(strategies.events)
+    def alike(event):
+        made, data = entry(event), encode(entry(event))
+        assert canonical(Line(SCHEMA, "r_1", 1, made.at, 0, "alice", msgspec.Raw(canonical(event)))) == data
+        assert codec._decoded(data, b"p", b"d") == decode(data, b"p", b"d")
+
+    alike()

@@ -270,7 +270,7 @@ def test_the_agent_is_asked_back_and_proposes_again(holdfast, waiting):
     assert holdfast("review", "ask", waiting, "--as", "bo").code == 64
     assert holdfast("review", "ask", waiting, "--as", "bo", "--text", "which bill?").code == 0
     assert holdfast("review", "--json").json == []
-    assert "bo (by assertion) asked back: which bill?" in holdfast("show", waiting).out
+    assert "bo (by assertion) asked the agent before deciding: which bill?" in holdfast("show", waiting).out
     assert holdfast("resume", waiting, "--json").json["output"] == {"paid": 0}
 
 

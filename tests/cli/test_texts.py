@@ -9,10 +9,11 @@ from rich.console import Console
 
 from holdfast.cli.entry_text import line
 from holdfast.cli.layout import cells
-from holdfast.cli.review_text import question_text
+from holdfast.cli.review_text import screens
 from holdfast.cli.trace_text import lines
 from holdfast.cli.why_text import text as sentences
 from holdfast.testing.sim import play
+from holdfast.views.desk import matters
 from holdfast.views.family import Family
 from holdfast.views.trace import trace
 from holdfast.views.why import why
@@ -37,7 +38,7 @@ def test_every_simulated_life_can_be_shown(seed):
             )
             shown = "\n".join([*traced, *lines(family, width=100, colour=False, full=True)]) + printed([
                 *sentences(story), *sentences(story, full=True),
-                *(part for question in seen.open_questions for part in question_text(seen, question)),
+                *screens(matters(entries[:count], now=entries[count - 1].at), entries[count - 1].at),
             ])  # fmt: skip
             assert max(len(row) for row in shown.splitlines()) <= 100
             assert re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", shown) is None

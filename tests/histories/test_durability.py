@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 
-from holdfast import Cancelled, Done, Waiting, call, decline, tool
+from holdfast import Cancelled, Declined, Done, Waiting, ask, call, codec, decline, tool
 from holdfast.cli import main
 from holdfast.codec import canonical, check_chain, keyed
-from holdfast.events import CallAsked, CallLookedUp, Resumed
+from holdfast.core.fold import fold_all
+from holdfast.events import CallAsked, CallLookedUp, CallStarted, PlaceAwaited, Resumed
 from holdfast.journal.sqlite import SqliteJournal
 from holdfast.tool import Absent, Found
+from holdfast.views.trace import trace
 from tests.histories.scene import Disk, asked, events, kinds, story
 from tests.journal.conftest import FaultyConnection
 from tests.shell.bench import LOOK, OK, PAY, Answer, Bank, Clock, Request, clerk, opened
@@ -245,6 +247,12 @@ def guesses(number: str, keys: list[bytes]) -> Iterator[str]:
                 yield keyed(key, purpose, form)
     for key in keys:
         yield keyed(key, "args", "call", canonical(args))
+    for thing in (
+        number,
+        f"I am {number}",
+    ):  # what runs share has a name that anybody can work out who knows what it is about
+        yield codec.public_digest(["", "clerk", "input", thing])
+        yield codec.public_digest(["", "text", "args.to", thing])
 
 
 def recovered_from(data: bytes, keys: list[bytes]) -> list[str]:
@@ -301,6 +309,64 @@ def test_20_erase_then_guess_the_phone_number_from_every_digest_left_in_the_chai
     assert PHONE.encode() not in everything
     assert secret not in everything
     assert recovered_from(everything, []) == []
+
+
+def test_20_what_a_run_about_somebody_shared_with_others_names_nobody_when_it_is_erased(tmp_path: Path):
+    """A run about a customer waits for its turn, takes it, and sends a text, of which all runs together may send so many to one
+    number. #2 PlaceAwaited, PlaceTaken, CallJudged and CallStarted name what they are about by digests without a key, since
+    other runs have to find the same. In a run about somebody these are set aside, and erased with the rest; folded without
+    them, it is the same run but for what it holds.
+
+    Rules 2, 38.
+    """
+
+    @tool.write(name="text", timeout=5)
+    async def text(to: str) -> dict[str, str]:
+        """Send a text to somebody."""
+        return {"sent": to}
+
+    async def work() -> list[bytes]:
+        journal = SqliteJournal(tmp_path / "journal.db")
+        terms = {"text": {"across": {"per": "args.to", "window": "1d", "at_most": 3}}}
+        agent = clerk(Bank(), text, takes=str, terms=terms, one_at_a_time="input")
+        said, who = f"I am {PHONE}", {"by": "svc:inbox", "on_behalf_of": "c:551"}
+        async with opened(journal, call("text", to=PHONE), ask("Anything else?"), decline("no more")) as runner:
+            first = await runner.start(agent, said, **who)
+            assert isinstance(await first.result(), Waiting)
+            second = await runner.start(agent, said, **who)
+            while "PlaceAwaited" not in await kinds(runner, second.name):
+                await asyncio.sleep(0)
+            assert [one.holder for one in await events(runner, second.name, PlaceAwaited)] == [first.name]
+            await first.say("no, thank you")
+            assert isinstance(await first.result(), Declined)
+            assert isinstance(await second.result(), Waiting)
+            await second.say("no, thank you")
+            assert isinstance(await second.result(), Declined)
+            (awaited,) = await events(runner, second.name, PlaceAwaited)
+            (began,) = await events(runner, second.name, CallStarted)
+            (share,) = began.shares
+            assert recovered_from(f"{awaited.name} {share.name}".encode(), []) == [PHONE], "both can be worked out"
+            lines = [data for run in (first, second) for data, _ in await journal.read(run.name)]
+            assert recovered_from(b"\n".join(lines), []) == [], "no entry names it, even before"
+            states = [fold_all(await run.entries()) for run in (first, second)]
+            for run in (first, second):
+                await runner.erase(run.name, by="dpo", basis="asked to")
+            for run, state in zip((first, second), states, strict=True):
+                after = fold_all(await run.entries())
+                assert (after.closed, after.spent, after.effects.keys()) == (
+                    state.closed,
+                    state.spent,
+                    state.effects.keys(),
+                )
+                assert not [share for held in after.holds.values() for share in held if share.name]
+                assert trace(await run.entries()).end is not None
+        chain = [digest.hex().encode() for run in (first, second) for _, digest in await journal.read(run.name)]
+        await journal.close()
+        return chain
+
+    chain = story(work)
+    files = [one.read_bytes() for one in tmp_path.glob("journal.db*") if one.is_file()]
+    assert recovered_from(b"\n".join([*files, *chain]), []) == []
 
 
 # ----------------------------------------------------------------------------------------------------------- history 21

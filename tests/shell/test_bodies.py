@@ -120,7 +120,7 @@ def test_words_that_are_set_aside_come_back_in_their_place(event):
 def test_every_event_that_may_hold_words_about_somebody_sets_them_aside():
     """A new field of free text has to be looked at: does it belong among these?"""
     plain = {
-        "ModelFailed": {"error", "by"}, "CallFailed": {"error", "by"}, "LimitReached": {"why"}, "Contradiction": {"what"}, "Paused": {"why", "by"},
+        "ModelFailed": {"error", "by"}, "CallFailed": {"error", "by"}, "LimitReached": {"why"}, "Contradiction": {"what"}, "Paused": {"by"},
         "BodiesErased": {"by", "basis"}, "Noted": {"by", "finding"}, "CallReturnedLate": {"error", "effect_id"},
     }  # fmt: skip
     for kind, names in bodies.TEXTS.items():

@@ -24,6 +24,7 @@ from holdfast.events import (
 from holdfast.journal.memory import MemoryJournal
 from holdfast.journal.port import Committed, Moved
 from holdfast.models.scripted import call
+from holdfast.shell import bodies
 from holdfast.shell import book as module
 from holdfast.shell.book import Book, Page
 from holdfast.shell.redact import Redactor
@@ -227,3 +228,25 @@ def test_a_closed_run_with_an_unresolved_write_asks_for_attention():
     assert module.row_of(run.state, run.stands()).attention
     run.settles("did_not")
     assert not module.row_of(run.state, run.stands()).attention
+
+
+def test_a_book_that_keeps_its_entries_has_them_as_they_are_read():
+    """Those that got in through it, those it read, and none that did not get in."""
+
+    async def work():
+        run, journal, opened = proposed(), MemoryJournal(), list[str]()
+        book = Book(journal, run.state.run, keeps=True, opened=lambda one: opened.append(one.run))
+        book.secret = SECRET
+        await copied(book, run)
+        late = written(book, Said(Inline("too late"), "ann"))
+        other = booked(journal, run)
+        await other.refresh()
+        await other.append(written(other, Said(Inline("x" * 5_000), "ann")), outlook(other.known))
+        assert isinstance(await book.append(late, outlook(late.known)), Moved)
+        copy = book.copy()
+        await copy.refresh()
+        assert list(copy.entries) == await bodies.entries(journal, book.run)
+        assert len(book.entries) == len(copy.entries) - 1 == len(run.entries)
+        assert (opened, other.entries) == ([book.run], None)
+
+    asyncio.run(work())

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from holdfast import Cancelled, Done, Runner, call, codec, fail, script, tool
+from holdfast import Cancelled, Done, Runner, ask, call, codec, fail, script, tool
 from holdfast.dialogue import Answer as ModelAnswer
+from holdfast.errors import NotAllowed
 from holdfast.events import CallFailed, CallReturnedLate, CallStarted, ModelAsked, ModelFailed, Noted
 from holdfast.journal.memory import MemoryJournal
 from holdfast.shell import deadline
@@ -432,3 +433,71 @@ def test_closing_does_not_wait_for_a_tool_that_never_ends(monkeypatch):
         release.set()
 
     story(work)
+
+
+# ---------------------------------------------------------------------------------------------- what is still at hand
+
+
+def test_what_is_at_hand_of_a_run_is_no_more_than_a_guess():
+    """A run that waited here and was answered elsewhere: driven from what was last seen of it, it is looked at again."""
+
+    async def work():
+        agent, journal = clerk(Bank()), MemoryJournal()
+        async with opened(journal, ask("which?"), OK, agents=[agent]) as runner, opened(journal, OK) as console:
+            runner._fleet.drives = console._fleet.drives = False
+            run = await runner.start(agent, Request(), by="ann")
+            state, stands = await runner.attend(run.name)
+            assert (stands.status, runner._fleet.at_hand(run.name)) == ("waiting", state)
+            await console.say(run.name, "the blue one", by="ann")
+            assert runner._fleet.at_hand(run.name) == state
+            assert (await runner.attend(run.name))[0].closed.outcome == "done"
+
+    story(work)
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_fact_is_made_from_what_it_meets_and_not_from_what_is_at_hand(refuses):
+    async def work():
+        agent, journal, met = clerk(Bank()), MemoryJournal(), list[int]()
+
+        def noted(state):
+            met.append(state.said)
+            if state.said:
+                return Noted("ann", "seen", note=str(state.said))
+            if refuses:
+                raise NotAllowed("nothing was said yet")
+            return None
+
+        async with opened(journal, ask("which?"), OK, agents=[agent]) as runner, opened(journal, OK) as console:
+            runner._fleet.drives = console._fleet.drives = False
+            run = await runner.start(agent, Request(), by="ann")
+            await runner.attend(run.name)
+            await console.say(run.name, "the blue one", by="ann")
+            state = await runner.put(run.name, noted, actor="ann")
+            assert met == [0, state.said]
+            assert (await kinds(run))[-2:] == ["Said", "Noted"]
+
+    story(work)
+
+
+def test_a_run_that_was_opened_here_is_not_read_to_be_driven():
+    async def work():
+        agent, journal, read = clerk(Bank()), Reading(), list[str]()
+        async with opened(journal, LOOK, OK, agents=[agent]) as runner:
+            journal.read_of = read
+            run = await runner.start(agent, Request(), by="ann")
+            assert isinstance(await run.result(), Done)
+            assert run.name not in read
+
+    story(work)
+
+
+class Reading(MemoryJournal):
+    """A journal that says of which runs lines were read."""
+
+    read_of: list[str] | None = None
+
+    async def read(self, run: str, after: int = 0, *, durable: bool = False) -> list[tuple[bytes, bytes]]:
+        if self.read_of is not None:
+            self.read_of.append(run)
+        return await super().read(run, after, durable=durable)

@@ -85,6 +85,19 @@ CASES = {
     ),
     "amendable": (pay(amendable=[]), ("tools.pay.amendable", "removed", "cents")),
     "at_most": (pay(at_most=2000), ("tools.pay.at_most", "changed", "1 becomes 2,000")),
+    "across": (
+        pay(across={"per": "args.order", "window": "1d", "sum": "args.cents", "at_most": 9000, "else": "review", "by": "fin"}),
+        ("tools.pay.across", "added",
+         "at most 9000 of args.cents per args.order within 1d, over all runs, else a person is asked (fin)"),
+    ),
+    "rate": (pay(rate={"calls": 3, "per": "1m"}),
+             ("tools.pay.rate", "added", "at most 3 calls in any 1m, over all runs; a further one waits")),
+    "at_once": (pay(at_once=2), ("tools.pay.at_once", "changed", "none becomes 2")),
+    "breaker": (
+        pay(breaker={"failures": 3, "within": "30s"}),
+        ("tools.pay.breaker", "added", "after 3 failures within 30.0s, over all runs, calls wait until one of them is older"),
+    ),
+    "turn": ({"one_at_a_time": "input.a"}, ("one_at_a_time", "changed", "none becomes input.a")),
     "accepts": (pay(accepts=["plain"]), ("tools.pay.accepts", "changed", "whatever was read becomes plain")),
     "context": ({"context": ["now"]}, ("context", "added", "now")),
     "done": ({"done": {"must": [MUST]}}, ("done.must", "added", "“never more”: args.cents <= 10")),
@@ -111,7 +124,29 @@ def test_every_key_of_a_contract_has_a_case():
     paths = {expected[0].split(".")[0] for _, expected in CASES.values()}
     assert paths == set(Contract.model_fields)
     clauses = {expected[0].split(".")[2] for _, expected in CASES.values() if expected[0].startswith("tools.pay.")}
-    assert clauses == {"needs", "fresh", "from", "must", "review", "amendable", "at_most", "accepts", "agent", "limits"}
+    assert clauses == {
+        "needs", "fresh", "from", "must", "review", "amendable", "at_most", "accepts", "agent", "limits", "across", "rate", "at_once",
+        "breaker",
+    }  # fmt: skip
+
+
+def test_what_all_runs_share_is_told_field_by_field_where_it_was_there_before():
+    shared = {
+        "across": {"window": "1d", "at_most": 3}, "rate": {"calls": 3, "per": "1m"}, "breaker": {"failures": 3, "within": "1m"},
+    }  # fmt: skip
+    other = {
+        "across": {"window": "7d", "at_most": 3, "per": "args.order", "else": "review"}, "rate": {"calls": 5, "per": "1h"},
+        "breaker": {"failures": 3, "within": "2m"},
+    }  # fmt: skip
+    found = differences(*(Contract.parse(BASE | pay(**terms)) for terms in (shared, other)))
+    assert [(change.path.removeprefix("tools.pay."), change.said) for change in found] == [
+        ("across.per", '"all" becomes args.order'), ("across.window", "1d becomes 7d"), ("across.else", "refuse becomes review"),
+        ("rate.calls", "3 becomes 5"), ("rate.per", "1m becomes 1h"), ("breaker.within", "1m becomes 2m"),
+    ]  # fmt: skip
+    gone = differences(*(Contract.parse(BASE | pay(**terms)) for terms in (shared, {})))
+    assert [(change.path, change.kind) for change in gone] == [
+        (f"tools.pay.{name}", "removed") for name in ("across", "rate", "breaker")
+    ]
 
 
 def test_what_is_otherwise_in_the_contract_of_a_child_is_told_in_its_place():

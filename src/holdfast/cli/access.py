@@ -15,7 +15,7 @@ from holdfast.cli.options import DEFAULT, AsJson, Journal, Work
 from holdfast.journal import walk
 from holdfast.journal.port import Where
 from holdfast.shell import bodies
-from holdfast.views.access import ACCESS, BESIDE, Act, about, decisions, in_order, viewings
+from holdfast.views.access import ACCESS, BESIDE, CONTROL, Act, about, decisions, in_order, viewings
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -76,7 +76,7 @@ async def _acts(url: str, asked: Asked) -> tuple[tuple[Act, ...], bool]:
             acts += decisions(await reading.entries(journal, run))
         else:
             async for row in walk.rows(journal, Where()):
-                if row.run not in BESIDE and row.at >= first:
+                if (row.run not in BESIDE or row.run == CONTROL) and row.at >= first:
                     acts += decisions(await reading.entries(journal, row.run))
     kept = [act for act in acts if act.at >= first and asked.by in ("", act.by)]
     return in_order(kept), bool(seen)

@@ -9,8 +9,10 @@ from typing import Final
 from holdfast import units
 from holdfast.cli.row import Brief, Row, said
 from holdfast.events import Fired, Json
-from holdfast.views import words
+from holdfast.views import places, words
 from holdfast.views.account import MANY, spoken
+from holdfast.views.claim import Claim
+from holdfast.views.claims import asks_back, claimed
 from holdfast.views.delegation import called, posts_of, team_of
 from holdfast.views.happenings import amount
 from holdfast.views.record import Amended, Call, Judged, Question, Ruling, Trace, Tried
@@ -27,12 +29,15 @@ STYLES: Final = {
     "denied": "red",
     "given up": "red",
     "not done": "red",
+    "asked back": "yellow",
     "not accepted": "red",
     "did not happen": "red",
     "unresolved": "red",
     "in doubt": "red",
     "outcome unknown": "red",
     "waits for a person": "yellow",
+    "waits for a place": "yellow",
+    "stopped for now": "yellow",
     "declined": "yellow",
     "escalated": "yellow",
     "stopped": "red",
@@ -120,7 +125,12 @@ def _course(seen: Trace, call: Call, depth: int, brief: Brief) -> Iterator[Row]:
         yield from about_question(seen, seen.questions[seq], depth, brief)
     for change in call.amended:
         yield _amended(change, depth, brief)
+    for one in call.waited:
+        took = one.took if one.ended else None
+        yield said(one.seq, one.at, depth, (words.shortened(places.said(one), brief(300)), "yellow"), took=took)
     for attempt in call.tried:
+        for told in filter(None, (places.taken(share, attempt.at, full=brief.full) for share in attempt.shares)):
+            yield said(attempt.seq, attempt.at, depth, (told, "dim"))
         if (row := _attempt(call, attempt, depth, brief)) is not None:
             yield row
     yield from _looked(call, depth, brief)
@@ -202,10 +212,15 @@ def about_question(seen: Trace, question: Question, depth: int, brief: Brief) ->
             "tell": "said: go on without",
             "grant": "granted",
         }.get(voice.verdict, voice.verdict)
+        if whom := asks_back(voice.verdict):
+            word = f"asked {whom} before deciding"
         style = "green" if voice.verdict in ("approve", "answer", "grant", "happened") else "magenta"
         after = (f"  after {units.say_duration(max(voice.at - question.at, 0))}", "dim")
         name = words.plain(spoken(voice.by, voice.actor))
         yield said(voice.seq, voice.at, depth + 1, (f"{name} {word}", style), told, after)
+    for claim in question.claims:
+        if (row := _claim(question, claim, depth + 1, brief)) is not None:
+            yield row
     why = {
         "expired": "nobody decided in time",
         "overtaken": "withdrawn: the requester has written since",
@@ -215,6 +230,17 @@ def about_question(seen: Trace, question: Question, depth: int, brief: Brief) ->
     }.get(question.end)
     if why:
         yield said(question.ended, 0, depth + 1, (why, "yellow"))
+
+
+def _claim(question: Question, claim: Claim, depth: int, brief: Brief) -> Row | None:
+    """Who looks into it; who did before they decided is told where everything is."""
+    name = words.plain(spoken(claim.by, claim.actor))
+    if claim is claimed(question):
+        return said(claim.seq, claim.at, depth, (f"{name} looks into it since {units.say_at(claim.at)}", "magenta"))
+    if not claim.ended and not brief.full:
+        return None
+    took = f" for {units.say_duration(max(claim.until - claim.at, 0))}" if claim.ended else ""
+    return said(claim.seq, claim.at, depth, (f"{name} looked into it{took}", "magenta" if claim.ended else "dim"))
 
 
 def _amended(change: Amended, depth: int, brief: Brief) -> Row:

@@ -190,6 +190,10 @@ def _unknown(found: Tested) -> Iterator[RenderableType]:
     if found.beside:
         many = words.count(found.beside, "call was", "calls were")
         lines.append(f"{many} answered before any contract was asked (order, an unheard message, the run's end).")
+    lines += [
+        f"Of {words.count(many, 'call')} what other runs held of a limit over all runs is taken {how}."
+        for how, many in found.others.items()
+    ]
     lines += [f"{words.count(many, 'call')} could not be judged: {why}." for why, many in found.unjudged.items()]
     lines += [f"{words.count(many, 'run')} could not be read to the end: {why}." for why, many in found.unread.items()]
     if lines:

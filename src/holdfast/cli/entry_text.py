@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from holdfast import units
 from holdfast.events import (
+    AskedBack,
     CallAsked,
     CallFailed,
     CallJudged,
@@ -21,8 +22,12 @@ from holdfast.events import (
     OutputRejected,
     PersonAnswered,
     PersonAsked,
+    PlaceAwaited,
+    PlaceTaken,
     ProgramCalled,
     ProposalAmended,
+    QuestionClaimed,
+    QuestionReleased,
     QuestionWithdrawn,
     RoundClosed,
     RunClosed,
@@ -30,7 +35,7 @@ from holdfast.events import (
     Said,
     Unknown,
 )
-from holdfast.views import words
+from holdfast.views import places, words
 from holdfast.views.calls import Draft
 from holdfast.views.happenings import HAPPENINGS, amount
 from holdfast.views.record import Content, Happening, content
@@ -51,8 +56,14 @@ def _call(entry: Entry) -> str:
             because = "; ".join(fired.because for fired in rules)
             word = {"allow": "allowed", "review": "goes before a person", "refuse": "refused"}[verdict]
             return f"call {call} {word}{': ' + because if because else ''}"
-        case CallStarted(call, attempt):
-            return f"call {call} started, attempt {attempt}"
+        case CallStarted(call, attempt, shares=shares):
+            told = filter(None, (places.taken(share, entry.at, full=False) for share in shares))
+            return "; ".join([f"call {call} started, attempt {attempt}", *told])
+        case PlaceAwaited() as awaited:
+            whose = f"call {awaited.call} " if awaited.call else ""
+            return f"{whose}{places.said(places.of(entry.seq, entry.at, awaited))}"
+        case PlaceTaken():
+            return f"it is its turn ({places.TURN})"
         case CallReturned(call, _, result, took=took, complete=complete):
             note = "" if complete == "complete" else f" ({complete})"
             return f"call {call} returned{note} in {units.say_duration(took)}: {words.said(content(result), LIMIT)}"
@@ -106,13 +117,24 @@ def _other(entry: Entry) -> str:
             return f"{about} for {role or 'a person'}: {text}"
         case PersonAnswered(question, verdict, by, text):
             return f"{by} on question {question}: {verdict}{': ' + text if text else ''}"
-        case QuestionWithdrawn(question, why):
-            return f"question {question} was closed: {why}"
         case RunClosed(outcome, reason):
             return f"{outcome}: {reason}"
         case Unknown(kind):
             return f"an entry of a kind this version does not know: {kind}"
-    return _happened(entry) or type(entry.event).__name__
+    return _looked_into(entry) or _happened(entry) or type(entry.event).__name__
+
+
+def _looked_into(entry: Entry) -> str:
+    match entry.event:
+        case QuestionClaimed(question, by):
+            return f"{by} looks into question {question}"
+        case QuestionReleased(question, by):
+            return f"{by} leaves question {question} to others"
+        case AskedBack(question, to, text, by):
+            return f"{by} asks the {to} before deciding question {question}: {text}"
+        case QuestionWithdrawn(question, why):
+            return f"question {question} was closed: {why}"
+    return ""
 
 
 def _happened(entry: Entry) -> str:

@@ -74,4 +74,8 @@ def _waits(row: Row) -> str:
         return ""
     if row.status == "working":
         return "a worker" if row.due == 0 else ""
-    return row.waits_for
+    return _OF_RUNS.get(row.waits_for, row.waits_for)
+
+
+_OF_RUNS = {"place": "other runs", "stop": "a stop's end"}
+"""What a run waits for that is no person, in the words of the list."""

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from holdfast import units
 from holdfast.cli import agents, out, reading
+from holdfast.cli import switch as switch_
 from holdfast.cli.options import DEFAULT, AgentPath, AsJson, By, Journal, RunName, Settings, Work, pairs
 from holdfast.cli.progress import watching
 from holdfast.cli.standing import Standing, report, standing
@@ -27,6 +28,7 @@ from holdfast.shell.runner import Runner
 from holdfast.shell.worker import Worker
 
 Because = Annotated[str, typer.Option(help="Why; it is recorded.")]
+ToolName = Annotated[str, typer.Option("--tool", metavar="NAME", help="Calls of this tool, by all agents.")]
 
 Told: TypeAlias = tuple[State, Standing]
 """What came of an act: what is known of the run, and how it stands."""
@@ -67,15 +69,24 @@ def register(app: typer.Typer) -> None:
         return partial(_say, journal, run, text, by, ends, as_json)
 
     @app.command()
-    def stop(
-        run: RunName,
+    def stop(  # noqa: PLR0917 - a command's arguments and options
+        name: Annotated[str, typer.Argument(metavar="[RUN|AGENT]", help="A run; or an agent, by its name or folder.")] = "",
+        tool: ToolName = "",
+        every: Annotated[bool, typer.Option("--all", help="Everything, of all agents.")] = False,
         because: Because = "",
-        by: By = "",
+        by: Annotated[str, typer.Option("--as", "--by", metavar="NAME", help="Who stops it.")] = "",
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
-        """Let nothing new start in a run, until it is resumed. What is being done is finished and recorded."""
-        return partial(_stop, journal, run, because, by, as_json)
+        """Let nothing new start in a run, in all of an agent, of a tool, or at all; alone: say what is stopped."""
+        switch = switch_.scope_of(tool, every, name)
+        if switch is not None:
+            return partial(switch_.stop, journal, switch, by=by or out.me(), because=because, as_json=as_json)
+        if not name:
+            if because or by:
+                raise UsageError("nothing is named that is to be stopped", hint="a run, an agent, --tool NAME or --all")
+            return partial(switch_.listed, journal, as_json=as_json)
+        return partial(_stop, journal, name, because, by, as_json)
 
     @app.command()
     def cancel(
@@ -90,9 +101,14 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def resume(
-        run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run, its key, or its first letters.")] = "",
+        run: Annotated[
+            str, typer.Argument(metavar="[RUN|AGENT]", help="A run; or an agent that was stopped, by its name or folder.")
+        ] = "",
         agent: AgentPath = "",
-        every: Annotated[bool, typer.Option("--all", help="Every run of --agent that can go on.")] = False,
+        tool: ToolName = "",
+        every: Annotated[
+            bool, typer.Option("--all", help="What was stopped by --all; with --agent, every run of it that can go on.")
+        ] = False,
         grant: Annotated[
             list[str] | None,
             typer.Option("--grant", metavar="LIMIT=AMOUNT", help="More of a limit: usd=0.10, steps=5."),
@@ -102,11 +118,15 @@ def register(app: typer.Typer) -> None:
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
-        """Let a run go on, and drive it here to its end, or until it waits for somebody."""
+        """Let a run go on and drive it here, until it ends or waits; or let go on what was stopped for many runs."""
         drive = Drive(
             run=run, journal=journal, agent=agent, by=by or out.me(), every=every, grants=pairs(grant, "--grant"),
             settings=pairs(setting, "--setting"), as_json=as_json, looks=Viewer("resume", named(by)),
         )  # fmt: skip
+        if not (agent or grant) and (switch := switch_.scope_of(tool, every, run)) is not None:
+            return partial(switch_.resume, journal, switch, by=drive.by, as_json=as_json)
+        if tool:
+            raise UsageError("--tool says what may go on, and nothing else does with it", hint="holdfast resume --tool NAME")
         return partial(_resume_all if every else _resume, drive)
 
 
@@ -132,6 +152,8 @@ def _say(url: str, name: str, text: str, by: str, ends: bool, as_json: bool) -> 
 
 
 def _stop(url: str, name: str, because: str, by: str, as_json: bool) -> int:
+    if agent := asyncio.run(_agent(url, name)):
+        return switch_.stop(url, ("agent", agent), by=by or out.me(), because=because, as_json=as_json)
     looks, by = Viewer("stop", beside(by)), by or out.me()
 
     async def pause() -> Told:
@@ -155,6 +177,12 @@ def _cancel(url: str, name: str, because: str, by: str, as_json: bool) -> int:
             return await _stands(runner, looks, state, as_json)
 
     return _told(asyncio.run(end()), "it will end: nothing new starts, and what is being written is awaited", as_json)
+
+
+async def _agent(url: str, name: str) -> str:
+    """The agent that is meant, where no run is."""
+    async with reading.looking(url) as journal:
+        return await switch_.agent_of(journal, name)
 
 
 async def _open_run(runner: Runner, name: str) -> str:
@@ -191,6 +219,8 @@ def _told(told: Told, what: str, as_json: bool) -> int:
 def _resume(drive: Drive) -> int:
     if not drive.run:
         raise UsageError("no run is named", hint="holdfast resume RUN, or holdfast resume --agent PATH --all")
+    if not (drive.agent or drive.grants) and (agent := asyncio.run(_agent(drive.journal, drive.run))):
+        return switch_.resume(drive.journal, ("agent", agent), by=drive.by, as_json=drive.as_json)
     row = asyncio.run(_row(drive.journal, drive.run))
     grants = _amounts(drive.grants)
     if row.status == "closed":

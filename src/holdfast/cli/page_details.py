@@ -11,6 +11,7 @@ from holdfast.cli.html import Markup, tag
 from holdfast.events import Json
 from holdfast.views import words
 from holdfast.views.account import Account, Clause, account
+from holdfast.views.places import taken
 from holdfast.views.record import Call, Content, Trace, Tried, Turn
 from holdfast.views.sentence import Sentence
 
@@ -71,10 +72,19 @@ def of_call(seen: Trace, call: Call, anchor: Anchor) -> Markup:
         section("What the contract said", _clauses(why, anchor)),
         section("It rested on" if why.ok else "It could rest on", told(why.evidence, anchor)),
         section("What became of it", told(why.course, anchor), _attempts(call, anchor)),
+        section("What it took of what runs share", told(_taken(call), anchor)),
         section("What would have been needed", told(why.needed, anchor)),
         section("Result", body(call.result) if call.complete != "simulated" else None, _label(call)),
         class_="more",
     )
+
+
+def _taken(call: Call) -> Iterator[Sentence]:
+    """Of an amount the course tells already."""
+    for one in call.tried:
+        for share in one.shares:
+            if not taken(share, one.at, full=False) and (text := taken(share, one.at)):
+                yield Sentence(f"Attempt {one.attempt} {text}.", (one.seq,))
 
 
 def _arguments(why: Account, anchor: Anchor) -> Markup | None:

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from holdfast.cli import out, reading
+from holdfast.cli.standing import NOBODY
 from holdfast.cli.viewing import Viewer
 from holdfast.events import ChildOpened, Entry
 from holdfast.journal.port import Journal, Row, Where
@@ -52,7 +53,7 @@ async def below(journal: Journal, rows: list[Row]) -> dict[str, Below]:
                 one.runs += 1
                 one.nusd += child.nusd
                 one.open += child.status != "closed"
-                if child.status != "closed" and child.waits_for not in ("", "child", "time"):
+                if child.status != "closed" and child.waits_for not in NOBODY:
                     one.waits = one.waits or child.waits_for
                 todo.append(child.run)
         one.more = bool(todo)

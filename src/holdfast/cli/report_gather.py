@@ -30,7 +30,7 @@ from holdfast.shell.body_check import BodyCheck
 from holdfast.shell.folder import Folder
 from holdfast.shell.proofs import verify_journal
 from holdfast.shell.undoing import NAME_LENGTH
-from holdfast.views.access import ACCESS, BESIDE
+from holdfast.views.access import ACCESS, BESIDE, CONTROL
 from holdfast.views.checkpoint import AUDIT
 from holdfast.views.observed import Observed, observe
 from holdfast.views.readiness import Facts, Reader
@@ -58,6 +58,8 @@ class _Place(Struct):
     forks: list[Forked]
     failed: set[str]
     contract: Found | None = None
+    control: list[Entry] = []
+    """What was stopped for many runs, and accepted for new ones."""
     unreadable: int = 0
     """Runs that are not what was written, and are in no figure."""
     at: int = 0
@@ -93,7 +95,7 @@ async def gather(wanted: Wanted) -> Gathered:
     return Gathered(
         agent=name, called=wanted.agent if folder is not None else "AGENT",
         journal=urls["production"], evals=urls["trials"], drills=urls["a drill"],
-        production=live.facts, observed=live.observed,
+        production=live.facts, control=live.control, observed=live.observed,
         trials=[known(one, cases) for one in trials.kept if not one.fault],
         drill_trials=[known(one, cases) for one in drills.kept if one.fault],
         forks=[(url, one.forks, frozenset(one.failed)) for url, one in sorted(places.items()) if one.forks],
@@ -134,6 +136,7 @@ async def _place(url: str, agent: str, looks: Viewer, *, live: bool) -> _Place:
                 _take(found, reader, entries, live=live)
                 if live:
                     looks.runs[row.run] = None
+        found.control = await reading.entries(journal, CONTROL) if live else []
     if live:
         looks.selection = f"agent={agent}"
         await looks.record(url)

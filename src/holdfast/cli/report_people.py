@@ -46,6 +46,8 @@ def people(found: Report) -> Iterator[Block]:
             ("taken over", seen.taken, "the run was handed to a person"),
             ("writes in doubt settled", seen.settled, f"of {words.count(live.doubts, 'write')} in doubt"),
             ("ceilings raised", seen.granted, ""), ("put under another contract", seen.adopted, ""),
+            ("contracts accepted for new runs", seen.published, ""),
+            ("asked before deciding", seen.asked_back, "the agent, or the requester"),
             ("expired", seen.expired, "nobody answered in time"), ("open", seen.open, "wait for somebody now"),
             ("needed no answer any more", seen.withdrawn, ""),
             ("stopped", seen.stops, ""),

@@ -137,6 +137,7 @@ def _contract(found: Report) -> Iterator[Block]:
     instructions = words.count(told.instructions, "character") if told.instructions else "none"
     yield Clauses("agent", "who answers, and what", (
         ("models", ", ".join(told.models)), ("takes", takes), ("gives", gives), ("instructed", instructions),
+        *([("turns", told.turn)] if told.turn else []),
     ))  # fmt: skip
     for tool in told.tools:
         lines = tuple((term.kind, term.text) for term in tool.terms) or (("rule", "none: whenever the agent wants"),)

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from holdfast.cli import out, reading, relatives
+from holdfast.cli import out, reading, relatives, switch
 from holdfast.cli.many import FIELDS, chosen
 from holdfast.cli.options import DEFAULT, AsJson, Journal, Viewer, Work, pairs
 from holdfast.cli.viewing import Viewer as Looks
 from holdfast.cli.viewing import explicit, selection
 from holdfast.journal.port import Row
-from holdfast.views.access import ACCESS
+from holdfast.views.access import ACCESS, CONTROL
 from holdfast.views.carried import labels
 from holdfast.views.checkpoint import AUDIT
 from holdfast.views.family import Family
@@ -62,6 +62,10 @@ def register(app: typer.Typer) -> None:
             from holdfast.cli import checkpoint_text
 
             return partial(checkpoint_text.shown, journal, limit, as_json)
+        if run == CONTROL:
+            from holdfast.cli import control_text
+
+            return partial(control_text.shown, journal, limit, as_json)
         if run == ACCESS:
             from holdfast.cli import access
 
@@ -75,7 +79,7 @@ def register(app: typer.Typer) -> None:
 
 def _list(looks: Looks, url: str, wanted: dict[str, str], limit: int, as_json: bool) -> int:
     # A run that another one opened is shown with that one, unless runs of some kind are asked for.
-    rows, below, now = asyncio.run(
+    rows, below, stops, now = asyncio.run(
         _rows(url, wanted if wanted or as_json else {"parent": ""}, limit, below=not as_json)
     )
     if as_json:
@@ -83,6 +87,8 @@ def _list(looks: Looks, url: str, wanted: dict[str, str], limit: int, as_json: b
         looks.recorded(url)
         out.give(rows)
         return 0
+    for one in stops:
+        print(switch.line(one, now))
     if not rows:
         print("no runs" + (" like that" if wanted else " yet"))
         return 0
@@ -96,15 +102,19 @@ def _list(looks: Looks, url: str, wanted: dict[str, str], limit: int, as_json: b
 
 async def _rows(
     url: str, wanted: dict[str, str], limit: int, *, below: bool
-) -> tuple[list[Row], dict[str, relatives.Below], int]:
-    """The newest rows that fit, what is below them, and what time it is. Raises UsageError for a field no row has."""
+) -> tuple[list[Row], dict[str, relatives.Below], list[switch.Stopped], int]:
+    """The newest rows that fit, what is below them, what is stopped, and what time it is.
+
+    Raises UsageError for a field no row has.
+    """
     found: list[Row] = []
     async with reading.looking(url) as journal:
         async for row in chosen(journal, wanted, size=limit):
             found.append(row)
             if len(found) == limit:
                 break
-        return found, await relatives.below(journal, found) if below else {}, journal.now()
+        stops = await switch.in_force(journal) if below else []
+        return found, await relatives.below(journal, found) if below else {}, stops, journal.now()
 
 
 def _one(looks: Looks, url: str, name: str, full: bool, html: Path | None, as_json: bool) -> int:

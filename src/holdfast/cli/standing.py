@@ -13,7 +13,7 @@ from holdfast.core.fork import own
 from holdfast.core.pending import Outlook
 from holdfast.core.state import State
 from holdfast.events import Json
-from holdfast.views import words
+from holdfast.views import places, words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,6 +33,9 @@ COLOURS: Final = {
     "cancelled": "red",
 }
 
+
+NOBODY: Final = frozenset({"", "child", "time", "place", "stop"})
+"""What a run waits for that is no person: nothing, a run it opened, a moment, what other runs hold, the end of a stop."""
 
 FEW: Final = 3
 """Runs that are named."""
@@ -64,6 +67,10 @@ class Standing(Struct, frozen=True, kw_only=True):
     reply: str = ""
     """What the agent said last, where it waits for the requester to go on."""
     paused: bool = False
+    halted: str = ""
+    """Who stopped it with others, and why."""
+    awaits: tuple[str, ...] = ()
+    """For what it waits that other runs hold, or that somebody stopped."""
     limit: str = ""
     steps: int = 0
     usd: str = "0.00"
@@ -104,6 +111,8 @@ def standing(state: State, stands: Outlook) -> Standing:
         questions=questions,
         reply=str(value_of(answered) or ""),
         paused=state.paused,
+        halted=f"{state.halted_why} (control entry {state.halted})" if state.halted else "",
+        awaits=tuple(places.said(places.of(one.seq, one.at, one.place)) for one in state.awaits.values()),
         limit=state.limit.limit if state.limit is not None else "",
         steps=state.spent.steps,
         usd=units.say_usd(own(state).charged - state.spent.carved),
@@ -151,8 +160,11 @@ def _body(standing: Standing) -> list[Text]:
         )
         whom = f", where {standing.waits_for} has to decide" if _somebody(standing) else ""
         lines.append(Text(f"it waits for what it opened: {runs}{whom}", style="yellow"))
+    if standing.halted:
+        lines.append(Text(words.plain(standing.halted), style="yellow"))
     if standing.paused:
         lines.append(Text("it was stopped for now"))
+    lines += [Text(words.plain(f"it {waits}"), style="yellow") for waits in standing.awaits]
     if standing.unresolved:
         places = ", ".join(str(seq) for seq in standing.unresolved)
         lines.append(Text(f"nobody knows whether this happened: call {places}", style="red"))
@@ -161,7 +173,7 @@ def _body(standing: Standing) -> list[Text]:
 
 def _somebody(standing: Standing) -> bool:
     """Whether a run waits for people, and not for time or for what it opened."""
-    return standing.waits_for not in ("", "child", "time")
+    return standing.waits_for not in NOBODY
 
 
 def _output(standing: Standing) -> list[Text]:
@@ -199,6 +211,8 @@ def next_step(standing: Standing) -> str:
         return f'holdfast say {run} "…" (--ends when that was all), then holdfast resume {run}'
     if standing.below and _somebody(standing):
         return f"holdfast review, then holdfast resume {run}"
+    if standing.halted:
+        return f"a worker goes on with it when the stop is over, or: holdfast resume {run}"
     if standing.status != "closed":
         return f"holdfast resume {run}"
     return f"holdfast why {run}"

@@ -12,7 +12,8 @@ from holdfast.cli.row import Brief, Row, said
 from holdfast.cli.standing import COLOURS
 from holdfast.views import words
 from holdfast.views.family import Family, fate
-from holdfast.views.record import Call, Happening, Said, Totals, Trace, Turn
+from holdfast.views.record import Call, Happening, Said, Trace, Turn
+from holdfast.views.totals import Totals
 
 
 def word(seen: Trace, family: Family | None = None) -> str:
@@ -22,7 +23,8 @@ def word(seen: Trace, family: Family | None = None) -> str:
     if seen.cancelled_by:
         return "ending"
     below = family is not None and family.stands("")
-    return "waiting" if seen.open_questions or seen.paused or below else "open"
+    held = seen.paused or seen.halted or seen.awaits
+    return "waiting" if seen.open_questions or held or below else "open"
 
 
 def rows(family: Family, brief: Brief, call: Call | None = None) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from holdfast.cli.layout import cells, painted, wrapped
 from holdfast.cli.row import Brief, Part, Row
 from holdfast.cli.standing import COLOURS
 from holdfast.cli.trace_rows import rows, spent, spent_below, word
-from holdfast.views import reach, words
+from holdfast.views import places, reach, words
 from holdfast.views.family import Family
 from holdfast.views.record import Question, Trace
 from holdfast.views.waterfall import Kind, Span, Waterfall, waterfall
@@ -183,7 +183,19 @@ def _foot(family: Family, fall: Waterfall, now: int) -> Iterator[tuple[Part, ...
     for one in (seen, *family.below()):
         for question in one.open_questions:
             yield from _waits(one, question, now, below=one is not seen)
+        yield from _held_up(one, now, below=one is not seen)
     yield ((f"why: holdfast why {seen.run}", "dim"),)
+
+
+def _held_up(seen: Trace, now: int, *, below: bool) -> Iterator[tuple[Part, ...]]:
+    """What waits for other runs, or until a stop is over; no person has to do anything about it here."""
+    whose = f"{seen.run} ({seen.agent}) " if below else ""
+    if seen.halted:
+        yield ((f"{whose}{seen.halted}: holdfast show control", "yellow"),)
+    for one in seen.awaits:
+        what = f"{words.plain(seen.calls[one.call].tool)} " if one.call in seen.calls else ""
+        since = f", for {units.say_duration(now - one.at)} so far" if now > one.at else ""
+        yield ((f"{whose}{what}{words.plain(places.said(one))}{since}", "yellow"),)
 
 
 def _waits(seen: Trace, question: Question, now: int, *, below: bool) -> Iterator[tuple[Part, ...]]:

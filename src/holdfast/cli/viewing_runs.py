@@ -9,6 +9,8 @@ from holdfast.cli.viewing import Viewer
 from holdfast.codec import value_of
 from holdfast.events import Entry, ModelAnswered, PersonAsked, Replied, RunClosed
 from holdfast.shell.runner import Runner
+from holdfast.views.places import said
+from holdfast.views.trace import trace
 
 replace = msgspec.structs.replace
 
@@ -28,8 +30,10 @@ def _in_words_of(entries: list[Entry], found: Standing) -> Standing:
     asked = {entry.seq: entry.event.text for entry in entries if isinstance(entry.event, PersonAsked)}
     questions = tuple([_question(one, asked) for one in found.questions])
     ended = next((entry.event for entry in entries if isinstance(entry.event, RunClosed)), None)
+    seen = trace(entries)
     return replace(
-        found, questions=questions, why=ended.reason if ended is not None else "",
+        found, halted=seen.halted, awaits=tuple([said(one) for one in seen.awaits]), questions=questions,
+        why=ended.reason if ended is not None else "",
         output=value_of(ended.output) if ended is not None else None, reply=_reply(entries) if found.reply else "",
     )  # fmt: skip
 

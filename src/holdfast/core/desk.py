@@ -83,7 +83,8 @@ def question(
             seq=seq,
             hint="wait until it is released, or take it over",
         )
-    if roles is not None and asked.role not in ("", "requester", *roles):
+    free = ("", "requester") if asked.about == "question" else ("",)
+    if roles is not None and asked.role not in (*free, *roles):
         raise NotAllowed(
             f"this is for {asked.role}; {by} acts as {', '.join(roles) or 'nobody'}", run=state.run, seq=seq
         )
@@ -99,7 +100,8 @@ def apart(state: State, by: str, others: Collection[str]) -> None:
             run=state.run,
             hint="somebody else has to",
         )
-    voted = sorted({vote.by for call in state.calls.values() for vote in call.votes}.intersection(others) - {by})
+    votes = [vote for call in state.calls.values() for vote in call.votes if not vote.until or state.at < vote.until]
+    voted = sorted({vote.by for vote in votes}.intersection(others) - {by})
     if voted:
         raise NotAllowed(
             f"{by} is or acts for {voted[0]}, who has approved here already",
@@ -130,7 +132,7 @@ def answer(
                 seq=seq,
                 hint="read it; the agent decides again with it",
             )
-        if any(vote.by == by for vote in call.votes):
+        if any(vote.by == by for vote in call.votes if not vote.until or at < vote.until):
             raise NotAllowed(f"{by} has approved this already", run=state.run, seq=seq, hint="another person is needed")
     return PersonAnswered(seq, verdict, by, text, version=asked.version)  # type: ignore[arg-type]  # one of `allowed`
 

@@ -129,6 +129,8 @@ def amended(state: State, entry: Entry, event: ProposalAmended) -> Changes:
     voice = Vote(event.by, "", asked.until, asked.stands_for or asked.role)
     # A question from before a restore does not say what was lost; nor does one that was put to another role since.
     told = not state.recovered or (event.question > state.recovered and not asked.stands_for)
+    # Nor does one from before another contract say what that asks for.
+    told = told and asked.contract == state.contract_digest
     stale = {path for name in event.changed for path in provenance.under(name, call.sources)}
     sources = {path: name for path, name in call.sources.items() if path not in stale}
     after = replace(

@@ -191,7 +191,8 @@ def _done(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
         told = "; ".join(fired.because for fired in problems if not fired.secret) or "the contract does not accept it"
         return [not_accepted(state, told)]
     review = policy.output_review(bound, state, value)
-    if review is not None and not policy.approved(call, call.digest, review.people, moment.at):
+    digest = policy.binding(state, call, policy.Judgement("review"), moment)
+    if review is not None and not policy.approved(call, digest, review.people, moment.at, review.by):
         fired = (Fired("done.review", "review", review.because, review.secret),)
         until = attempts.stands_until(state, review.by, moment.at, review.within)
         asked = PersonAsked(
@@ -203,7 +204,7 @@ def _done(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
             until=until,
             then=review.then.replace("ask: ", "ask:"),
             version=call.version,
-            digest=call.digest,
+            digest=digest,
             label=state.label,
             contract=state.contract_digest,
             heard=state.said,

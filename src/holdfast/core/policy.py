@@ -6,6 +6,7 @@ with the words the contract gives it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final
@@ -425,13 +426,18 @@ def approved(call: CallState, digest: str, people: int, at: int, role: str = "")
 
 
 def unmet_review(call: CallState, reviews: Sequence[Review], digest: str, at: int) -> Review | None:
-    """The next review that still needs a voice: of each role the rule that asks for most people; named roles first."""
+    """The next review that still needs a voice: of each role the rule that asks for most people; named roles first.
+
+    Of rules that ask for as many, the one that leaves least time. Where no role is named, a voice of any role counts.
+    """
     by_role: dict[str, Review] = {}
     for review in reviews:
         known = by_role.get(review.by)
-        if known is None or (review.people, -(review.within or 0)) > (known.people, -(known.within or 0)):
+        if known is None or _strictness(review) > _strictness(known):
             by_role[review.by] = review
-    if len(by_role) > 1:
-        by_role.pop("", None)
     waiting = [review for review in by_role.values() if not approved(call, digest, review.people, at, review.by)]
-    return max(waiting, key=lambda review: review.people, default=None)
+    return max(waiting, key=lambda review: (bool(review.by), review.people), default=None)
+
+
+def _strictness(review: Review) -> tuple[int, float]:
+    return review.people, -(review.within or math.inf)

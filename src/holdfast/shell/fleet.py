@@ -208,17 +208,20 @@ class Fleet:
                 return state, self._children.waits(state, stands)
             if stands.status == "closed" or stands.waits_for not in ("time", "place") or stands.due is None:
                 return state, stands
+            if run in self._drivers:  # somebody else here drives it on already
+                continue
             await self._until(run, max(stands.due - self.journal.now(), 0) / units.SECOND)
 
     async def _until(self, run: str, seconds: float) -> None:
         """Wait for a time, or until what the run waits for may be free."""
-        woken = self._waiting[run] = asyncio.Event()
+        woken = self._waiting.setdefault(run, asyncio.Event())  # several may attend one run
         try:
             await asyncio.wait_for(woken.wait(), seconds)
         except TimeoutError:
             return
         finally:
-            del self._waiting[run]
+            if self._waiting.get(run) is woken:
+                del self._waiting[run]
 
     def _freed(self, names: Counter[str]) -> None:
         """Others may have now what this process let go: those that have waited longest are driven here, if they can be."""
@@ -230,16 +233,19 @@ class Fleet:
             chore.add_done_callback(self._recorded)
 
     async def _wake(self, name: str, amount: int) -> None:
-        for row in await self.journal.wanting(name, min(amount, MOST_WOKEN)):
-            if row.agent in self._agents and not self._draining:
+        rows = [row for row in await self.journal.wanting(name, MOST_WOKEN) if row.agent in self._agents]
+        for row in rows[:amount]:
+            if not self._draining:
                 self._woken(row.run)
 
     def _woken(self, run: str) -> None:
         """Drive a run that waited: by whoever attends it here, or without being asked for."""
-        waiter = self._waiting.get(run)
-        if waiter is not None:
+        waiter, held = self._waiting.get(run), self._drivers.get(run)
+        if held is not None:  # something else of it is under way here
+            held[0].notify(1 << 60)
+        elif waiter is not None:
             waiter.set()
-        elif run not in self._drivers:
+        else:
             self.drive(run)
 
     def heard(self, run: str, seq: int) -> None:
@@ -252,7 +258,7 @@ class Fleet:
         held = self._drivers.get(run)
         if held is not None:
             held[0].notify(seq)
-        elif run in self._waiting:
+        if run in self._waiting:
             self._waiting[run].set()
 
     def _record_late(self, run: str, fact: AnyEvent, cause: int) -> asyncio.Task[None]:

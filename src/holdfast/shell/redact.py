@@ -83,4 +83,8 @@ class Redactor:
         if isinstance(value, tuple):
             parts = [self._field(item) for item in value]
             return tuple(item for item, _ in parts), sum(count for _, count in parts)
+        if isinstance(value, dict):
+            pairs = [(self.text(str(key)), self._field(item)) for key, item in value.items()]
+            removed = sum(one + other for (_, one), (_, other) in pairs)
+            return ({key: item for (key, _), (item, _) in pairs} if removed else value), removed
         return self.value(value)

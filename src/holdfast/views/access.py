@@ -1,7 +1,8 @@
 """Who looked at runs, took them away in a file, and decided in them: what the access log holds beside the runs themselves.
 
     viewings(entries)        of the run `access`: one for each time that something was shown
-    decisions(entries)       of any other run: what people did in it, which its own entries say
+    decisions(entries)       of any other run: what people did in it, which its own entries say; of the run `control` too, what
+                             was stopped for many runs, and which contracts were accepted for new ones
 
 Nothing is recorded twice. A decision stands in its run as the entry that it is; a viewing is an entry of the run `access`.
 No text of anybody's is repeated here, only who, what, where and when.
@@ -15,18 +16,24 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from holdfast.events import (
+    AskedBack,
     BodiesErased,
     CallSettled,
     CancelAsked,
     ContractAdopted,
+    ContractPublished,
     Entry,
     LimitGranted,
     Noted,
     Paused,
     PersonAnswered,
     ProposalAmended,
+    QuestionClaimed,
+    QuestionReleased,
     Resumed,
     RunOpened,
+    SwitchedOff,
+    SwitchedOn,
     Viewed,
 )
 from holdfast.views.checkpoint import AUDIT
@@ -34,7 +41,13 @@ from holdfast.views.checkpoint import AUDIT
 ACCESS: Final = "access"
 """The run that viewings are appended to. It is no run of an agent."""
 
-BESIDE: Final = frozenset({AUDIT, ACCESS})
+CONTROL: Final = "control"
+"""The run that stops and publications of contracts are appended to. It is no run of an agent."""
+
+NOTIFY: Final = "notify"
+"""The run that says who was told that a person is wanted. It is no run of an agent."""
+
+BESIDE: Final = frozenset({AUDIT, ACCESS, CONTROL, NOTIFY})
 """Runs that are none of an agent's: nothing drives, folds or lists them."""
 
 TAKEN: Final = frozenset({"export", "prove", "telemetry"})
@@ -88,9 +101,10 @@ def decisions(entries: Iterable[Entry]) -> Iterator[Act]:
         told = _told(entry)
         if told is not None:
             by, what = told
+            about_runs = () if entry.run == CONTROL else (entry.run,)
             found.append(
                 Act(
-                    at=entry.at, by=by, kind="decided", what=what, run=entry.run, seq=entry.seq, runs=(entry.run,),
+                    at=entry.at, by=by, kind="decided", what=what, run=entry.run, seq=entry.seq, runs=about_runs,
                     asserted=entry.actor.startswith("cli:"),
                 )
             )  # fmt: skip
@@ -110,6 +124,8 @@ def _told(entry: Entry) -> tuple[str, str] | None:
             return by, f"granted more of {limit}"
         case CancelAsked(by=by):
             return by, "asked for the run to end"
+        case Paused(stop=stop) | Resumed(stop=stop) if stop:
+            return None  # a worker found it: whose decision it was stands in the run `control`
         case Paused(by=by):
             return by, "stopped the run for now"
         case Resumed(by=by, forked=True):
@@ -122,8 +138,32 @@ def _told(entry: Entry) -> tuple[str, str] | None:
             return by, "erased what the run was about"
         case Noted(by=by, finding=finding):
             return by, f"noted: {finding}"
+    return _of_many(entry) or _looked_into(entry)
+
+
+def _looked_into(entry: Entry) -> tuple[str, str] | None:
+    """Who took a question upon them, or wanted to know more before they decide."""
+    match entry.event:
+        case QuestionClaimed(question=question, by=by):
+            return by, f"claimed question {question}"
+        case QuestionReleased(question=question, by=by):
+            return by, f"released question {question}"
+        case AskedBack(question=question, to=to, by=by):
+            return by, f"asked the {to} back about question {question}"
+    return None
+
+
+def _of_many(entry: Entry) -> tuple[str, str] | None:
+    """Who decided what for many runs, or for another one."""
+    match entry.event:
         case RunOpened(by=by, undoes=undone) if undone:
             return by, f"took back what run {undone} did"
+        case SwitchedOff() as off:
+            return off.by, f"stopped {switched(off)}"
+        case SwitchedOn() as on:
+            return on.by, f"let {switched(on)} go on"
+        case ContractPublished() as contract:
+            return contract.by, published(contract)
     return None
 
 
@@ -131,6 +171,17 @@ _VERBS: Final = {
     "approve": "approved", "deny": "denied", "answer": "answered", "retry": "had it tried again in", "tell": "let it go on without, in",
     "take": "took the run over in", "stop": "stopped the run in", "grant": "granted more in",
 }  # fmt: skip
+
+
+def switched(event: SwitchedOff | SwitchedOn) -> str:
+    """What a stop is about, in words."""
+    return "everything" if event.scope == "all" else f"the {event.scope} {event.name}"
+
+
+def published(event: ContractPublished) -> str:
+    """What a publication lets new runs begin under, in words."""
+    which = "new runs" if event.share == 100 else f"{event.share} % of the new runs"
+    return f"accepted contract {event.contract_digest[:12]} for {which} of {event.agent}"
 
 
 def about(act: Act, run: str) -> bool:

@@ -11,7 +11,9 @@ from msgspec import Struct
 from holdfast import conditions, units
 from holdfast.core.provenance import argument_of
 from holdfast.events import Effect, Fired, Json, Verdict
-from holdfast.views import words
+from holdfast.views import places, words
+from holdfast.views.claims import asks_back, claimed
+from holdfast.views.contract_shared import amount
 from holdfast.views.delegation import called
 from holdfast.views.errand import errand
 from holdfast.views.family import Family, fate
@@ -168,6 +170,8 @@ def condition(seen: Trace, rule: str) -> str:
             node = node[part]
         else:
             return ""
+    if isinstance(node, dict) and rule.endswith(".across"):
+        return amount(node)
     if isinstance(node, dict) and ({"that", "when", "check"} & set(node)):
         return str(node.get("that") or node.get("when") or f"the predicate {node.get('check')}")
     return ""
@@ -186,7 +190,8 @@ def _clauses(seen: Trace, call: Call, readings: dict[str, Call]) -> Iterator[Cla
 def _clause(seen: Trace, call: Call, fired: Fired, readings: dict[str, Call], seq: int) -> Clause:
     asks = condition(seen, fired.rule)
     call = msgspec.structs.replace(call, args=_args_at(call, seq))
-    saw = tuple(_saw(seen, call, path, readings) for path in conditions.paths(asks)) if asks else ()
+    read = _expressions(seen, call, fired, asks)
+    saw = tuple(_saw(seen, call, path, readings) for one in read for path in conditions.paths(one))
     return Clause(
         rule=fired.rule,
         verdict=fired.verdict,
@@ -196,6 +201,14 @@ def _clause(seen: Trace, call: Call, fired: Fired, readings: dict[str, Call], se
         saw=tuple(one for one in saw if one.value is not None),
         entries=(seq,),
     )
+
+
+def _expressions(seen: Trace, call: Call, fired: Fired, asks: str) -> list[str]:
+    """What a clause computes with."""
+    if not fired.rule.endswith(".across"):
+        return [asks] if asks else []
+    terms = grant(seen, call.tool).get("across")
+    return [str(terms[name]) for name in ("sum", "per") if name in terms] if isinstance(terms, dict) else []
 
 
 def _args_at(call: Call, seq: int) -> Content:
@@ -265,6 +278,8 @@ def _course(seen: Trace, call: Call) -> Iterator[Sentence]:
             f"{name} from {words.value(before.get(name))} to {words.value(after.get(name))}" for name in change.changed
         ]
         yield Sentence(f"{spoken(change.by, change.actor)} changed {words.listed(parts)}.", (change.seq,))
+    for waited in call.waited:
+        yield Sentence(_sentence(places.said(waited)), (waited.seq, waited.ended))
     yield from _attempts(call)
     yield from _looked(call)
     for ruling in call.rulings:
@@ -275,6 +290,11 @@ def _course(seen: Trace, call: Call) -> Iterator[Sentence]:
         yield Sentence(f"{spoken(ruling.by, ruling.actor)} settled it: {what}{text}.", (ruling.seq,))
     if call.undone_by:
         yield Sentence(f"It was undone by run {call.undone_by}.", (call.seq,))
+
+
+def _sentence(clause: str) -> str:
+    """What something did, as a sentence about it."""
+    return f"It {clause}."
 
 
 def _looked(call: Call) -> Iterator[Sentence]:
@@ -306,6 +326,8 @@ _FOUND = {
 def _attempts(call: Call) -> Iterator[Sentence]:
     for one in call.tried:
         number = f"Attempt {one.attempt}" if len(call.tried) > 1 else "It"
+        for told in filter(None, (places.taken(share, one.at, full=False) for share in one.shares)):
+            yield Sentence(f"{number} {told}.", (one.seq,))
         if one.state == "failed" and not one.late:
             fate = "nothing happened" if one.fate == "not_done" else "nobody can tell whether it took effect"
             text = f"{number} {_FAILED.get(one.error, 'failed')}{f' (“{one.message}”)' if one.message else ''}: {fate}."
@@ -356,8 +378,11 @@ def asked_people(question: Question) -> Iterator[Sentence]:
     for voice in question.voices:
         text = f": “{words.shortened(voice.text, 300)}”" if voice.text else ""
         after = f" after {units.say_duration(max(voice.at - question.at, 0))}"
-        verb = _VERBS.get(voice.verdict, voice.verdict)
+        whom = asks_back(voice.verdict)
+        verb = f"asked {whom} before deciding," if whom else _VERBS.get(voice.verdict, voice.verdict)
         yield Sentence(f"{spoken(voice.by, voice.actor)} {verb}{after}{text}.", (voice.seq,))
+    if (looks := claimed(question)) is not None:
+        yield Sentence(f"{spoken(looks.by, looks.actor)} looks into it since {units.say_at(looks.at)}.", (looks.seq,))
     if question.end in _ENDS:
         yield Sentence(_ENDS[question.end], (question.ended,))
 

@@ -7,6 +7,11 @@ A call is judged at the state its run had just before the call was first judged:
 then, as recorded. That holds up to the first call of a run of which either contract says something else than was said then:
 what the model, the tools and the people would have done after it cannot be known. So calls up to and including that one count;
 those after it are judged as if the run had gone on as recorded, and are counted apart (`later`), in no share.
+
+What other runs held of a limit over many runs (`across`) stands in the entries of this run as far as a contract asked for it:
+then it is taken as it was recorded. Where it was not, because the clause is new or counts otherwise, it is not known, and taken
+as nothing; both are counted (`others`). What a contract lets wait (`rate`, `at_once`, `breaker`, `one_at_a_time`) is no
+verdict, and differs in nothing here.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from holdfast.agent import Predicate
 from holdfast.codec import value_of
@@ -26,6 +32,7 @@ from holdfast.errors import Bug
 from holdfast.events import CallJudged, Entry, Fired, Json, ModelAsked, OutputRejected, RunClosed, Verdict
 from holdfast.views.as_recorded import NO_OUTPUT, RecordedBound, Told, Undecidable
 from holdfast.views.circumstances import doubtful_of, gone_from
+from holdfast.views.held_then import HeldThen
 
 BESIDE: Final = frozenset({"order", "overtaken", "closing", "expired", "fork"})
 """Rules by which the machine answers a call before any contract is asked."""
@@ -97,6 +104,8 @@ class Tested(Struct, kw_only=True, omit_defaults=True):
     """Why calls could not be judged → how many."""
     unread: dict[str, int] = {}
     """Why runs, or the rest of them, could not be read → how many."""
+    others: dict[str, int] = {}
+    """How what other runs held was taken → calls of which a contract asked for it."""
     limits: dict[str, int] = {}
     """Limit → runs that would have been over that of the second contract, and not over that of the first."""
     stopped: int = 0
@@ -132,6 +141,7 @@ class _Testing:
         self.terms = (one, other)
         self.told = Told(entries)
         self.gone = gone_from(entries)
+        self.held = HeldThen(entries)
         self.bounds: tuple[RecordedBound, ...] = ()
         self.alike: frozenset[str] = frozenset()
         """Tools of which both contracts say the same whatever happens."""
@@ -148,6 +158,7 @@ class _Testing:
         for entry in self.entries:
             if state is not None:
                 self._look(state, entry)
+                self.held.take(state, entry)
             try:
                 state = fold(state, entry)
             except Bug as error:
@@ -198,7 +209,12 @@ class _Testing:
             self.found.beside += 1
             return
         moment = Moment(at=entry.at, worker=entry.actor, secret=b"", doubtful=doubtful_of(state, [entry]))
-        self._weigh(entry, call, event.verdict, lambda bound: _judge(bound, state, call, moment))
+        held = {bound: self.held.by_others(bound, state, call, entry.at) for bound in self.bounds}
+        for how in {how for _, how in held.values() if how}:
+            _count(self.found.others, how)
+        self._weigh(
+            entry, call, event.verdict, lambda bound: _judge(bound, state, call, replace(moment, held=held[bound][0]))
+        )
 
     def _output(self, state: State, entry: Entry, call: CallState, verdict: Verdict, value: Json) -> None:
         """`done` is a call too: what its output has to prove is the contract's."""
@@ -312,7 +328,7 @@ def _count(counts: dict[str, int], what: str, many: int = 1) -> None:
 def nothing() -> Tested:
     """Of no runs."""
     return Tested(
-        unjudged={}, unread={}, limits={}, by_tool={}, verdicts=({}, {}), differing=[],
+        unjudged={}, unread={}, others={}, limits={}, by_tool={}, verdicts=({}, {}), differing=[],
         loads=(Load(by_role={}), Load(by_role={})), loads_later=(Load(by_role={}), Load(by_role={})),
     )  # fmt: skip
 
@@ -323,7 +339,7 @@ def together(tests: Iterable[Tested]) -> Tested:
     for one in tests:
         for name in ("runs", "own", "calls", "later", "beside", "stopped"):
             setattr(found, name, getattr(found, name) + getattr(one, name))
-        for name in ("unjudged", "unread", "limits", "by_tool"):
+        for name in ("unjudged", "unread", "others", "limits", "by_tool"):
             add(getattr(found, name), getattr(one, name))
         for mine, its in zip(found.verdicts, one.verdicts, strict=True):
             add(mine, its)

@@ -26,7 +26,9 @@ from holdfast.events import (
     QuestionWithdrawn,
 )
 from holdfast.views import record
-from holdfast.views.record import Call, Content, End, Ending, Item, Question, Stage, Totals, Turn, content
+from holdfast.views.places import Waited
+from holdfast.views.record import Call, Content, End, Ending, Item, Question, Stage, Turn, content
+from holdfast.views.totals import Totals
 
 replace = msgspec.structs.replace
 
@@ -42,6 +44,11 @@ class Draft:
         self.questions: dict[int, Question] = {}
         self.totals = Totals()
         self.paused = False
+        self.halted = ""
+        self.waited: list[Waited] = []
+        """For what the run itself waited."""
+        self.waiting: set[int] = set()
+        """What waits now: calls, and 0 for the run."""
         self.cancelled_by = ""
         self.end: End | None = None
         self._turns: list[int] = []
@@ -129,7 +136,7 @@ def _judged(draft: Draft, entry: Entry, event: CallJudged) -> None:
     call = draft.calls.get(event.call)
     if call is None:
         return
-    judged = (*call.judged, record.Judged(entry.seq, entry.at, event.verdict, event.rules, event.version))
+    judged = (*call.judged, record.Judged(entry.seq, entry.at, event.verdict, event.rules, event.version, event.shares))
     if event.verdict != "refuse":
         keep_call(draft, call, judged=judged, stage=_STAGES[event.verdict])
         return
@@ -206,7 +213,9 @@ def _withdrawn(draft: Draft, entry: Entry, event: QuestionWithdrawn) -> None:
 def _started(draft: Draft, entry: Entry, event: CallStarted) -> None:
     call = draft.calls.get(event.call)
     if call is not None:
-        attempt = record.Tried(entry.seq, entry.at, event.attempt, event.worker, event.key, event.keyed_until)
+        attempt = record.Tried(
+            entry.seq, entry.at, event.attempt, event.worker, event.key, event.keyed_until, shares=event.shares
+        )
         keep_call(draft, call, tried=(*call.tried, attempt), stage="running")
 
 

@@ -63,7 +63,7 @@ def _asked_back(draft: Draft, entry: Entry, event: AskedBack) -> None:
     )
     call = draft.calls.get(question.call)
     if closes and call is not None and call.stage == "held":
-        keep_call(draft, call, stage="answered", ending="told", answered=entry.seq, told=event.text)
+        keep_call(draft, call, stage="answered", ending="asked_back", answered=entry.seq, told=event.text)
 
 
 CLAIMS: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {

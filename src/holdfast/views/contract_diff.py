@@ -9,19 +9,20 @@ any other was added or removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from holdfast import units
-from holdfast.contract import Agree, Carve, Contract, Grant, Review, Rule, Team
+from holdfast.contract import Across, Agree, Breaker, Carve, Contract, Grant, Rate, Review, Rule, Team
 from holdfast.events import Json
-from holdfast.views import words
+from holdfast.views import contract_shared, words
 
 Kind: TypeAlias = Literal["added", "removed", "changed"]
 Clause: TypeAlias = Rule | Review
+Shared: TypeAlias = Across | Rate | Breaker
 
 LONG: Final = 200
 """Characters of a text that is shown; of a longer one its lines are counted."""
@@ -59,12 +60,13 @@ def _differences(one: Contract, other: Contract) -> Iterator[Change]:
             yield from _plain(f"{name}.{field}", getattr(mine, field), getattr(theirs, field))
     yield from _team(one.team, other.team)
     yield from _plain("conversation", one.conversation, other.conversation)
+    yield from _plain("one_at_a_time", one.one_at_a_time, other.one_at_a_time)
     yield from _predicates(one.predicates, other.predicates)
 
 
 # -------------------------------------------------------------------------------------------------- plain values
 
-_DURATIONS: Final = frozenset({"work", "wall", "fresh", "within"})
+_DURATIONS: Final = frozenset({"work", "wall", "fresh", "within", "window", "per"})
 
 
 def value(path: str, given: Json) -> str:
@@ -190,7 +192,22 @@ def _tool(path: str, one: Grant | None, other: Grant | None) -> Iterator[Change]
             for given in (one.accepts, other.accepts)
         ]
         yield Change(f"{path}.accepts", "changed", f"{said[0]} becomes {said[1]}")
+    yield from _shared(f"{path}.across", one.across, other.across, contract_shared.across)
+    yield from _shared(f"{path}.rate", one.rate, other.rate, contract_shared.rate)
+    yield from _plain(f"{path}.at_once", one.at_once, other.at_once)
+    yield from _shared(f"{path}.breaker", one.breaker, other.breaker, contract_shared.breaker)
     yield from _delegated(path, one, other)
+
+
+def _shared(path: str, one: Shared | None, other: Shared | None, said: Callable[[Any], str]) -> Iterator[Change]:
+    """Of a clause about what all runs share: as a whole where it is new or gone, else field by field."""
+    if one is None or other is None:
+        clause = other or one
+        if clause is not None:
+            yield Change(path, _kind(one, other), said(clause))
+        return
+    for name, field in type(one).model_fields.items():
+        yield from _plain(f"{path}.{field.alias or name}", getattr(one, name), getattr(other, name))
 
 
 def _delegated(path: str, one: Grant, other: Grant) -> Iterator[Change]:

@@ -16,13 +16,14 @@ from holdfast.contract import Contract, Grant, Review, Rule
 from holdfast.events import Json
 from holdfast.views import words
 from holdfast.views.contract_diff import said
+from holdfast.views.contract_shared import of_all_runs, turn
 
 
 class Term(Struct, frozen=True):
     """One thing a contract says."""
 
     kind: str
-    """agent, agree, evidence, source, rule, review, amendable, at most, accepts."""
+    """agent, agree, evidence, source, rule, review, amendable, at most, across, rate, at once, breaker, accepts."""
     text: str
 
 
@@ -50,6 +51,8 @@ class Told(Struct, frozen=True, kw_only=True):
     instructions: int
     """Characters of them."""
     conversation: bool
+    turn: str
+    """Of which runs one goes on at a time; empty where all do."""
     worth: tuple[tuple[str, str], ...]
 
 
@@ -75,6 +78,7 @@ def in_words(contract: Contract) -> Told:
         done=tuple(_done(contract)), limits=tuple((what, _limit(name, getattr(limits, name))) for name, what in LIMITS.items()),
         surprises=tuple((what, getattr(surprises, name)) for name, what in SURPRISES.items()),
         instructions=len(contract.instructions), conversation=contract.conversation,
+        turn=turn(contract.one_at_a_time),
         worth=tuple((name, getattr(worth, name)) for name in type(worth).model_fields if getattr(worth, name) != "0"),
     )  # fmt: skip
 
@@ -115,6 +119,8 @@ def _terms(grant: Grant) -> Iterator[Term]:
         yield Term("amendable", f"a reviewer may change {words.listed(list(grant.amendable))}, and nothing else")
     if grant.at_most is not None:
         yield Term("at most", f"{words.count(grant.at_most, 'time')} in a run")
+    for kind, told in of_all_runs(grant):
+        yield Term(kind, told)
     if grant.accepts is not None:
         what = words.listed(list(grant.accepts)) or "plain and trusted data alone"
         yield Term("accepts", f"not once the model has been shown anything but {what}")

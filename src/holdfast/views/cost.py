@@ -20,8 +20,9 @@ from holdfast.core import fork
 from holdfast.events import ChildClosed, Entry, ModelAnsweredLate, ModelFailed, Noted, Outcome
 from holdfast.views.cost_trees import Child, Tree, fates, trees
 from holdfast.views.detectors.finding import Case, key, outcome
-from holdfast.views.record import Asked, Call, Totals, Trace, Turn
+from holdfast.views.record import Asked, Call, Trace, Turn
 from holdfast.views.spending import Money, add, ratio, shared
+from holdfast.views.totals import Totals
 from holdfast.views.trace import trace
 
 WORDS = ""

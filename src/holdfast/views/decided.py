@@ -23,7 +23,10 @@ from holdfast.events import (
     ModelAsked,
     ModelFailed,
     OutputRejected,
+    Paused,
     PersonAsked,
+    PlaceAwaited,
+    PlaceTaken,
     QuestionWithdrawn,
     Replied,
     Resumed,
@@ -99,6 +102,19 @@ def _ended(event: AnyEvent) -> str:
             return f"round {number} closes with {', '.join(name for name, _ in posts) or 'no posts'}"
         case Replied():
             return "the answer's text is said to the requester"
+    return _held_up(event)
+
+
+def _held_up(event: AnyEvent) -> str:
+    match event:
+        case PlaceAwaited(clause=clause, why=why, call=call):
+            return f"{f'call {call}' if call else 'the run'} waits: {why} ({clause})"
+        case PlaceTaken():
+            return "it is the turn of this run"
+        case Paused(by=by, why=why, stop=stop):
+            return f"the stop of {by} (control entry {stop}) is found to hold the run{': ' + why if why else ''}"
+        case Resumed(stop=stop) if stop:
+            return f"the run goes on: the stop is over (control entry {stop})"
         case Resumed(epoch=epoch):
             return f"the run goes on in epoch {epoch}"
     return type(event).__name__

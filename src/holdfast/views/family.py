@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from holdfast.views import words
-from holdfast.views.record import Call, Totals, Trace
+from holdfast.views import places, words
+from holdfast.views.record import Call, Trace
+from holdfast.views.totals import Totals
 
 
 class Family(Struct, frozen=True):
@@ -50,12 +51,23 @@ class Family(Struct, frozen=True):
             name = "the requester" if question.role == "requester" else question.role or "a person"
             verb = "answer" if question.about == "question" else "decide"
             return f"{name} has to {verb} {where}"
+        if seen.halted:
+            return f"a stop has to be over {where}"
         if seen.paused:
             return f"it was stopped for now {where}"
+        if awaits := seen.awaits:
+            return f"{_awaited(awaits[0])} {where}"
         for seq, child in self.children.items():
             if seen.calls[seq].stage == "running" and (told := child.stands(f"in {child.seen.run}")):
                 return told
         return ""
+
+
+def _awaited(one: places.Waited) -> str:
+    """What has to happen before something goes on that waits for other runs, or for a stop to be over."""
+    if one.clause == places.STOP:
+        return "a stop has to be over"
+    return f"{places.on(one)} has to end" if one.clause == places.TURN else f"{places.on(one)} has to be free"
 
 
 def family_of(seen: Trace, traces: Mapping[str, Trace]) -> Family:

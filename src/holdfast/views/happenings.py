@@ -13,27 +13,32 @@ from holdfast.events import (
     CallUndone,
     CancelAsked,
     Checkpointed,
+    ContractPublished,
     Contradiction,
     Entry,
     LimitAsked,
     LimitGranted,
     LimitReached,
     Noted,
+    Notified,
     Paused,
     PersonAsked,
     Resumed,
+    SwitchedOff,
+    SwitchedOn,
     Viewed,
 )
 from holdfast.views import record
+from holdfast.views.access import published, switched
 from holdfast.views.calls import Draft, keep_call
 from holdfast.views.record import Happening
 
 replace = msgspec.structs.replace
 
 
-def happened(draft: Draft, entry: Entry, text: str, by: str = "", question: int = 0) -> None:
+def happened(draft: Draft, entry: Entry, text: str, by: str = "", question: int = 0, stop: int = 0) -> None:
     """Put something that happened among the items of a trace."""
-    draft.items.append(Happening(entry.seq, entry.at, type(entry.event).__name__, text, by, question))
+    draft.items.append(Happening(entry.seq, entry.at, type(entry.event).__name__, text, by, question, stop))
 
 
 def amount(limit: str, many: int) -> str:
@@ -87,17 +92,26 @@ def _asked_of_a_person(draft: Draft, entry: Entry, event: PersonAsked) -> None:
 
 
 def _paused(draft: Draft, entry: Entry, event: Paused) -> None:
+    why = f": {event.why}" if event.why else ""
+    if event.stop:
+        draft.halted = f"{event.by} stopped it{why} (control entry {event.stop})"
+        happened(draft, entry, draft.halted, event.by, stop=event.stop)
+        return
     draft.paused = True
-    happened(draft, entry, f"{event.by} stopped it for now{': ' + event.why if event.why else ''}", event.by)
+    happened(draft, entry, f"{event.by} stopped it for now{why}", event.by)
 
 
 def _resumed(draft: Draft, entry: Entry, event: Resumed) -> None:
     if event.forked:
-        draft.paused, draft.cancelled_by = False, ""
+        draft.paused, draft.halted, draft.cancelled_by = False, "", ""
         happened(draft, entry, f"{event.by} forked it here: what stands before is another run's", event.by)
         return
     if event.epoch:
         happened(draft, entry, f"the journal was restored from a backup; this is epoch {event.epoch}", event.by)
+        return
+    if event.stop:
+        draft.halted = ""
+        happened(draft, entry, f"went on: the stop is over (control entry {event.stop})", stop=event.stop)
         return
     draft.paused = False
     happened(draft, entry, f"{event.by} let it go on", event.by)
@@ -148,6 +162,23 @@ def _viewed(draft: Draft, entry: Entry, event: Viewed) -> None:
     happened(draft, entry, f"{event.by} was shown {what or 'runs'} by {event.verb}", event.by)
 
 
+def _notified(draft: Draft, entry: Entry, event: Notified) -> None:
+    what = f"{event.to}: {event.id} {event.state.replace('_', ' ')}" if event.id else "all that came before was told"
+    happened(draft, entry, f"{what}{': ' + event.why if event.why else ''}")
+
+
+def _switched_off(draft: Draft, entry: Entry, event: SwitchedOff) -> None:
+    happened(draft, entry, f"{event.by} stopped {switched(event)}{': ' + event.why if event.why else ''}", event.by)
+
+
+def _switched_on(draft: Draft, entry: Entry, event: SwitchedOn) -> None:
+    happened(draft, entry, f"{event.by} let {switched(event)} go on", event.by)
+
+
+def _published(draft: Draft, entry: Entry, event: ContractPublished) -> None:
+    happened(draft, entry, f"{event.by} {published(event)}{': ' + event.why if event.why else ''}", event.by)
+
+
 HAPPENINGS: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
     PersonAsked: _asked_of_a_person,
     LimitReached: _limit_reached,
@@ -162,4 +193,8 @@ HAPPENINGS: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
     CallUndone: _undone,
     Checkpointed: _checkpointed,
     Viewed: _viewed,
+    Notified: _notified,
+    SwitchedOff: _switched_off,
+    SwitchedOn: _switched_on,
+    ContractPublished: _published,
 }

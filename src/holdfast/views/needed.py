@@ -41,6 +41,8 @@ def needed(seen: Trace, call: Call) -> Iterator[Sentence]:
         case "ended":
             where = f": holdfast why {call.child}" if call.child else ""
             yield Sentence(f"Another end of the run {call.child}{where}", (call.answered,))
+        case "asked_back":
+            yield Sentence("An answer to what was asked, and the call proposed again.", (call.answered,))
         case "told":
             yield Sentence("Success of the tool; a person said to go on without it.", (call.answered,))
     if call.stage == "held":
@@ -81,6 +83,8 @@ def _of(seen: Trace, call: Call, fired: Fired) -> str:
         return f"That the condition holds: {fired.because}."
     if clause == "at_most":
         return f"Another run: {fired.because}."
+    if clause == "across":
+        return f"Room under what all runs together may do, or a smaller amount: {fired.because}."
     if clause == "accepts":
         return f"A run that had not read such data: {fired.because}."
     if clause.startswith("review"):

@@ -14,6 +14,8 @@ from typing import Final
 from msgspec import Struct
 
 from holdfast import units
+from holdfast.events import ContractPublished, Entry
+from holdfast.views.claims import asks_back
 from holdfast.views.cost import Total, total
 from holdfast.views.readiness import Facts, Stop, Used, Voice, tools
 
@@ -31,6 +33,8 @@ class Oversight(Struct, frozen=True, kw_only=True):
     """What it was about → how often people were asked."""
     roles: dict[str, int]
     answered: int
+    asked_back: int
+    """Times that somebody wanted to know more before they decided; these are no answers."""
     open: int
     expired: int
     """Nobody answered in time."""
@@ -48,6 +52,9 @@ class Oversight(Struct, frozen=True, kw_only=True):
     granted: int
     adopted: int
     stops: int
+    """Of single runs, and of many at once: one of many counts once."""
+    published: int
+    """Contracts that people accepted for new runs."""
     cancels: int
     started_after: int
     """What began after a stop or a cancel: calls, and requests to models."""
@@ -79,7 +86,7 @@ class Oversight(Struct, frozen=True, kw_only=True):
     @property
     def any(self) -> bool:
         """Whether people had anything to do with the runs."""
-        return bool(self.asked or self.overrides or self.granted or self.adopted)
+        return bool(self.asked or self.overrides or self.granted or self.adopted or self.published)
 
 
 class Version(Struct, frozen=True):
@@ -140,8 +147,8 @@ class Production(Struct, frozen=True, kw_only=True):
     """Runs that something was erased of."""
 
 
-def together(seen: Sequence[Facts]) -> Production:
-    """Runs of one agent together."""
+def together(seen: Sequence[Facts], control: Iterable[Entry] = ()) -> Production:
+    """Runs of one agent together. control: the entries of the run `control`, for what was accepted for new runs of it."""
     runs = sorted((one for one in seen if not one.aside), key=lambda one: (one.opened, one.run))
     over = [one for one in runs if one.outcome is not None]
     alone = [one for one in over if not one.attended]
@@ -155,7 +162,7 @@ def together(seen: Sequence[Facts]) -> Production:
         models=tuple(dict.fromkeys(name for one in runs for name in one.models)),
         holdfast=dict(Counter(one.holdfast or "unknown" for one in runs).most_common()), won=sum(one.won for one in over),
         unattended=len(alone), unattended_won=sum(one.won for one in alone), cost=total(one.cost for one in runs),
-        oversight=oversight(runs), tools=tools(runs), classes=tuple(sorted({name for one in runs for name in one.classes})),
+        oversight=oversight(runs, control), tools=tools(runs), classes=tuple(sorted({name for one in runs for name in one.classes})),
         untrusted=sum(one.untrusted for one in runs), judged=_sum(one.judged for one in runs),
         limits=_sum(one.limits for one in runs), findings=_runs(runs), noted=_sum(one.noted for one in runs),
         bad=tuple(one.run for one in runs if one.noted.get("bad")),
@@ -184,10 +191,13 @@ def _runs(runs: Sequence[Facts]) -> dict[int, int]:
     return dict(sorted(Counter(number for one in runs for number in one.findings).items()))
 
 
-def oversight(runs: Sequence[Facts]) -> Oversight:
-    """What people had to do with these runs."""
+def oversight(runs: Sequence[Facts], control: Iterable[Entry] = ()) -> Oversight:
+    """What people had to do with these runs, of one agent or several. control: as for `together`."""
     puts = [put for one in runs for put in one.puts]
-    all_ = [voice for one in runs for voice in one.voices]
+    spoken = [voice for one in runs for voice in one.voices]
+    all_ = [voice for voice in spoken if not asks_back(voice.verdict)]
+    agents = {one.agent for one in runs}
+    accepted = [entry.event for entry in control if isinstance(entry.event, ContractPublished)]
     voices = [voice for voice in all_ if not voice.service]
     stops = [stop for one in runs for stop in one.stops]
     denied = [voice for voice in voices if voice.verdict == "deny"]
@@ -196,12 +206,14 @@ def oversight(runs: Sequence[Facts]) -> Oversight:
     return Oversight(
         asked=dict(Counter(put.about for put in puts).most_common()),
         roles=dict(Counter(put.role or "anybody" for put in puts).most_common()),
-        answered=len(voices), open=sum(not put.end for put in puts), expired=sum(put.end == "expired" for put in puts),
+        answered=len(voices), asked_back=len(spoken) - len(all_),
+        open=sum(not put.end for put in puts), expired=sum(put.end == "expired" for put in puts),
         withdrawn=sum(put.end in WITHDRAWN for put in puts), approvals=len(approved), denials=len(denied),
         reasoned=sum(voice.reasoned for voice in denied), amendments=sum(one.amended for one in runs),
         settled=_many(voices, "happened", "did_not", "stop", about="doubt"), taken=_many(voices, "take"),
         granted=sum(one.granted for one in runs), adopted=sum(one.adopted for one in runs),
-        stops=sum(stop.kind == "stop" for stop in stops), cancels=sum(stop.kind == "cancel" for stop in stops),
+        stops=sum(stop.kind == "stop" and not stop.control for stop in stops) + len({stop.control for stop in stops} - {0}),
+        published=sum(one.agent in agents for one in accepted), cancels=sum(stop.kind == "cancel" for stop in stops),
         started_after=sum(stop.started for stop in stops), to_close=_median(_closed(stops)), median=_median(times),
         p90=times[-(-9 * len(times) // 10) - 1] if times else None, quick=sum(took <= QUICK for took in times),
         heard=_median([voice.took for voice in voices]), asserted=sum(voice.asserted for voice in voices),

@@ -83,6 +83,8 @@ class Stop(Struct, frozen=True):
     """Calls and requests to a model that began after it, before the run was let go on."""
     took: int
     """Of a cancel: µs until the run was closed; -1 while it is not."""
+    control: int = 0
+    """The entry of the control stream, where it was one stop of many runs."""
 
 
 class Used(Struct, frozen=True):
@@ -245,13 +247,14 @@ def _stops(entries: Sequence[Entry]) -> Iterator[Stop]:
             continue
         started, took = 0, -1
         for later in entries[at + 1 :]:
-            if isinstance(later.event, Resumed) and isinstance(event, Paused):
+            if isinstance(event, Paused) and isinstance(later.event, Resumed) and later.event.stop == event.stop:
                 break
             started += isinstance(later.event, CallStarted | ModelAsked)
             if isinstance(later.event, RunClosed):
                 took = later.at - entry.at
                 break
-        yield Stop("stop" if isinstance(event, Paused) else "cancel", started, took)
+        paused = isinstance(event, Paused)
+        yield Stop("stop" if paused else "cancel", started, took, event.stop if isinstance(event, Paused) else 0)
 
 
 def _used(seen: Trace) -> Iterator[Used]:

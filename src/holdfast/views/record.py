@@ -21,10 +21,14 @@ from holdfast.events import (
     Loaded,
     Mode,
     Outcome,
+    Share,
     Usage,
     Verdict,
 )
+from holdfast.views.claim import Claim
 from holdfast.views.delegated import Delegated
+from holdfast.views.places import Waited
+from holdfast.views.totals import Totals
 
 Stage: TypeAlias = Literal["asked", "held", "cleared", "running", "failed", "unsure", "doubt", "answered"]
 """Where a call stands; the same words as in `core.state.STATUSES`."""
@@ -41,12 +45,13 @@ Ending: TypeAlias = Literal[
     "denied",
     "given_up",
     "told",
+    "asked_back",
     "rejected",
     "absent",
     "ended",
 ]
 """What answered a call: its result; a look-up; a late result; a person's ruling; a person's words; the run's own end;
-the contract; a reviewer; the machine, after attempts; a person who said to go on without; the check of the output; a
+the contract; a reviewer; the machine, after attempts; a person who said to go on without; one who asked back; the check of the output; a
 late word that it did not happen; the end of the run that was to answer it, other than as done."""
 
 
@@ -103,6 +108,7 @@ class Question(Struct, frozen=True, omit_defaults=True):
     label: Label = Label()
     limit: LimitName | None = None
     voices: tuple[Voice, ...] = ()
+    claims: tuple[Claim, ...] = ()
     end: str = ""
     """How it was closed: `approved`, `answered`, … or why it was withdrawn; empty while it is open."""
     ended: int = 0
@@ -116,6 +122,8 @@ class Judged(Struct, frozen=True, omit_defaults=True):
     verdict: Verdict
     rules: tuple[Fired, ...] = ()
     version: int = 1
+    shares: tuple[Share, ...] = ()
+    """What it would have taken of what many runs share, and what they held then."""
 
 
 class Amended(Struct, frozen=True):
@@ -151,6 +159,8 @@ class Tried(Struct, frozen=True, omit_defaults=True):
     """Whether the attempt is proven over."""
     late: bool = False
     """Its answer came after it was given up."""
+    shares: tuple[Share, ...] = ()
+    """What it took of what many runs share."""
 
 
 class Looked(Struct, frozen=True, omit_defaults=True):
@@ -198,6 +208,8 @@ class Call(Struct, frozen=True, kw_only=True, omit_defaults=True):
     questions: tuple[int, ...] = ()
     amended: tuple[Amended, ...] = ()
     tried: tuple[Tried, ...] = ()
+    waited: tuple[Waited, ...] = ()
+    """For what it waited before an attempt, that other runs held or somebody stopped."""
     unknown: bool = False
     """An attempt of it had an unknown outcome."""
     looked: tuple[Looked, ...] = ()
@@ -299,6 +311,8 @@ class Happening(Struct, frozen=True, omit_defaults=True, tag="happening", tag_fi
     by: str = ""
     question: int = 0
     """What was asked, where this is a question that belongs to no call."""
+    stop: int = 0
+    """The entry of the control stream that stopped it, or of the stop that is over."""
 
 
 Item: TypeAlias = Turn | Said | Happening
@@ -314,33 +328,6 @@ class End(Struct, frozen=True, omit_defaults=True):
     output: Content | None = None
     fault: str = ""
     unresolved: tuple[int, ...] = ()
-
-
-class Totals(Struct, frozen=True, omit_defaults=True):
-    """What the run used up."""
-
-    steps: int = 0
-    nusd: int = 0
-    unsettled: int = 0
-    """nusd charged for attempts whose cost nobody told."""
-    reserved: int = 0
-    unpriced: int = 0
-    """Answers whose cost nobody knows."""
-    input: int = 0
-    output: int = 0
-    work: int = 0
-    """µs of models and tools."""
-    opened: int = 0
-    """Child runs."""
-    below: int = 0
-    """nusd that closed children told of, for themselves and theirs."""
-    carved: int = 0
-    """nusd that open children may use."""
-
-    @property
-    def charged(self) -> int:
-        """nusd that this run itself was charged, without its children."""
-        return self.nusd + self.unsettled + self.reserved
 
 
 class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -379,6 +366,10 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     questions: dict[int, Question] = {}
     """All of them; the open ones are those without `end`."""
     paused: bool = False
+    halted: str = ""
+    """Who stopped it with others, and why; empty while nobody does."""
+    waited: tuple[Waited, ...] = ()
+    """For what the run itself waited, that other runs held."""
     cancelled_by: str = ""
     totals: Totals = Totals()
     end: End | None = None
@@ -388,6 +379,12 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def when(self, seq: int) -> int:
         """When entry `seq` was written; when the last one was, for none."""
         return self.moments[seq - 1] if 0 < seq <= len(self.moments) else self.at
+
+    @property
+    def awaits(self) -> tuple[Waited, ...]:
+        """What it waits for now, itself or a call of it."""
+        every = (*self.waited, *(one for call in self.calls.values() for one in call.waited))
+        return tuple(one for one in every if not one.ended)
 
     @property
     def open_questions(self) -> tuple[Question, ...]:

@@ -31,9 +31,11 @@ from holdfast.events import (
 )
 from holdfast.views import record
 from holdfast.views.calls import CALLS, Draft, close_question, keep_call
+from holdfast.views.claims import CLAIMS
 from holdfast.views.delegation import DELEGATION
 from holdfast.views.happenings import HAPPENINGS, happened
 from holdfast.views.record import Asked, Content, End, Trace, Turn, content
+from holdfast.views.waits import WAITS, no_longer
 
 replace = msgspec.structs.replace
 
@@ -50,6 +52,8 @@ def trace(entries: Sequence[Entry]) -> Trace:
             happened(draft, entry, f"an entry of a kind this version does not know: {event.kind}")
         else:
             _TABLE[type(event)](draft, entry, event)
+        if draft.waiting:
+            no_longer(draft, entry)
     return _made(draft, entries, opened)
 
 
@@ -81,6 +85,8 @@ def _made(draft: Draft, entries: Sequence[Entry], opened: RunOpened) -> Trace:
         calls=draft.calls,
         questions=draft.questions,
         paused=draft.paused,
+        halted=draft.halted,
+        waited=tuple(draft.waited),
         cancelled_by=draft.cancelled_by,
         totals=draft.totals,
         end=draft.end,
@@ -262,6 +268,8 @@ _TABLE: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {
     OutputRejected: _rejected,
     **HAPPENINGS,
     **CALLS,
+    **CLAIMS,
+    **WAITS,
     **DELEGATION,
 }
 """Every kind of entry there is."""

@@ -27,6 +27,7 @@ from holdfast.core.provenance import leaves, origin
 from holdfast.core.state import Source
 from holdfast.events import (
     AnyEvent,
+    AskedBack,
     Body,
     CallAsked,
     CallFailed,
@@ -35,6 +36,7 @@ from holdfast.events import (
     CallReturned,
     CallReturnedLate,
     CallSettled,
+    CallStarted,
     CancelAsked,
     ChildClosed,
     ContractAdopted,
@@ -53,11 +55,14 @@ from holdfast.events import (
     Paused,
     PersonAnswered,
     PersonAsked,
+    PlaceAwaited,
+    PlaceTaken,
     ProgramCalled,
     ProposalAmended,
     RunClosed,
     RunOpened,
     Said,
+    Share,
     Stored,
     Unknown,
     Wanted,
@@ -157,7 +162,12 @@ class Glass:
             case ProposalAmended():
                 return replace(event, args=self._arguments(event.args, classes, event.call))
             case CallJudged():
-                return replace(event, rules=tuple([self._fired(event.call, fired) for fired in event.rules]))
+                rules = tuple([self._fired(event.call, fired) for fired in event.rules])
+                return replace(event, rules=rules, shares=self._shares(event.shares, classes))
+            case CallStarted() | PlaceTaken():
+                return replace(event, shares=self._shares(event.shares, classes))
+            case PlaceAwaited() if classes:
+                return replace(event, name=self._hide(event.name, classes), why=self._awaited(event, classes), used=0)
             case CallReturned() if classes:
                 self._said_of.setdefault(event.call, []).extend(filter(None, (event.missing, event.effect_id)))
             case CallLookedUp() | CallFailed():
@@ -165,6 +175,16 @@ class Glass:
             case DoubtRaised():
                 return replace(event, why=self._scrubbed(event.call, event.why))
         return shown
+
+    def _shares(self, shares: tuple[Share, ...], classes: tuple[str, ...]) -> tuple[Share, ...]:
+        """What was taken of what runs share: of what, and how much, can be worked out from values; the clause says neither."""
+        if not classes:
+            return shares
+        return tuple([replace(one, name=self._hide(one.name, classes), amount=0, used=0) for one in shares])
+
+    def _awaited(self, event: PlaceAwaited, classes: tuple[str, ...]) -> str:
+        """Of a stop, somebody's words; of anything else, words of ours that hold no value of the run."""
+        return self._text(event.why, classes) if event.clause == "stop" else event.why
 
     def _asked(self, event: CallAsked, classes: tuple[str, ...], seq: int) -> Any:
         if event.problem:  # names of arguments that no tool has may be anything too
@@ -329,6 +349,7 @@ _WHOLE: Final[dict[type, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     CallReturnedLate: (("effect_id", "error"), ("result",)),
     CallSettled: (("text",), ("result",)),
     PersonAnswered: (("text",), ("value",)),
+    AskedBack: (("text",), ()),
     Paused: (("why",), ()),
     CancelAsked: (("because",), ()),
     Noted: (("note",), ()),

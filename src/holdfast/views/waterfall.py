@@ -19,6 +19,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from holdfast import units
+from holdfast.views import places
 from holdfast.views.record import Asked, Call, Happening, Question, Said, Trace, Turn
 
 Kind: TypeAlias = Literal["model", "read", "write", "look", "failed", "wait", "child"]
@@ -159,6 +160,15 @@ def _spans(seen: Trace, last: int) -> Iterator[tuple[int, tuple[Span, ...]]]:
         yield from _call(seen, call, last)
     for question in seen.questions.values():
         yield question.seq, (Span(question.at, _until(seen, question, last), "wait"),)
+    for waited in _all_waited(seen):
+        yield waited.seq, (Span(waited.at, waited.until or last, "wait"),)
+
+
+def _all_waited(seen: Trace) -> Iterator[places.Waited]:
+    """For what it waited that other runs held, or somebody had stopped: the run itself, and its calls."""
+    yield from seen.waited
+    for call in seen.calls.values():
+        yield from call.waited
 
 
 def _asked(seen: Trace, asked: Asked) -> Span:
@@ -200,18 +210,30 @@ def waited(seen: Trace, question: Question) -> int:
     return max(_until(seen, question) - question.at, 0)
 
 
+def _held_up(seen: Trace, last: int) -> Iterator[tuple[int, int, str]]:
+    """(begin, end, by what) of what other runs held, and of stops: a person's pause and a stop of many do not lift each other."""
+    for one in _all_waited(seen):
+        yield one.at, one.until or last, "stopped" if one.clause == places.STOP else places.on(one)
+    stopped: dict[bool, int] = {}
+    for item in seen.items:
+        if isinstance(item, Happening) and item.kind in ("Paused", "Resumed"):
+            if since := stopped.pop(bool(item.stop), 0):
+                yield since, item.at, "stopped"
+            if item.kind == "Paused":
+                stopped[bool(item.stop)] = item.at
+    for since in stopped.values():
+        yield since, last, "stopped"
+
+
 def _waits(seen: Trace, here: Container[str], last: int) -> Iterator[tuple[int, int, str]]:
     """(begin, end, for what). here: the children whose own waits are known, and say more; last: up to when things are known."""
     for question in seen.questions.values():
         who = "the requester" if question.role == "requester" else question.role or "a person"
         yield question.at, _until(seen, question, last), who
-    stopped, replied = 0, 0
+    yield from _held_up(seen, last)
+    replied = 0
     for item in seen.items:
-        if isinstance(item, Happening) and item.kind in ("Paused", "Resumed"):
-            if item.kind == "Resumed" and stopped:
-                yield stopped, item.at, "stopped"
-            stopped = item.at if item.kind == "Paused" else 0
-        elif isinstance(item, Said):
+        if isinstance(item, Said):
             if item.to_agent and replied:
                 yield replied, item.at, "the requester"
             replied = 0 if item.to_agent else item.at

@@ -14,12 +14,13 @@ from msgspec import Struct
 
 from holdfast import units
 from holdfast.events import Entry, Json
-from holdfast.views import reach, words
+from holdfast.views import places, reach, words
 from holdfast.views.account import Account, account, asked_people, rejected_output
 from holdfast.views.errand import limits_of
 from holdfast.views.family import Family, family_of
-from holdfast.views.record import Call, Happening, Said, Totals, Trace, Turn
+from holdfast.views.record import Call, Happening, Said, Trace, Turn
 from holdfast.views.sentence import Sentence
+from holdfast.views.totals import Totals
 from holdfast.views.trace import trace
 
 __all__ = ["Account", "Sentence", "Why", "why"]
@@ -204,6 +205,8 @@ def _proof(seen: Trace, output: Json) -> Iterator[Sentence]:
 def _stands(seen: Trace, family: Family) -> Iterator[Sentence]:
     if seen.cancelled_by:
         yield Sentence(f"It is ending: {seen.cancelled_by} asked for that.")
+    elif seen.halted:
+        yield Sentence(f"It is not over: {seen.halted}, and it goes on when that is over.")
     elif seen.paused:
         yield Sentence("It is not over: it was stopped for now, and goes on with `holdfast resume`.")
     open_ = seen.open_questions
@@ -211,10 +214,19 @@ def _stands(seen: Trace, family: Family) -> Iterator[Sentence]:
         who = "the requester" if question.role == "requester" else question.role or "a person"
         until = f", until {units.say_at(question.until)} at most" if question.until else ""
         yield Sentence(f"It is not over. It waits for {who}{until}: “{question.text}”", (question.seq,))
-    if not open_ and not seen.paused and not seen.cancelled_by:
+    awaits = seen.awaits
+    for one in awaits:
+        yield Sentence(f"It is not over. {_capital(_what(seen, one))} {places.said(one)}.", (one.seq,))
+    if not open_ and not awaits and not seen.paused and not seen.halted and not seen.cancelled_by:
         told = family.stands("here")
         yield Sentence(f"It is not over{': ' + told if told else ''}.")
     yield _cost(seen)
+
+
+def _what(seen: Trace, one: places.Waited) -> str:
+    """What waits: the run, or a call of it."""
+    call = seen.calls.get(one.call)
+    return f"the call {words.called(call, 60)}" if call is not None else "it"
 
 
 def _cost(seen: Trace) -> Sentence:
@@ -226,6 +238,9 @@ def _cost(seen: Trace) -> Sentence:
         f"It took {steps}, {units.say_duration(totals.work)} of work and {units.say_usd(totals.charged)} USD"
         f"{unsettled}{unpriced}."
     )
+    waited = places.total([*seen.waited, *(one for call in seen.calls.values() for one in call.waited)])
+    if waited:
+        text += f" It waited {units.say_duration(waited)} for what other runs held, which is no work."
     if totals.opened:
         text += f" {_with_children(totals)}"
     return Sentence(text)

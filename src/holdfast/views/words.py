@@ -6,6 +6,7 @@ import json
 import re
 
 from holdfast.events import Json
+from holdfast.views import places
 from holdfast.views.record import Call, Content, Trace
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -99,6 +100,25 @@ def _ends(call: Call) -> tuple[int, ...]:
     return tuple(attempt.ended for attempt in call.tried)
 
 
+_STAGES = {
+    "asked": "proposed",
+    "held": "waits for a person",
+    "cleared": "may start",
+    "running": "running",
+    "failed": "will be tried again",
+    "unsure": "outcome unknown",
+    "doubt": "in doubt",
+    "answered": "answered",
+}
+
+
+def _waits(call: Call) -> str:
+    """For which run, or for what of many runs, a call waits; empty where it does not."""
+    if call.stage == "running" and call.child:
+        return f"waits for the run {call.child}"
+    return places.fate(call.waited) if call.stage in ("cleared", "failed", "unsure") else ""
+
+
 def fate(call: Call) -> str:
     """What became of a call, in a word or two."""
     match call.ending:
@@ -118,21 +138,12 @@ def fate(call: Call) -> str:
             return "given up"
         case "told":
             return "not done"
+        case "asked_back":
+            return "asked back"
         case "rejected":
             return "not accepted"
         case "absent":
             return "did not happen"
         case "ended":
             return (call.delegated.outcome if call.delegated is not None else None) or "ended"
-    if call.stage == "running" and call.child:
-        return f"waits for the run {call.child}"
-    return {
-        "asked": "proposed",
-        "held": "waits for a person",
-        "cleared": "may start",
-        "running": "running",
-        "failed": "will be tried again",
-        "unsure": "outcome unknown",
-        "doubt": "in doubt",
-        "answered": "answered",
-    }[call.stage]
+    return _waits(call) or _STAGES[call.stage]

@@ -15,13 +15,13 @@ from holdfast.errors import InputError, UsageError
 from holdfast.evals.cases.case import parse
 from holdfast.evals.cases.world import Effect, World
 from holdfast.evals.compare.comparison import Comparison, Wish
-from holdfast.evals.compare.measured import runs_of
 from holdfast.evals.compare.play import label_of, match, order_of_pairs
 from holdfast.evals.compare.sides import Side, fitted
 from holdfast.evals.compare.stakes import Stakes
 from holdfast.evals.compare.verdict import DOES_NOT, EARNS
 from holdfast.evals.drills.faults import parse as plan_of
 from holdfast.evals.grading.graders import GRADERS
+from holdfast.evals.trials.tree import runs_of
 from holdfast.evals.trials.trial import Suite
 from holdfast.events import Noted, Price, RunOpened
 from holdfast.journal.port import Where
@@ -200,7 +200,7 @@ def test_the_same_faults_strike_both_sides_at_the_same_calls(tmp_path):
         label = label_of(both, 0, plan)
         async with match(comparison.journal, both, label=label, faults=plan) as played_:
             for one in comparison.trials:
-                entries = (await runs_of(played_.players[one.side].runner.journal, one.trial.run))[0]
+                entries = (await runs_of(played_.players[one.side].runner, one.trial.run))[0]
                 kinds = [entry.event.finding for entry in entries if isinstance(entry.event, Noted)]
                 landed[one.side].append((one.trial.case, one.trial.number, sorted(kinds)))
         return found, landed
@@ -256,7 +256,7 @@ def test_runs_that_a_run_opens_meet_its_world_and_count_to_it():
         async with match("memory:", sides, label="again") as played_:
             trial = await played_._one(sides[1], played[0], 1)
             runner = played_.players["B"].runner
-            runs = await runs_of(runner.journal, trial.trial.run)
+            runs = await runs_of(runner, trial.trial.run)
             assert [run[0].event.agent for run in runs if isinstance(run[0].event, RunOpened)] == [
                 "orchestrator",
                 "worker",

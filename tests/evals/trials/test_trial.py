@@ -426,3 +426,31 @@ def test_what_a_person_could_never_answer_is_said_before_anything_is_played():
     assert "did you mean pay?" in wrong[1]
     with pytest.raises(InputError, match="verdict"):
         case(people=[{"verdict": "aprove"}])
+
+
+def test_a_trial_is_judged_by_what_its_driver_knew_and_nothing_of_it_is_read_again(tmp_path):
+    seen, read = list[Finished](), list[str]()
+
+    def look(finished: Finished) -> Iterator[Miss]:
+        seen.append(finished)
+        yield from ()
+
+    async def work() -> None:
+        suite = Suite("desk", desk(), (case(),), (look,), world)
+        async with playing(f"sqlite:///{tmp_path}/eval.db", suite, model=PAYS) as player:
+            journal = player.runner.journal
+            lines = journal.read
+
+            async def reading(run: str, after: int = 0, **more: Any) -> Any:
+                read.append(run)
+                return await lines(run, after, **more)
+
+            journal.read = reading
+            (trial,) = [one async for one in player.play(1)]
+            assert (trial.passed, trial.run in read) == (True, False)
+            (judged,) = seen
+            entries = await player.runner.entries(trial.run)
+            assert list(judged.entries) == entries[:-1]
+            assert (judged.state.seq, entries[-1].event.finding) == (entries[-2].seq, "trial")
+
+    asyncio.run(work())

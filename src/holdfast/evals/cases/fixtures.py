@@ -42,20 +42,20 @@ class Recorded:
         """Carried out writes, by key or call → the answer and how often."""
         self.effects: list[Effect] = []
 
-    def serve(self, tool: Tool[..., Any], call: CallState) -> Callable[[], object] | None:
+    def serve(self, run: str, tool: Tool[..., Any], call: CallState) -> Callable[[], object] | None:
         """What answers a call; None where the tool itself is to be called."""
-        if tool.effect == "write" and (known := self._done.get(_identity(tool, call))) is not None:
+        if tool.effect == "write" and (known := self._done.get(_identity(run, tool, call))) is not None:
             return lambda: _held(tool, known[0])
         found = self._match(call)
         if found is None and self._live and self._policy == LIVE and tool.effect == "read":
             return None
-        return lambda: self._answer(tool, call, found)
+        return lambda: self._answer(run, tool, call, found)
 
-    def look_up(self, tool: Tool[..., Any], call: CallState) -> Callable[[], object]:
+    def look_up(self, run: str, tool: Tool[..., Any], call: CallState) -> Callable[[], object]:
         """What a look-up finds: the effect of this very call, where it was carried out."""
 
         def answer() -> object:
-            known = self._done.get(_identity(tool, call))
+            known = self._done.get(_identity(run, tool, call))
             if known is None:
                 return Absent()
             name = effect_id_of(tool, known[0].gives) or str(known[1])
@@ -74,12 +74,12 @@ class Recorded:
             self._left[exact[0]] -= 1
         return exact[1]
 
-    def _answer(self, tool: Tool[..., Any], call: CallState, found: Answered | None) -> object:
+    def _answer(self, run: str, tool: Tool[..., Any], call: CallState, found: Answered | None) -> object:
         if found is None:
             raise Unserved(f"{Unserved.MARK} {call.tool}({canonical(call.args).decode()})")
         if tool.effect == "write" and not (found.refused or found.not_done):
             self.effects.append(Effect(call.tool, dict(call.args)))
-            self._done[_identity(tool, call)] = (found, len(self.effects))
+            self._done[_identity(run, tool, call)] = (found, len(self.effects))
         return _outcome(tool, found)
 
 
@@ -100,10 +100,9 @@ def _outcome(tool: Tool[..., Any], found: Answered) -> object:
     return Partial(value, found.partial) if found.partial else value
 
 
-def _identity(tool: Tool[..., Any], call: CallState) -> str:
+def _identity(run: str, tool: Tool[..., Any], call: CallState) -> str:
     """What makes two attempts one effect: the key, where the tool takes one; otherwise each attempt is its own."""
-    own = f"{call.seq}:{call.attempt}:{call.first_started}:{call.digest}"  # in a tree, two runs may have a call of one seq
-    return f"{call.tool}:{call.key}" if call.key and tool.keyed else own
+    return f"{call.tool}:{call.key}" if call.key and tool.keyed else f"{run}:{call.seq}:{call.attempt}"
 
 
 def _same(recorded: Json, given: Json) -> bool:

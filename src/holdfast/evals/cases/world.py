@@ -34,8 +34,8 @@ class Effect(Struct, frozen=True):
     args: dict[str, Json]
 
 
-Serve: TypeAlias = Callable[[Tool[..., Any], CallState], Callable[[], object] | None]
-"""What answers a call instead of its tool; None where the tool itself does. It may raise what a tool may raise."""
+Serve: TypeAlias = Callable[[str, Tool[..., Any], CallState], Callable[[], object] | None]
+"""What answers a call of a run instead of its tool; None where the tool itself does. It may raise what a tool may raise."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,10 @@ class Stage(Performer):
         self, tool: Tool[..., Any], function: Callable[..., Any], call: CallState, attempt: Attempt
     ) -> Callable[[], Any]:
         """The call of a tool, or what the run's world answers in its place."""
-        world = self.world_of(attempt.state.run)
+        run = attempt.state.run
+        world = self.world_of(run)
         serve = None if world is None else world.serve if function is tool.function else world.look_up
-        served = serve(tool, call) if serve is not None else None
+        served = serve(run, tool, call) if serve is not None else None
         return super().work(tool, function, call, attempt) if served is None else _like(function, served)
 
 

@@ -1,7 +1,7 @@
 """What one trial came to: its run and those it opened, read together.
 
 A trial's cost, time, questions and failures are those of the whole tree of its run. Which runs belong to it is said in one
-place, `runs_of`, and what they come to together in another, `measured`.
+place, `trials.tree`, and what they come to together in another, `measured`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,10 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from holdfast.evals.trials.trial import Trial
-from holdfast.events import ChildOpened, Entry, Noted, PersonAsked, RunClosed
-from holdfast.journal.port import Journal
-from holdfast.shell import bodies
+from holdfast.events import Entry, Noted, PersonAsked, RunClosed
 from holdfast.views.cost import cost_of
 from holdfast.views.detectors import detect
 from holdfast.views.spending import add
-
-MANY: Final = 1_000
-"""Runs of one trial that are read; more is an error in itself, and what is over counts nothing."""
 
 BY: Final = "svc:compare"
 """Who notes what landed."""
@@ -60,19 +55,6 @@ class Measured(Struct, frozen=True):
     def passed(self) -> bool | None:
         """Its verdict; None: it could not be made."""
         return self.trial.passed
-
-
-async def runs_of(journal: Journal, run: str) -> list[list[Entry]]:
-    """The entries of a run, and of all that were opened below it; the run itself first."""
-    found: dict[str, list[Entry]] = {}
-    waiting = [run]
-    while waiting and len(found) < MANY:
-        name = waiting.pop(0)
-        entries = await bodies.entries(journal, name) if name not in found else []
-        if entries:
-            found[name] = entries
-            waiting += [one.event.child for one in entries if isinstance(one.event, ChildOpened)]
-    return list(found.values())
 
 
 def measured(side: str, trial: Trial, runs: Sequence[Run]) -> Measured:

@@ -20,13 +20,14 @@ from holdfast.errors import Bug, UsageError
 from holdfast.evals.cases.case import Case
 from holdfast.evals.cases.fixtures import Unserved
 from holdfast.evals.cases.persons import reply
-from holdfast.evals.compare.measured import BY, LANDED, Measured, measured, runs_of
+from holdfast.evals.compare.measured import BY, LANDED, Measured, measured
 from holdfast.evals.compare.sides import Side, fitted
 from holdfast.evals.drills.faults import Plan
 from holdfast.evals.drills.hand import Hand, Landed
 from holdfast.evals.drills.play import DrillRunner, by_the_world
 from holdfast.evals.grading.finished import Finished
 from holdfast.evals.trials.apart import apart
+from holdfast.evals.trials.tree import runs_of
 from holdfast.evals.trials.trial import Player, Suite, Trial, order_of
 from holdfast.events import Json, Noted
 from holdfast.journal.open import open_journal
@@ -165,7 +166,7 @@ class Match:
     async def _one(self, side: Side, case: Case, number: int) -> Measured:
         player = self.players[side.letter]
         trial = await player.one(case, number)
-        return measured(side.letter, trial, await runs_of(player.runner.journal, trial.run))
+        return measured(side.letter, trial, await runs_of(player.runner, trial.run))
 
 
 @asynccontextmanager

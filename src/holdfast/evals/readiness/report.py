@@ -23,7 +23,7 @@ from holdfast.evals.readiness.reason import Reasoned, reasoned
 from holdfast.evals.readiness.trials import Repeatability, repeatability
 from holdfast.evals.scores.band import Band, banded
 from holdfast.evals.stats.rates import wilson
-from holdfast.events import Json
+from holdfast.events import Entry, Json
 from holdfast.version import VERSION
 from holdfast.views.contract_words import Told, in_words
 from holdfast.views.observed import Observed, in_order
@@ -93,6 +93,8 @@ class Gathered(Struct, frozen=True, kw_only=True):
     evals: str
     drills: str
     production: Sequence[Facts] = ()
+    control: Sequence[Entry] = ()
+    """What was stopped for many runs there, and accepted for new ones."""
     observed: Sequence[Observed] = ()
     trials: Sequence[Kept] = ()
     drill_trials: Sequence[Kept] = ()
@@ -138,7 +140,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
 def made(found: Gathered) -> Report:
     """The report on what was read."""
-    production = together(found.production) if found.production else None
+    production = together(found.production, found.control) if found.production else None
     if production is not None and not production.runs:
         production = None
     contract, where = _contract(found.contracts)

@@ -17,6 +17,8 @@ from holdfast.journal.port import Append, Appended, Journal
 class _Apart:
     def __init__(self, store: Journal) -> None:
         self._store = store
+        # looked up once: a run asks its journal for the time more often than for anything else
+        self.now, self.epoch, self.read, self.alive = store.now, store.epoch, store.read, store.alive
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)

@@ -14,6 +14,12 @@ MANY: Final = 1_000
 """Runs of one trial that are read; more is an error in itself, and what is over counts nothing."""
 
 
+async def runs_of(runner: Runner, run: str) -> list[Sequence[Entry]]:
+    """The entries of a run and of those below it: its own first."""
+    entries = await runner.entries(run)
+    return [entries, *(part.entries for part in await below(runner, run, entries))]
+
+
 async def below(runner: Runner, run: str, entries: Sequence[Entry]) -> tuple[Part, ...]:
     """The runs below one, in the order in which they were opened, each level before the next. entries: of the run itself."""
     found: list[Part] = []

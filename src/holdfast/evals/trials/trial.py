@@ -44,6 +44,9 @@ PLAYER: Final = "player"
 LOOK: Final = 0.1
 """Seconds between looks at a trial that another one plays."""
 
+KEYS: Final = 1_000
+"""Runs of an agent that are looked through at once for its trials; with more to play, as many."""
+
 ROUNDS: Final = 50
 """How often people answer in one trial before it counts as one that never ends."""
 
@@ -146,6 +149,17 @@ class TrialRunner(Runner):
     live: Sequence[object] | None = None
     """The agent's real resources, for cases that read live; None: nothing reads live here."""
 
+    def _apart(self, run: str) -> str:
+        return run
+
+    async def record(self, run: str) -> tuple[State, Sequence[Entry]]:
+        """What was last seen of a run here, and the entries that say so. Raises UsageError for one that does not exist."""
+        return await self._fleet.record(run)
+
+    def at_hand(self, run: str) -> State | None:
+        """What was last seen of a run here, where that was lately."""
+        return self._fleet.at_hand(run)
+
     def model(self, name: str) -> Model:
         """What answers under the name of a model. Raises SettingsError where it cannot be opened."""
         return self._model(name)
@@ -202,16 +216,23 @@ class Player:
             raise UsageError("there is nothing to play", hint="at least one trial, one at a time")
         waiting = iter(order_of(self.suite.cases, trials, seed, whole=whole))
         under_way: set[asyncio.Task[Trial]] = set()
+        ended: asyncio.Queue[asyncio.Task[Trial]] = asyncio.Queue()
+        known = await self._keys(trials * len(self.suite.cases))
         try:
             while True:
                 while len(under_way) < concurrency and not (stop is not None and stop()):
                     case_number = next(waiting, None)
                     if case_number is None:
                         break
-                    under_way.add(asyncio.create_task(self.one(*case_number)))
+                    task = asyncio.create_task(self.one(*case_number, known))
+                    task.add_done_callback(ended.put_nowait)
+                    under_way.add(task)
                 if not under_way:
                     return
-                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                done = [await ended.get()]
+                while not ended.empty():
+                    done.append(ended.get_nowait())
+                under_way.difference_update(done)
                 wrong = [
                     error for task in done if (error := task.exception()) is not None
                 ]  # each is looked at, as asyncio wants
@@ -224,19 +245,32 @@ class Player:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def one(self, case: Case, number: int) -> Trial:
-        """One trial of one case; the one there is already, where it has its verdict, or another one is about to give it that."""
+    async def _keys(self, trials: int) -> frozenset[str] | None:
+        """The request keys of the agent's runs, so that not every trial has to look for itself.
+
+        trials: that are about to be played. None: there are so many runs more that to look for each is less.
+        """
+        name, most = self.suite.agent.name, max(trials, KEYS)
+        rows = await self.runner.journal.find(Where(agent=name, limit=most + 1))
+        return frozenset([row.key for row in rows]) if len(rows) <= most else None
+
+    async def one(self, case: Case, number: int, known: frozenset[str] | None = None) -> Trial:
+        """One trial of one case; the one there is already, where it has its verdict, or another one is about to give it that.
+
+        known: the request keys there were a while ago; one that is not among them is not looked for before it is played.
+        """
         for again in range(1, 1_000):
             key = self.key(case, number, again)
-            rows = await self.runner.journal.find(Where(key=key, limit=1))
+            new = known is not None and key not in known
+            rows = [] if new else await self.runner.journal.find(Where(key=key, limit=1))
             if not rows:
                 played = await self._play(case, number, key)
                 if played is not None:
                     return played
                 rows = await self.runner.journal.find(Where(key=key, limit=1))
-            known = await self._awaited(case, number, rows[0])
-            if known is not None:
-                return known
+            found = await self._awaited(case, number, rows[0])
+            if found is not None:
+                return found
             await self.runner.cancel(rows[0].run, by=BY, because="its world is gone")
         raise UsageError(f"trial {number} of {case.name} was begun a thousand times and never ended")
 
@@ -252,8 +286,9 @@ class Player:
 
     async def _is_mine(self, run: str) -> bool:
         """Whether a run that was just opened is played here: of two that open one trial at once, one does, and the other waits."""
-        row = await self.runner.journal.row(run)
-        return row is None or row.tags.get(PLAYER) == self.runner.worker
+        state = self.runner.at_hand(run)
+        opened = await self.runner.journal.row(run) if state is None else state.opened
+        return opened is None or opened.tags.get(PLAYER) == self.runner.worker
 
     async def _awaited(self, case: Case, number: int, row: Row) -> Trial | None:
         """The verdict of a trial, awaited while another one who lives plays it; None where it was cut short."""
@@ -294,11 +329,11 @@ class Player:
                 return None
             self.runner.worlds[run.name] = world
             try:
-                state = await self._to_the_end(case, run.name)
+                await self._to_the_end(case, run.name)
                 effects = tuple(world.effects())
             finally:
                 del self.runner.worlds[run.name]
-        entries = await bodies.entries(self.runner.journal, run.name)
+        state, entries = await self.runner.record(run.name)
         finished = Finished(case, state, entries, effects, await below(self.runner, run.name, entries))
         return await self._graded(finished, number, outside(state, entries, finished.below))
 

@@ -18,9 +18,20 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from holdfast.errors import JournalError, JournalFull
+from holdfast.events import Held
 from holdfast.journal.checks import again, check, fits
-from holdfast.journal.port import Append, Appended, Claimed, Committed, FeedLine, KeyTaken, Listener, Moved, Row, Where
+from holdfast.journal.port import (
+    Append,
+    Appended,
+    Committed,
+    FeedLine,
+    KeyTaken,
+    Listener,
+    Row,
+    Where,
+)
 from holdfast.testing.sim.room import Process, Room, answer
+from holdfast.testing.sim.tables import Tables
 
 Trouble: TypeAlias = Literal["", "full", "cut", "cut but written", "failed", "failed but written"]
 """`cut`: the answer was an error, and the way to the store is open again. `failed`: it is not."""
@@ -31,51 +42,6 @@ FLUSH_AFTER: Final = 50_000
 
 class JournalCut(JournalError):
     """The answer to an append was cut off."""
-
-
-class Tables:
-    """What stands in a store."""
-
-    def __init__(self) -> None:
-        self.lines: dict[str, list[tuple[bytes, bytes]]] = {}
-        self.rows: dict[str, Row] = {}
-        self.keys: dict[str, str] = {}
-        self.claims: dict[str, str] = {}
-        self.blobs: dict[str, bytes | None] = {}
-        self.secrets: dict[str, bytes | None] = {}
-        self.feed: list[FeedLine] = []
-        self.open = 0
-        """Runs that are not closed, by their rows."""
-
-    def place(self, batch: Append) -> Appended:
-        """Take a batch in, if it fits."""
-        head = len(self.lines.get(batch.run, ()))
-        if head != batch.expected:
-            return Moved(head)
-        for name in batch.needs:
-            if self.claims.get(name, batch.run) != batch.run:
-                return Claimed(name, self.claims[name])
-        key = batch.row.key
-        if not head and key:
-            if key in self.keys:
-                return KeyTaken(self.keys[key])
-            self.keys[key] = batch.run
-        for name in (*batch.needs, *batch.claims):
-            self.claims.setdefault(name, batch.run)
-        for seq, (data, digest) in enumerate(batch.lines, head + 1):
-            self.feed.append(FeedLine(len(self.feed) + 1, batch.run, seq, data, digest))
-        self.lines.setdefault(batch.run, []).extend(batch.lines)
-        before = self.rows.get(batch.run)
-        self.open += (batch.row.status != "closed") - (before is not None and before.status != "closed")
-        self.rows[batch.run] = batch.row
-        for ref, data in batch.blobs:
-            self.blobs.setdefault(ref, data)
-        if batch.secret is not None:
-            self.secrets.setdefault(*batch.secret)
-        self.blobs |= {ref: None for ref in batch.erase if ref in self.blobs}
-        if batch.forget in self.secrets:
-            self.secrets[batch.forget] = None
-        return Committed(len(self.feed))
 
 
 class Pace(Struct, frozen=True):
@@ -118,11 +84,11 @@ class Store:
 
     def commit(self, batch: Append, *, synced: bool) -> Appended:
         """Take a batch in, and everything before it to the disk if it is to be synced: nobody sees it before it is."""
-        answer = self.tables.place(batch)
+        answer = self.tables.place(batch, self.room.now)
         if isinstance(answer, Committed):
             self._batches.append(batch)
             self._tell({batch.run: batch.row.seq})
-        if synced and not isinstance(answer, Moved | Claimed):
+        if synced and isinstance(answer, Committed | KeyTaken):
             self.sync()  # a request key that is taken too: whoever is told of its run is told of something durable
         return answer
 
@@ -157,7 +123,7 @@ class Store:
     def _back_to(self, batches: Sequence[Append]) -> None:
         self.tables, self._batches, self._durable_lines = Tables(), [], 0
         for batch in batches:
-            self.tables.place(batch)
+            self.tables.write(batch, self.room.now)  # what was looked at then is not looked at again
             self._batches.append(batch)
         self.shown.clear()
         self._durable_heads.clear()
@@ -317,6 +283,18 @@ class Connection:
         found = [row for row in self._store.tables.rows.values() if fits(row, where, self._store.tables.keys)]
         return sorted(found, key=lambda row: (row.opened, row.run), reverse=True)[: max(where.limit, 0)]
 
+    async def held(self, names: Iterable[str], *, but: str = "") -> dict[str, Held]:
+        """What runs hold of each name now."""
+        await self._trip()
+        return {name: self._store.tables.holdings.held(name, self._store.room.now, but) for name in names}
+
+    async def wanting(self, name: str, limit: int = 100) -> list[Row]:
+        """Rows of open runs that wait for a part of a name, the one opened first before the others."""
+        await self._trip()
+        rows = self._store.tables.rows.values()
+        found = [row for row in rows if name and row.wants == name and row.status != "closed"]
+        return sorted(found, key=lambda row: (row.opened, row.run))[: max(limit, 0)]
+
     async def blob(self, ref: str) -> bytes | None:
         """Look up a stored body."""
         return self._store.tables.blobs.get(ref)
@@ -331,9 +309,7 @@ class Connection:
 
     async def reindex(self, rows: Iterable[Row]) -> None:
         """Put these rows in the place of those there are."""
-        for row in rows:
-            if self._store.committed_head(row.run) == row.seq:
-                self._store.tables.rows[row.run] = row
+        self._store.tables.reindex(rows, self._store.room.now)
 
     async def runs(self, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Names of runs after a name, in order."""
