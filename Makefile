@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 
-.PHONY: setup demo test test-long check real real-otel bench bench-peers bench-trials clean
+.PHONY: setup demo demo-invoices test test-long check real real-otel bench bench-peers bench-trials clean
 
 setup: $(VENV)/.ready
 
@@ -15,6 +15,9 @@ $(VENV)/.ready: pyproject.toml
 
 demo: setup
 	$(BIN)/python -m examples.refund_desk.demo
+
+demo-invoices: setup
+	$(BIN)/python -m examples.invoices.demo
 
 check: setup
 	$(BIN)/ruff check .

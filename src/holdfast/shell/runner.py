@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from holdfast import codec
-from holdfast.agent import Agent
+from holdfast.agent import Agent, Bound
 from holdfast.calendars import Calendar
 from holdfast.contract import Across, Review
 from holdfast.core.pending import Outlook, outlook
@@ -33,7 +33,7 @@ from holdfast.journal.port import Committed, Journal, KeyTaken, Row, Where
 from holdfast.models.port import Model
 from holdfast.models.shelf import Shelf
 from holdfast.shape import Misfit
-from holdfast.shell import bodies, forking
+from holdfast.shell import bodies, forking, publishing
 from holdfast.shell.children import versions
 from holdfast.shell.fleet import Fleet
 from holdfast.shell.people import People
@@ -191,9 +191,15 @@ class Runner(People):
             value = agent.takes.json(given)
         except Misfit as error:
             raise InputError(f"the input does not fit what {agent.name} takes: {error}") from None
-        value, _ = self._fleet.redactor.value(value)
-        opened = self._opened(agent, value, key=key, by=by or _whoami(), mode=mode or self.mode)
         run = f"r_{self._entropy(8).hex()}"
+        bound = await self._begins(agent, key or run, apart=self._apart(run))
+        if bound is not agent.bound:
+            try:
+                value = bound.takes.check(value)
+            except Misfit as error:
+                raise InputError(f"the input does not fit the contract accepted for {agent.name}: {error}") from None
+        value, _ = self._fleet.redactor.value(value)
+        opened = self._opened(agent, value, key=key, by=by or _whoami(), mode=mode or self.mode, bound=bound)
         secret = self._entropy(32)
         opened = msgspec.structs.replace(
             opened,
@@ -251,11 +257,24 @@ class Runner(People):
         """The world of its own that a run is in; empty: the one that all share."""
         return ""
 
-    def _opened(self, agent: Agent[Any, Any], value: Json, *, key: str, by: str, mode: Mode) -> RunOpened:
-        contract = agent.contract
-        for one in agent.family:  # nobody wants to learn at the tenth step that a child could never begin
-            self._models.checked(one.contract.models)
-            self._models.prices(one.contract.models, needed=one.name if one.contract.limits.usd is not None else "")
+    async def _begins(self, agent: Agent[Any, Any], key: str, *, apart: str) -> Bound:
+        """What a new run begins under: the contract accepted for it, with today's code. Raises ContractError; see `publishing`."""
+        control = self._fleet.control
+        if control.stale:
+            await control.refresh()
+        if apart or not control.published(agent.name):
+            return agent.bound
+        contract = publishing.contract_of(control, agent, key)
+        return agent.bound if contract.digest == agent.contract.digest else agent.bind(contract)
+
+    def _opened(
+        self, agent: Agent[Any, Any], value: Json, *, key: str, by: str, mode: Mode, bound: Bound | None = None
+    ) -> RunOpened:
+        bound = bound or agent.bound
+        contract = bound.contract
+        for one in (contract, *(one.contract for one in agent.family[1:])):  # nobody wants to learn at the tenth step that a child could never begin
+            self._models.checked(one.models)
+            self._models.prices(one.models, needed=one.name if one.limits.usd is not None else "")
         prices = self._models.prices(contract.models)
         return RunOpened(
             agent=agent.name,
@@ -266,7 +285,7 @@ class Runner(People):
             mode=mode,
             key=key,
             epoch=self.journal.epoch(),
-            versions=versions(agent.bound),
+            versions=versions(bound),
             prices=prices,
             calendars={role: one for role, one in self._calendars.items() if role in _roles(agent)},
         )
