@@ -23,7 +23,7 @@ DOCS: Final = Path(__file__).parent
 Point: TypeAlias = tuple[float, float]
 Pair: TypeAlias = tuple[str, str]
 
-PEOPLE: Final = frozenset({"PersonAnswered", "ProposalAmended", "CallSettled"})
+PEOPLE: Final = frozenset({"PersonAnswered", "ProposalAmended", "CallSettled", "AskedBack"})
 """Entries that hold what a person said."""
 
 # ------------------------------------------------------------------------------------------------ what is drawn

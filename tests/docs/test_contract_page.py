@@ -16,7 +16,7 @@ HEADED = {contract.Contract: "", contract.Grant: "tools.<tool>."}
 TABLED = {
     contract.Rule: "Rules", contract.Review: "Reviews", contract.Limits: "Limits", contract.Surprises: "Surprises",
     contract.Done: "Done", contract.Worth: "Worth", contract.Carve: "Carves", contract.Agree: "Agreement",
-    contract.Programs: "Programs", contract.Team: "Teams",
+    contract.Programs: "Programs", contract.Team: "Teams", contract.Across: "Across", contract.Rate: "Rates", contract.Breaker: "Breakers",
 }  # fmt: skip
 """Models whose keys are rows of a table under this heading."""
 

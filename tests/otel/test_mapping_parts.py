@@ -7,6 +7,7 @@ import pytest
 
 from holdfast.errors import UsageError
 from holdfast.events import (
+    AskedBack,
     BodiesErased,
     CallAsked,
     CallFailed,
@@ -15,6 +16,7 @@ from holdfast.events import (
     CallReturned,
     CallReturnedLate,
     CallSettled,
+    CallStarted,
     CallUndone,
     ChildClosed,
     ChildOpened,
@@ -29,11 +31,18 @@ from holdfast.events import (
     Noted,
     OutputRejected,
     Parent,
+    Paused,
     PersonAnswered,
     PersonAsked,
+    PlaceAwaited,
+    PlaceTaken,
     ProposalAmended,
+    QuestionClaimed,
+    QuestionReleased,
     QuestionWithdrawn,
+    Resumed,
     RunClosed,
+    Share,
     Unknown,
     Usage,
     Wanted,
@@ -322,3 +331,54 @@ def test_usage_is_what_was_told_of_it():
     assert only(found, RUN).attributes["holdfast.cost.unknown"] == 1
     assert isinstance(RETURNED, CallReturned)
     assert isinstance(ANSWERED, ModelAnswered)
+
+
+# ------------------------------------------------------------------------------------------- waits, claims, stops
+
+
+def test_a_wait_is_a_span_of_its_own_length_below_what_waited():
+    turn, place = (
+        PlaceAwaited("one_at_a_time", "turn:ab12", "PLANTED", 0, "r_9"), PlaceAwaited("tools.pay.at_once", "at_once:cd", "PLANTED", 6, used=2)
+    )  # fmt: skip
+    entries = run(
+        OPENED, turn, PlaceTaken((Share("one_at_a_time", "turn:ab12", top=1),)), ASKED, replace(ANSWERED, ask=4),
+        replace(PAY, ask=5), CallJudged(6, "allow"), place, CallStarted(6, 1, "w_1", 0), replace(RETURNED, call=6), DONE,
+    )  # fmt: skip
+    found = spans(entries)
+    of_run, of_call = named(found, "holdfast.wait")
+    assert (of_run.end - of_run.start, of_call.end - of_call.start) == (1_000_000, 1_000_000)
+    assert (of_run.parent, of_call.parent) == (span_id("r_1", 1), span_id("r_1", 6))
+    assert {
+        "holdfast.clause": "tools.pay.at_once",
+        "holdfast.tool": "pay",
+        "holdfast.used": 2,
+    }.items() <= of_call.attributes.items()
+    assert of_run.attributes["holdfast.holder"] == "r_9"
+    assert "PLANTED" not in str([one.attributes for one in found])
+    assert not [one for one in found if "place" in one.name]
+    assert [one.attributes["holdfast.why"] for one in named(spans(entries, content=True), "holdfast.wait")] == [
+        "PLANTED",
+        "PLANTED",
+    ]
+    for upto in range(1, len(entries)):
+        assert [one.name for one in spans(entries[:upto])] == [one.name for one in found if one.over <= upto]
+
+
+def test_who_looks_into_a_review_and_asks_back_is_told_in_its_span():
+    entries = run(
+        *STORY[:4], CallJudged(4, "review"), PersonAsked("review", "PLANTED", 4), QuestionClaimed(6, "alice"), QuestionReleased(6, "alice"),
+        QuestionClaimed(6, "bob"), AskedBack(6, "agent", "PLANTED", "bob"), DONE,
+    )  # fmt: skip
+    asked = only(spans(entries), "holdfast.approval")
+    assert [(one.name, one.attributes["holdfast.by"]) for one in asked.events] == [
+        ("holdfast.claimed", "alice"), ("holdfast.released", "alice"), ("holdfast.claimed", "bob"), ("holdfast.voice", "bob"),
+    ]  # fmt: skip
+    assert "PLANTED" not in str(spans(entries)[:-1])
+    assert not [one for one in spans(entries) if "question_" in one.name or "asked_back" in one.name]
+
+
+def test_a_stop_of_many_runs_names_its_entry_of_the_control_stream():
+    entries = run(OPENED, Paused("olga", "PLANTED", 7), Resumed("w_1", stop=7), Paused("rita"), Resumed("rita"), DONE)
+    found = spans(entries)
+    assert [one.attributes.get("holdfast.stop") for one in found[:4]] == [7, 7, None, None]
+    assert "PLANTED" not in str(found)

@@ -10,9 +10,10 @@ from holdfast import units
 from holdfast.cli.row import Brief, Row, said
 from holdfast.events import Fired, Json
 from holdfast.views import places, words
-from holdfast.views.account import MANY, spoken
+from holdfast.views.account import spoken
 from holdfast.views.claim import Claim
 from holdfast.views.claims import asks_back, claimed
+from holdfast.views.course import MANY
 from holdfast.views.delegation import called, posts_of, team_of
 from holdfast.views.happenings import amount
 from holdfast.views.record import Amended, Call, Judged, Question, Ruling, Trace, Tried

@@ -72,8 +72,8 @@ def _call(entry: Entry) -> str:
         case CallFailed(call, attempt, error, fate, message):
             known = "surely nothing happened" if fate == "not_done" else "nobody can tell whether it took effect"
             return f"call {call}, attempt {attempt} failed: {error}, {known} ({message})"
-        case CallLookedUp(call, _, answer):
-            return f"call {call} was looked up: {answer.replace('_', ' ')}"
+        case CallLookedUp():
+            return _looked_up(entry, entry.event)
         case DoubtRaised(call, why):
             return f"call {call} is in doubt: {why}"
         case CallSettled(call, verdict, by):
@@ -96,6 +96,14 @@ def _delegated(entry: Entry) -> str:
             names = ", ".join(name for name, _ in posts)
             return f"round {number} closed with {words.count(len(posts), 'post')}{': ' + names if names else ''}"
     return ""
+
+
+def _looked_up(entry: Entry, look: CallLookedUp) -> str:
+    if look.answer != "pending":
+        return f"call {look.call} was looked up: {look.answer.replace('_', ' ')}"
+    progress = f": {words.shortened(look.message, LIMIT)}" if look.message else ""
+    later = f", asked again in {units.say_duration(look.again_at - entry.at)}" if look.again_at > entry.at else ""
+    return f"call {look.call} is working{progress}{later}"
 
 
 def _other(entry: Entry) -> str:

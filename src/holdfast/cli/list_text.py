@@ -44,7 +44,7 @@ def table(rows: Sequence[Row], now: int, below: Mapping[str, Below] | None = Non
             row.run,
             words.plain(row.agent),
             Text(word, style=COLOURS.get(word, "")),
-            words.plain((under.waits if under is not None and row.waits_for == "child" else "") or _waits(row)),
+            words.plain((under.waits if under is not None and row.waits_for == "child" else "") or _waits(row, now)),
             str(row.steps),
             _usd(row, None if mixed else under),
             units.say_duration(max(now - row.opened, 0)).split()[0],
@@ -69,11 +69,15 @@ def _below(under: Below | None) -> str:
     return f"{runs} ({under.open} open)" if under.open else runs
 
 
-def _waits(row: Row) -> str:
+def _waits(row: Row, now: int) -> str:
     if row.status == "closed":
         return ""
     if row.status == "working":
         return "a worker" if row.due == 0 else ""
+    if (
+        row.waits_for == "time" and row.due and row.due > now
+    ):  # a further attempt, or long work that is asked about again
+        return f"time, {units.say_duration(row.due - now)}"
     return _OF_RUNS.get(row.waits_for, row.waits_for)
 
 

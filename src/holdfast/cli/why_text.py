@@ -148,7 +148,13 @@ def _clause(clause: Clause, *, given_up: bool = False) -> Iterator[RenderableTyp
     )
     if not clause.asks:
         return
-    said = "the limit is" if clause.rule.endswith(".across") else "review when" if clause.verdict == "review" else "asks for"
+    said = (
+        "the limit is"
+        if clause.rule.endswith(".across")
+        else "review when"
+        if clause.verdict == "review"
+        else "asks for"
+    )
     yield Padding(Text.assemble((f"{said} ", "dim"), clause.asks), (0, 0, 0, 6), expand=False)
     if clause.saw:
         seen = [

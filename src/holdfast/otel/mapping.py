@@ -9,6 +9,8 @@
     a doubt, another question  holdfast.doubt, holdfast.question  the same
     an attempt, a look-up      holdfast.attempt, holdfast.lookup  answered, or the run closed; a first attempt that was
                                answered is an event of its step or call, which says it all
+    a wait for other runs, or for the end of a tool's stop
+                               holdfast.wait         CHAIN       begun, answered, or the run closed
     a note                     holdfast.noted         EVALUATOR   at once; with the event gen_ai.evaluation.result
     anything else              holdfast.<what>        CHAIN       at once, without length
 
@@ -28,51 +30,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from holdfast.events import (
-    CallAsked,
-    CallFailed,
     CallJudged,
     CallLookedUp,
     CallReturned,
     CallReturnedLate,
-    CallStarted,
     ChildClosed,
-    ChildOpened,
     Entry,
     ModelAnswered,
     ModelAsked,
     ModelFailed,
     Noted,
     OutputRejected,
-    PersonAnswered,
-    PersonAsked,
-    ProgramCalled,
-    ProposalAmended,
-    QuestionWithdrawn,
-    RunClosed,
-    RunOpened,
+    QuestionReleased,
     Unknown,
 )
 from holdfast.otel import conventions
 from holdfast.otel.content import Words, because
 from holdfast.otel.conventions import FINISHES, a_name, kept, model_name, part, provider
+from holdfast.otel.kinds import IN_OTHERS, PLAIN, WORDS
 from holdfast.otel.places import Places
 from holdfast.otel.span import Attributes, Event, Kind, Link, Span, Status, span_id, trace_id
+from holdfast.views.places import Waited
 from holdfast.views.record import Asked, Call, Question, Tried, Turn
-
-IN_OTHERS: Final = (
-    RunOpened, RunClosed, ModelAsked, ModelAnswered, ModelFailed, CallAsked, CallJudged, CallStarted, CallReturned, CallFailed,
-    ProgramCalled, PersonAsked, PersonAnswered, ProposalAmended, QuestionWithdrawn, ChildOpened, ChildClosed,
-)  # fmt: skip
-"""Entries that are told in the span of what they begin, belong to or end: anything else is a span of its own."""
-
-PLAIN: Final = (
-    "limit", "used", "ceiling", "amount", "outcome", "child", "round", "epoch", "attempt", "error", "fate", "verdict", "cost", "ended",
-    "ends", "contract_digest", "effect_id",
-)  # fmt: skip
-"""Fields of such entries that are given as they are: they hold no words of anybody."""
-
-WORDS: Final = ("text", "why", "because", "what", "basis")
-"""Fields that do hold words."""
 
 WELL: Final = ("returned", "found", "late", "accepted", "answered")
 """How a call ends that was carried out; and `settled`, where a person said so."""
@@ -102,6 +81,8 @@ class _Reading(Places):
             yield from self._of_call(call)
         for question in self.seen.questions.values():
             yield from self._of_question(question)
+        for waited in (*self.seen.waited, *(one for call in self.seen.calls.values() for one in call.waited)):
+            yield from self._of_wait(waited)
         for entry in self.entries[self.since :]:
             yield from self._of_entry(entry)
         if self.close:
@@ -309,8 +290,28 @@ class _Reading(Places):
         yield self._span(
             name, question.seq, "GUARDRAIL" if question.about == "review" else "CHAIN", attributes, over=over,
             parent=self.below(question.call), status="ok" if verdict == "approved" else "unset",
-            events=[Event("holdfast.voice", one.at, self._voice(one.verdict, one.by)) for one in voices],
+            events=[*self._claims(question, over), *(Event("holdfast.voice", one.at, self._voice(one.verdict, one.by)) for one in voices)],
         )  # fmt: skip
+
+    def _claims(self, question: Question, over: int) -> Iterator[Event]:
+        """Who looked into it, and who left it to others."""
+        for claim in question.claims:
+            if claim.seq <= over:
+                yield Event("holdfast.claimed", claim.at, kept({"holdfast.by": self.who(claim.by)}))
+            if 0 < claim.ended <= over and isinstance(self.event(claim.ended), QuestionReleased):
+                yield Event("holdfast.released", claim.until, kept({"holdfast.by": self.who(claim.by)}))
+
+    def _of_wait(self, waited: Waited) -> Iterator[Span]:
+        """Time in which nothing was done, for what other runs held or somebody had stopped."""
+        over = self.over(waited.ended)
+        if not over or waited.seq <= self.since or waited.seq > over:
+            return
+        attributes = kept({
+            "holdfast.clause": waited.clause, "holdfast.tool": self.tool(waited.call), "holdfast.holder": waited.holder,
+            "holdfast.used": waited.used or None, "holdfast.stop": waited.stop or None,
+        })  # fmt: skip
+        self._put(attributes, "holdfast.why", waited.seq, waited.why)
+        yield self._span("holdfast.wait", waited.seq, "CHAIN", attributes, over=over, parent=self.below(waited.call))
 
     def _voice(self, verdict: str, by: str) -> Attributes:
         return kept({"holdfast.verdict": verdict, "holdfast.by": self.who(by)})
@@ -359,7 +360,8 @@ class _Reading(Places):
                 )
             case _ if not isinstance(event, IN_OTHERS):
                 plain = {f"holdfast.{name}": getattr(event, name, None) for name in PLAIN}
-                attributes = kept({**plain, "holdfast.by": self.who(getattr(event, "by", ""))})
+                stop = getattr(event, "stop", 0) or None
+                attributes = kept({**plain, "holdfast.by": self.who(getattr(event, "by", "")), "holdfast.stop": stop})
                 for name in WORDS:
                     self._put(attributes, f"holdfast.{name}", seq, getattr(event, name, None))
                 yield self._span(

@@ -117,7 +117,7 @@ class Page:
         self.durable = self.durable or promised
         if isinstance(event, TAKING):
             self.writes = self.writes or (promised and isinstance(event, CallStarted))
-            self.takes += [Take(share.name, share.top) for share in event.shares if share.top or not share.amount]
+            self.takes += [Take(share.name, share.top, back.at) for share in event.shares if share.top or not share.amount]
         if name := effect_name(event, state):
             (self.needs if isinstance(event, CallLookedUp) else self.claims).append(name)
         return state
@@ -240,7 +240,7 @@ class Book:
         after = page.add(event, 0, by)
         answer = await self.journal.append(Append(
             run=self.run, expected=state.seq, lines=page.lines, row=row_of(after, outlook(after)), durable=True,
-            erase=refs, forget=state.opened.tree or self.run,
+            erase=refs, forget=state.opened.tree or self.run, holding=True,
         ))  # fmt: skip
         if not isinstance(answer, Committed):
             return await self.erase(by, basis)

@@ -285,7 +285,7 @@ def _looked_up(draft: Draft, entry: Entry, event: CallLookedUp) -> None:
     call = draft.calls.get(event.call)
     if call is None:
         return
-    look = record.Looked(entry.seq, entry.at, event.answer, event.effect_id, event.message, event.took)
+    look = record.Looked(entry.seq, entry.at, event.answer, event.effect_id, event.message, event.took, event.again_at)
     draft.totals = replace(draft.totals, work=draft.totals.work + event.took)
     call = keep_call(draft, call, looked=(*call.looked, look))
     if event.answer == "found" and call.stage != "answered":

@@ -95,7 +95,7 @@ def _stops(state: State, batch: Sequence[Entry]) -> tuple[Stop | None, dict[str,
                 waited.append((call, place))
     for call, place in waited:
         began = any(isinstance(one.event, CallStarted) and one.event.call == call for one in batch)
-        if place.clause == "stop" and call in asked and not began:
+        if place.clause == "stop" and place.name and call in asked and not began:
             by, _, why = place.why.partition(f" stopped {asked[call]}")
             tools[asked[call]] = Stop(int(place.name.partition(":")[2]), by, why.removeprefix(": "))
     return stopped, tools

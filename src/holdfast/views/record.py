@@ -172,6 +172,8 @@ class Looked(Struct, frozen=True, omit_defaults=True):
     effect_id: str = ""
     message: str = ""
     took: int = 0
+    again_at: int = 0
+    """Of work that was still going on: when it is asked about next."""
 
 
 class Ruling(Struct, frozen=True, omit_defaults=True):

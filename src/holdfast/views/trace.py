@@ -15,7 +15,6 @@ import msgspec
 
 from holdfast.errors import UsageError
 from holdfast.events import (
-    Body,
     ContractAdopted,
     Entry,
     ModelAnswered,
@@ -30,6 +29,7 @@ from holdfast.events import (
     Unknown,
 )
 from holdfast.views import record
+from holdfast.views.attached import attached
 from holdfast.views.calls import CALLS, Draft, close_question, keep_call
 from holdfast.views.claims import CLAIMS
 from holdfast.views.delegation import DELEGATION
@@ -80,7 +80,7 @@ def _made(draft: Draft, entries: Sequence[Entry], opened: RunOpened) -> Trace:
         forked_from=opened.forked_from.run if opened.forked_from else "",
         forked_at=opened.forked_from.call if opened.forked_from else 0,
         undoes=opened.undoes,
-        attachments=_names(opened.attachments),
+        attachments=attached(opened.attachments),
         items=tuple(draft.items),
         calls=draft.calls,
         questions=draft.questions,
@@ -91,14 +91,6 @@ def _made(draft: Draft, entries: Sequence[Entry], opened: RunOpened) -> Trace:
         totals=draft.totals,
         end=draft.end,
         moments=tuple([entry.at for entry in entries]),
-    )
-
-
-def _names(attachments: Sequence[Body]) -> tuple[str, ...]:
-    found = [content(body) for body in attachments]
-    return tuple(
-        str(one.value.get("name", "a file")) if one and isinstance(one.value, dict) else "an erased file"
-        for one in found
     )
 
 
@@ -122,7 +114,7 @@ def _said(draft: Draft, entry: Entry, event: Said) -> None:
             event.by,
             content(event.text) or Content(),
             ends=event.ends,
-            attachments=_names(event.attachments),
+            attachments=attached(event.attachments),
         )
     )
     waiting = next((q for q in draft.open_questions if q.role == "requester" and q.about == "question"), None)

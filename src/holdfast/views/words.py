@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from holdfast import units
 from holdfast.events import Json
 from holdfast.views import places
 from holdfast.views.record import Call, Content, Trace
@@ -89,7 +90,11 @@ def origin(trace: Trace, name: str) -> tuple[str, tuple[int, ...]]:
 
 def _result(trace: Trace, seq: int, *, trusted: bool) -> str:
     if seq == 1:
-        return "a part of the request that anyone may have written"
+        return (
+            "what was attached to the request"
+            if trace.attachments
+            else "a part of the request that anyone may have written"
+        )
     tool = next((call.tool for call in trace.calls.values() if seq in (call.answered, *_ends(call))), "")
     if not tool:
         return "an attachment"
@@ -119,6 +124,17 @@ def _waits(call: Call) -> str:
     return places.fate(call.waited) if call.stage in ("cleared", "failed", "unsure") else ""
 
 
+def _under_way(call: Call) -> str:
+    """How long work that was begun stands: `working: 40 %, asked again at 13:05:07`; empty for any other call."""
+    if call.stage != "unsure" or call.complete != "started":
+        return ""
+    last = call.looked[-1] if call.looked else None
+    if last is None or last.answer != "pending":
+        return "working"
+    progress = f": {shortened(last.message, 80)}" if last.message else ""
+    return f"working{progress}" + (f", asked again at {units.say_at(last.again_at)[11:]}" if last.again_at else "")
+
+
 def fate(call: Call) -> str:
     """What became of a call, in a word or two."""
     match call.ending:
@@ -146,4 +162,4 @@ def fate(call: Call) -> str:
             return "did not happen"
         case "ended":
             return (call.delegated.outcome if call.delegated is not None else None) or "ended"
-    return _waits(call) or _STAGES[call.stage]
+    return _waits(call) or _under_way(call) or _STAGES[call.stage]
