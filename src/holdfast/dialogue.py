@@ -12,22 +12,59 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from holdfast import files
 from holdfast.events import Finish, Json, Price, Usage, Wanted
 
+MOST_PAGES = 100
+"""Of a PDF that is sent as it is; of a longer one, the text is."""
 
-class Attached(Struct, frozen=True, gc=False):
+
+class Attached(Struct, frozen=True, gc=False, omit_defaults=True):
     """A file beside a text. Never trusted: whoever made it may have written anything into it."""
 
     name: str
     media: str
-    """MIME type."""
+    """MIME type, by its bytes."""
     data: str
     """Base64."""
+    words: str = ""
+    """Its text, where it is no text itself: read out of a PDF when it came in."""
+    note: str = ""
+    """What its reader has to know: that its name says it is something else, that its text was not read, or not to its end."""
+    closed: bool = False
+    """Nobody here could open it: a model is told of it, and not sent it."""
+    pages: int = 0
+    """Of a PDF whose text was read to its end."""
+    digest: str = ""
+    """Of a file in a result: keyed, what the result names it by."""
+    shown: str = ""
+    """What a model is shown of its text at once, where that is not all of it. In a prompt only, never in a journal."""
 
     @property
     def text(self) -> str:
-        """What stands in it, where it is a text; empty otherwise."""
-        return base64.b64decode(self.data).decode(errors="replace") if self.media.startswith("text/") else ""
+        """All that stands in it, as far as it can be read as text."""
+        return self.content.decode(errors="replace") if files.is_text(self.media) else self.words
+
+    @property
+    def content(self) -> bytes:
+        """What it is made of; empty where that is no Base64."""
+        try:
+            return base64.b64decode(self.data)
+        except ValueError:
+            return b""
+
+    @property
+    def goes_as_it_is(self) -> bool:
+        """Whether a provider that takes its kind may be sent its bytes: not those of what is broken, or longer than they take."""
+        unread = not (self.words or self.pages)
+        return not self.closed and (
+            self.media in files.IMAGES or (self.media == files.PDF and (unread or 0 < self.pages <= MOST_PAGES))
+        )
+
+    @property
+    def size(self) -> int:
+        """How many bytes these are."""
+        return max(len(self.data) * 3 // 4 - self.data[-2:].count("="), 0)
 
 
 class Told(Struct, frozen=True, gc=False):
@@ -58,6 +95,8 @@ class Result(Struct, frozen=True, gc=False):
     tool: str
     text: str
     failed: bool = False
+    attached: tuple[Attached, ...] = ()
+    """Files that came with it."""
 
 
 Segment: TypeAlias = Told | Answered | Result

@@ -7,7 +7,6 @@ import socket
 
 import pytest
 
-from holdfast.dialogue import Attached, Told
 from holdfast.models.port import ModelError
 
 ANTHROPIC = "anthropic:claude-haiku-4-5-20251001"
@@ -165,11 +164,3 @@ def test_cancelling_passes_through(asking, loopback, prompt):
         return False
 
     assert asyncio.run(cancelled())
-
-
-def test_a_file_no_provider_reads_is_rejected_before_anything_is_sent(asking, loopback, prompt, told):
-    odd = Told(told.ref, "input", "Look.", (Attached("a.bin", "application/x-odd", "AAAA"),))
-    for name in ALL:
-        caught = asking(name).fails(prompt(odd))
-        assert (caught.error, caught.fate) == ("rejected", "not_done")
-    assert loopback.seen == []

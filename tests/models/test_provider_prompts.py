@@ -189,8 +189,8 @@ def test_step_by_step_sends_what_one_request_would_send(name, asking, loopback, 
 
 def test_a_step_makes_only_what_is_new(prompt, monkeypatch):
     made = []
-    part = messages._part
-    monkeypatch.setattr(messages, "_part", lambda segment: made.append(segment) or part(segment))
+    parts = messages._parts
+    monkeypatch.setattr(messages, "_parts", lambda segment, provider: made.append(segment) or parts(segment, provider))
     talk = messages.Conversation("anthropic")
     history = list(HISTORY[:1])
     for step in range(1, 201):

@@ -7,11 +7,14 @@ request before it (`ModelAsked.add`), so a step costs the same at a thousand seg
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from holdfast import codec, units
+from msgspec import ValidationError, convert, structs
+
+from holdfast import codec, files, units
 from holdfast.agent import Bound
 from holdfast.core.state import CallState, State
 from holdfast.dialogue import Answered, Attached, Offer, Request, Result, Segment, Told
@@ -37,6 +40,7 @@ WORDING: Final = {
     "cut": "Your answer was cut off before it was complete, so none of it was carried out. Answer again, more briefly.",
     "filtered": "Your answer was stopped by the provider's content filter, so none of it was carried out. Answer again.",
     "odd": "Your answer ended in a way that cannot be relied on, so none of it was carried out. Answer again.",
+    "beside": "The requester attached this to the answer.",
     "empty": "Your answer was empty. Call a tool, or done, ask or decline.",
 }
 
@@ -161,15 +165,66 @@ def text_of(value: Json) -> str:
     return value if isinstance(value, str) else codec.canonical(value).decode()
 
 
-def attached(bodies: Sequence[Body]) -> tuple[Attached, ...]:
-    """Attachments as segments carry them; an erased one says so."""
-    out = []
+def attached(bodies: Sequence[Body], seq: int = 0) -> tuple[Attached, ...]:
+    """Attachments of entry `seq` as segments carry them; an erased one says so."""
+    made: list[Attached] = []
     for body in bodies:
-        value = codec.value_of(body)
-        if not isinstance(value, dict):
-            value = {"name": "erased", "media": "text/plain", "data": ""}
-        out.append(Attached(str(value.get("name", "")), str(value.get("media", "")), str(value.get("data", ""))))
+        try:
+            made.append(convert(codec.value_of(body), Attached))
+        except ValidationError:
+            made.append(Attached("erased", "text/plain", ""))
+    return windowed(seq, made) if seq else tuple(made)
+
+
+def beside_answer(said: Told) -> Told:
+    """Of words that are told as the answer to a question: the files that came with them."""
+    return structs.replace(said, text=WORDING["beside"])
+
+
+def windowed(seq: int, beside: Sequence[Attached], before: str = "") -> tuple[Attached, ...]:
+    """Files of entry `seq`, with what a model is shown of a long text. before: the text of the result that they came with."""
+    out: list[Attached] = []
+    for file in beside:
+        text, before = file.text, _followed(before, file)
+        if len(text) <= WINDOW:
+            out.append(file)
+            continue
+        begin = len(before) - len(text)
+        end = whole(before, begin + WINDOW)
+        rest = f'characters 0 to {end - begin} of {len(text)}; the rest: more(result="{seq}", start={end})'
+        out.append(structs.replace(file, shown=f"{text[: end - begin]}\n[{rest}]"))
     return tuple(out)
+
+
+def _followed(before: str, file: Attached) -> str:
+    """A text with the text of a file behind it, as `more` counts through them."""
+    if not file.text:
+        return before
+    head = f"File {file.name} ({file.media}):\n\n"
+    return f"{before}\n\n{head}{file.text}" if before else f"{head}{file.text}"
+
+
+def whole(text: str, at: int) -> int:
+    """The place at or before `at` where a text can be cut: not inside a character that is made of several, where that can be helped."""
+    end = at
+    while 0 < end < len(text) and end > at - LONGEST_CHARACTER and (_joins(text[end]) or text[end - 1] == _JOINER):
+        end -= 1
+    return end if end > at - LONGEST_CHARACTER else at
+
+
+def _joins(char: str) -> bool:
+    """Whether a code point belongs to the one before it: an accent, a tone of skin, a variant, one half of what is joined."""
+    return (
+        bool(unicodedata.combining(char))
+        or unicodedata.category(char) in ("Mn", "Me", "Mc")
+        or char == _JOINER
+        or "🏻" <= char <= "🏿"
+    )
+
+
+_JOINER: Final = "\u200d"
+LONGEST_CHARACTER: Final = 32
+"""Code points that are taken for one character, at most: a text of nothing but accents is cut anywhere."""
 
 
 def result(call: CallState) -> Result:
@@ -186,10 +241,11 @@ def result(call: CallState) -> Result:
     if call.complete == "partial":
         notes.append(f"this is not complete: {call.missing or 'the source gave a part only'}")
     if len(text) > WINDOW:
-        notes.append(f'characters 0 to {WINDOW} of {len(text)}; the rest: more(result="{call.answer}", start={WINDOW})')
-        text = text[:WINDOW]
-    note = "".join(f"\n[{line}]" for line in notes)
-    return Result(ref, call.id, call.tool, text + note, failed=False)
+        end = whole(text, WINDOW)
+        notes.append(f'characters 0 to {end} of {len(text)}; the rest: more(result="{call.answer}", start={end})')
+        text = text[:end]
+    shown = text + "".join(f"\n[{line}]" for line in notes)
+    return Result(ref, call.id, call.tool, shown, failed=False)
 
 
 def unadmitted(answer: int, index: int, wanted: Wanted) -> Result:
@@ -230,20 +286,27 @@ def to_show(state: State) -> list[Segment]:
 
 
 def window(text: str, start: int, answer: int) -> str:
-    """A further part of a long result."""
-    piece = text[start : start + WINDOW]
+    """A further part of a long result, or of what was attached."""
+    end = whole(text, start + WINDOW) if start + WINDOW < len(text) else len(text)
+    piece = text[start:end]
     if not piece:
         return f"[the result has {len(text)} characters]"
-    end = start + len(piece)
     rest = f'; the rest: more(result="{answer}", start={end})' if end < len(text) else ""
     return f"{piece}\n[characters {start} to {end} of {len(text)}{rest}]"
 
 
 def full_text(segment: Segment, state: State) -> str | None:
-    """The whole text of a result in the transcript; None where the segment is no result."""
-    if not isinstance(segment, Result):
-        return None
-    return state.long_results.get(segment.ref[0], segment.text)
+    """The whole text of a result in the transcript, and of the files that came with it or with a message; None where there is none."""
+    match segment:
+        case Result():
+            text = state.long_results.get(segment.ref[0], segment.text)
+        case Told(attached=beside) if any(file.text for file in beside):
+            text = ""
+        case _:
+            return None
+    for file in segment.attached:
+        text = _followed(text, file)
+    return text
 
 
 def refusal(rules: Sequence[Fired], verb: str = "refused") -> str:
@@ -253,8 +316,15 @@ def refusal(rules: Sequence[Fired], verb: str = "refused") -> str:
 
 
 def _file_weight(file: Attached) -> int:
-    """An image costs a bounded number of tokens; of anything else no more tokens are made than it has characters."""
-    return IMAGE_TOKENS if file.media.startswith("image/") else max(len(file.data), IMAGE_TOKENS)
+    """A picture costs a bounded number of tokens, and so does a page; of anything else no more are made than it has characters."""
+    told = len(file.note.encode())
+    if file.closed or file.media.startswith("image/"):
+        return IMAGE_TOKENS + told
+    if files.is_text(file.media):
+        return max(len(file.shown.encode()) if file.shown else len(file.data), IMAGE_TOKENS) + told
+    if file.pages and file.goes_as_it_is:
+        return file.pages * IMAGE_TOKENS + len(file.words.encode()) + told
+    return max(len((file.shown or file.words or file.data).encode()), IMAGE_TOKENS) + told
 
 
 IMAGE_TOKENS: Final = 3_000
@@ -264,13 +334,13 @@ IMAGE_TOKENS: Final = 3_000
 def weight(segment: Segment) -> int:
     """Bytes of a segment's text: no tokenizer makes more tokens than that."""
     match segment:
-        case Told(text=text, attached=files):
-            return len(text.encode()) + sum(_file_weight(file) for file in files) + 16
+        case Told(text=text, attached=beside):
+            return len(text.encode()) + sum(map(_file_weight, beside)) + 16
         case Answered(text=text, calls=calls, payload=payload):
             kept = len(codec.canonical(payload)) if payload is not None else 0
             return len(text.encode()) + sum(len(call.args.encode()) + len(call.tool) + 32 for call in calls) + kept + 16
-        case Result(text=text):
-            return len(text.encode()) + 48
+        case Result(text=text, attached=beside):
+            return len(text.encode()) + sum(map(_file_weight, beside)) + 48
 
 
 def base_weight(bound: Bound, state: State) -> int:

@@ -9,7 +9,6 @@ and calls.
 
 from __future__ import annotations
 
-import base64
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,11 +19,10 @@ from pydantic_ai import messages as ai
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
-from holdfast import codec
+from holdfast import codec, files
 from holdfast.dialogue import Answer, Answered, Attached, Offer, Request, Result, Segment, Told
 from holdfast.events import Finish, Json, Usage, Wanted
 from holdfast.models.kept import Kept
-from holdfast.models.port import ModelError
 
 PAYLOAD: Final = 1
 """Version of the form of `Answer.payload`: {"form", "provider", "response"}."""
@@ -35,8 +33,17 @@ _FINISH: Final[Mapping[str | None, Finish]] = {
     "length": "length",
     "content_filter": "filter",
 }
-_TEXTS: Final = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml")
-_SEEN: Final = ("image/", "application/pdf")
+_EVERY: Final = frozenset({*files.IMAGES, files.PDF})
+_TAKES: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(("anthropic", "openai", "openai-responses", "openai-chat", "bedrock", "mistral"), _EVERY),
+    **dict.fromkeys(("google", "google-gla", "google-vertex", "google-cloud"), _EVERY - {"image/gif"}),
+    **dict.fromkeys(("groq", "xai", "azure", "openrouter"), frozenset(files.IMAGES)),
+}
+"""Provider → the kinds of files that it is sent as they are; of all others, their text. Those that are not here get texts only."""
+
+_IN_RESULTS: Final = frozenset({"anthropic", "openai", "openai-responses"})
+"""Providers that take files within a result; others are sent them right behind it."""
+
 _DROPPED: Final = frozenset({"usage", "timestamp", "state"})
 """Fields of a pydantic-ai response that say nothing to the provider, or that we must not say again."""
 
@@ -54,10 +61,7 @@ class Conversation:
         self._settled: OrderedDict[tuple[str, int], _Settled] = OrderedDict()
 
     def messages(self, request: Request) -> list[ai.ModelMessage]:
-        """The messages of a request; what was made for its run's earlier steps is used again.
-
-        Raises ModelError `rejected` for a file that cannot be sent.
-        """
+        """The messages of a request; what was made for its run's earlier steps is used again."""
         count, known = self._messages.get(request.run, request.segments) or (0, [])
         if count == len(request.segments):
             return list(known)
@@ -95,7 +99,7 @@ def _extended(known: list[ai.ModelMessage], fresh: Sequence[Segment], provider: 
         out.pop()
     for segment in fresh:
         if not isinstance(segment, Answered):
-            parts.append(_part(segment))
+            parts += _parts(segment, provider)
         elif (response := _response(segment, provider)) is not None:
             if parts:
                 out.append(_turn(parts))
@@ -111,26 +115,36 @@ def _turn(parts: list[ai.ModelRequestPart]) -> ai.ModelRequest:
     return ai.ModelRequest(parts=sorted(parts, key=lambda part: not isinstance(part, ai.ToolReturnPart)))
 
 
-def _part(segment: Told | Result) -> ai.ModelRequestPart:
-    if isinstance(segment, Result):
-        part = ai.ToolReturnPart(segment.tool, segment.text, tool_call_id=segment.id)
-        return replace(part, outcome="failed") if segment.failed else part
-    if not segment.attached:
-        return ai.UserPromptPart(segment.text)
-    content: list[ai.UserContent] = [segment.text] if segment.text else []
-    return ai.UserPromptPart([*content, *(_file(file) for file in segment.attached)])
+def _parts(segment: Told | Result, provider: str) -> list[ai.ModelRequestPart]:
+    beside = [part for file in segment.attached for part in _file(file, provider)]
+    if isinstance(segment, Told):
+        if not beside:
+            return [ai.UserPromptPart(segment.text)]
+        return [ai.UserPromptPart([segment.text, *beside] if segment.text else beside)]
+    # The result and the words beside it are one text: some providers take no more than one in a result.
+    text = "\n\n".join([segment.text, *(part for part in beside if isinstance(part, str))])
+    whole = [part for part in beside if isinstance(part, ai.BinaryContent)]
+    within = whole if provider in _IN_RESULTS else []
+    part = ai.ToolReturnPart(segment.tool, [text, *within] if within else text, tool_call_id=segment.id)
+    made: list[ai.ModelRequestPart] = [replace(part, outcome="failed") if segment.failed else part]
+    if whole and not within:
+        named = ", ".join(one.identifier for one in whole)
+        made.append(ai.UserPromptPart([f"What came with the result of {segment.tool}: {named}", *whole]))
+    return made
 
 
-def _file(file: Attached) -> ai.UserContent:
-    if not file.media.startswith((*_TEXTS, *_SEEN)):
-        # Said here, where nothing was sent yet; pydantic-ai raises a different thing for every provider.
-        what = f"the file {file.name} ({file.media}) cannot be sent: images, PDF and text can"
-        raise ModelError("rejected", what, fate="not_done")
-    data = base64.b64decode(file.data)
-    if file.media.startswith(_TEXTS):
+def _file(file: Attached, provider: str) -> Sequence[str | ai.BinaryContent]:
+    """A file as a provider takes it: as it is, or as the text that stands in it, or as the words that it cannot be shown."""
+    name = f"File {file.name} ({file.media})"
+    known = f"{name}: {file.note}" if file.note else f"{name}:"
+    if files.is_text(file.media):
         # Text is sent as text: every provider reads it, while few take it as a document.
-        return f"File {file.name} ({file.media}):\n\n{data.decode('utf-8', errors='replace')}"
-    return ai.BinaryContent(data, media_type=file.media, identifier=file.name)
+        return [f"{known}\n\n{file.shown or file.text}"]
+    if file.goes_as_it_is and file.media in _TAKES.get(provider, ()):
+        return [known, ai.BinaryContent(file.content, media_type=file.media, identifier=file.name)]
+    if file.words:
+        return [f"{known}\n\n{file.shown or file.words}"]
+    return [f"{name} cannot be shown to you: {file.note or 'this model is sent no files of this kind'}"]
 
 
 def _response(segment: Answered, provider: str) -> ai.ModelResponse | None:

@@ -277,12 +277,12 @@ def _length(segment: Segment) -> int:
         case Answered():
             return len(segment.text) + sum(len(one.tool) + len(one.args) for one in segment.calls)
         case Result():
-            return len(segment.text)
+            return len(segment.text) + sum(_size(file) for file in segment.attached)
 
 
 def _size(file: Attached) -> int:
     # A picture costs by its size on the screen: about this many characters' worth, and less than is reserved for it.
-    return len(file.data) if file.media.startswith("text/") else min(len(file.data), 3_000)
+    return len(file.shown or file.data) if file.media.startswith("text/") else min(len(file.data), 3_000)
 
 
 def _json(value: object) -> Any:
