@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from holdfast import tool
     from holdfast.agent import Agent
+    from holdfast.files import Attachment
     from holdfast.models.scripted import ask, call, decline, done, fail, say, script
     from holdfast.programs import program
     from holdfast.shell.attach import attach
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "tool": "",
     "Agent": "agent",
+    "Attachment": "files",
     **dict.fromkeys(("ask", "call", "decline", "done", "fail", "say", "script"), "models.scripted"),
     "attach": "shell.attach",
     **dict.fromkeys(("run_agent", "run_sync"), "shell.opening"),
@@ -36,6 +38,7 @@ _HOMES = {
 
 __all__ = [
     "Agent",
+    "Attachment",
     "Cancelled",
     "Declined",
     "Done",

@@ -476,6 +476,8 @@ class CallReturned(Event, frozen=True):
     """The other system's name for what was done."""
     took: int = 0
     redacted: int = 0
+    files: tuple[Body, ...] = ()
+    """What came with it, by the digests that stand in the result. Never trusted, so neither is what came with them."""
     edited: str = ""
     """Of a fork: who put this result in the place of what was returned."""
 
@@ -525,6 +527,7 @@ class CallLookedUp(Event, frozen=True):
     """Whether the attempt was proven over when this was asked: only then does absence say that nothing will come of it."""
     again_at: int = 0
     """Of work still going on: not asked again before this moment."""
+    files: tuple[Body, ...] = ()
 
 
 class DoubtRaised(Event, frozen=True):
@@ -556,6 +559,7 @@ class CallReturnedLate(Event, frozen=True):
     fate: Fate | None = None
     effect_id: str = ""
     took: int = 0
+    files: tuple[Body, ...] = ()
 
 
 class ModelAnsweredLate(Event, frozen=True):

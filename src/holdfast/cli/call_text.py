@@ -79,6 +79,8 @@ def about_call(
             f"  [not complete: {words.plain(call.missing)}]" if call.complete == "partial" and call.missing else ""
         )
         yield said(call.answered, 0, depth + 1, "→ ", shown, (missing, "yellow"))
+    for file in call.files:
+        yield said(call.answered, 0, depth + 1, f"→ with the file {words.plain(file)}")
     if call.undone_by:
         yield said(0, 0, depth + 1, (f"undone by run {call.undone_by}", "yellow"))
     for seq in call.inner:

@@ -13,6 +13,7 @@ from holdfast.cli.standing import Standing, report, standing
 from holdfast.cli.viewing_runs import seen_standing
 from holdfast.events import CallJudged, Entry, Json
 from holdfast.journal.port import Where
+from holdfast.shell.attach import attach
 from holdfast.shell.debugging import Debugger, unhurried
 from holdfast.views import words
 
@@ -33,7 +34,7 @@ async def _run(order: Order, loaded: agents.Loaded, value: Json) -> Standing:
                 out.note(f"the request key {order.key} came before: the same request is the same run")
             made = await runner.start(
                 loaded.agent, value, key=order.key, by=order.by, on_behalf_of=order.on_behalf_of,
-                tags={**tags(loaded), "debug": "true"},
+                tags={**tags(loaded), "debug": "true"}, attachments=[attach(path) for path in order.attach],
             )  # fmt: skip
             found = standing(*await runner.debug(made.name, _told(order, made.name), by=order.by))
             return await seen_standing(found, runner, order.looks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -43,6 +44,10 @@ Viewer = Annotated[
     ),
 ]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who you are; your user name where it is not given.")]
+Attach = Annotated[
+    list[Path] | None,
+    typer.Option("--attach", metavar="FILE", help="A PDF, picture or text that goes with it; may be repeated."),
+]
 AgentPath = Annotated[
     str,
     typer.Option("--agent", metavar="AGENT", help="Its folder, or package.module:name; else where it was run from."),

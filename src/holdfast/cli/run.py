@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from holdfast import codec
 from holdfast.cli import agents, environment, out
-from holdfast.cli.options import DEFAULT, AsJson, By, Journal, Settings, Work, pairs
+from holdfast.cli.options import DEFAULT, AsJson, Attach, By, Journal, Settings, Work, pairs
 from holdfast.cli.progress import watching
 from holdfast.cli.standing import Standing, report, standing
 from holdfast.cli.viewing import Viewer, beside
@@ -24,6 +24,7 @@ from holdfast.cli.viewing_runs import seen_standing
 from holdfast.errors import InputError, UsageError
 from holdfast.events import Json, Mode
 from holdfast.journal.port import Where
+from holdfast.shell.attach import attach
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -39,6 +40,7 @@ class Order(Struct, frozen=True, kw_only=True):
     mode: Mode = "live"
     model: str = ""
     settings: Mapping[str, str] = {}
+    attach: tuple[Path, ...] = ()
     journal: str = DEFAULT
     as_json: bool = False
     again: str = ""
@@ -84,6 +86,7 @@ def register(app: typer.Typer) -> None:
         debug: Annotated[
             bool, typer.Option("--debug", help="Step by step, no timeouts, breakpoint() works; simulate unless --mode.")
         ] = False,
+        files: Attach = None,
         setting: Settings = None,
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
@@ -92,7 +95,8 @@ def register(app: typer.Typer) -> None:
         order = Order(
             agent=agent, given=given or "", batch=batch, concurrency=concurrency, key=key, by=by or out.me(),
             on_behalf_of=on_behalf_of, mode=mode or ("simulate" if debug or again else environment.mode()), model=model,
-            settings=pairs(setting, "--setting"), journal=journal, as_json=as_json, again=again, unmatched=unmatched,
+            settings=pairs(setting, "--setting"), journal=journal, attach=tuple(files or ()), as_json=as_json,
+            again=again, unmatched=unmatched,
             looks=Viewer("run", beside(by), selection=f"a batch from {batch.name}" if batch is not None else ""),
         )  # fmt: skip
         if again:
@@ -107,7 +111,10 @@ def register(app: typer.Typer) -> None:
 def _again(order: Order, given: str | None, debug: bool) -> int:
     from holdfast.cli import again
 
-    beside_it = {"INPUT": given is not None, "--batch": order.batch is not None, "--key": order.key, "--debug": debug}
+    beside_it = {
+        "INPUT": given is not None, "--batch": order.batch is not None, "--key": order.key, "--debug": debug,
+        "--attach": order.attach,
+    }  # fmt: skip
     wrong = [name for name, there in beside_it.items() if there] + (["--mode"] if order.mode != "simulate" else [])
     if wrong:
         raise UsageError(
@@ -129,8 +136,8 @@ def _debugged(order: Order, given: str | None) -> int:
 def _batch(order: Order, given: str | None) -> int:
     from holdfast.cli import batch
 
-    if given is not None or order.key:
-        raise UsageError("--batch takes its inputs and keys from the file", hint="leave out INPUT and --key")
+    if given is not None or order.key or order.attach:
+        raise UsageError("--batch takes its inputs and keys from the file", hint="leave out INPUT, --key and --attach")
     _say_where(order)
     return batch.run(order)
 
@@ -164,12 +171,14 @@ def _one(order: Order, given: str | None) -> int:
 
 
 async def _run(order: Order, loaded: agents.Loaded, value: Json) -> Standing:
+    beside_it = [attach(path) for path in order.attach]
     async with agents.opened(order.journal, [loaded], settings=order.settings, mode=order.mode) as runner:
         if order.key and await runner.find(Where(key=order.key, limit=1)):
             out.note(f"the request key {order.key} came before: the same request is the same run")
         run = await runner.start(
-            loaded.agent, value, key=order.key, by=order.by, on_behalf_of=order.on_behalf_of, tags=tags(loaded)
-        )
+            loaded.agent, value, key=order.key, by=order.by, on_behalf_of=order.on_behalf_of, tags=tags(loaded),
+            attachments=beside_it,
+        )  # fmt: skip
         async with watching(runner, run.name, order.looks):
             found = standing(*await runner.attend(run.name))
         return await seen_standing(found, runner, order.looks)

@@ -14,9 +14,10 @@ from typing import Final
 
 import msgspec
 
-from holdfast.codec import canonical
+from holdfast.codec import canonical, value_of
 from holdfast.events import (
     DECISIONS,
+    AnyEvent,
     CallFailed,
     CallStarted,
     Entry,
@@ -24,6 +25,7 @@ from holdfast.events import (
     ModelAsked,
     ModelFailed,
     RunOpened,
+    Stored,
     Unknown,
 )
 
@@ -126,7 +128,16 @@ def _line(entry: Entry, numbers: dict[int, int], merged: _Merged) -> bytes:
     if isinstance(event, RunOpened):
         fields.pop("contract", None)
     kept = {name: _placed(name, value, numbers) for name, value in fields.items() if name not in PASSING}
-    return canonical(kept)
+    return _unnamed(canonical(kept), event)
+
+
+def _unnamed(line: bytes, event: AnyEvent) -> bytes:
+    """A line with the files in it named by their places: their digests are keyed, and so differ between two journals."""
+    for at, body in enumerate(getattr(event, "files", ()), 1):
+        value = value_of(body) if not isinstance(body, Stored) else None
+        if isinstance(value, dict) and value.get("digest"):
+            line = line.replace(str(value["digest"]).encode(), b"file %d" % at)
+    return line
 
 
 def _placed(name: str, value: Json, numbers: dict[int, int]) -> Json:

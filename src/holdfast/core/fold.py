@@ -76,7 +76,7 @@ def _opened(entry: Entry, event: RunOpened) -> State:
     contract = value_of(event.contract)
     given = value_of(event.input)
     own, foreign = provenance.untrusted_parts(given, contract["takes"] if contract else {})
-    files = prompt.attached(event.attachments)
+    files = prompt.attached(event.attachments, 1)
     sources = [Source("input", trusted=True, value=own)]
     if not event.label.trusted:
         sources = [Source("untrusted:1", trusted=False, value=[own, foreign, *(file.text for file in files)])]

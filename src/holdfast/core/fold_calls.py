@@ -23,6 +23,7 @@ from holdfast.events import (
     CallStarted,
     DoubtRaised,
     Entry,
+    Json,
     ProgramCalled,
 )
 
@@ -154,7 +155,7 @@ def returned(state: State, entry: Entry, event: CallReturned) -> Changes:
     value = value_of(event.result)
     after = replace(
         call, status=status, answer=entry.seq, ok=True, result=value, result_digest=event.digest, complete=event.complete,
-        missing=event.missing, next=event.cursor, effect_id=event.effect_id, label=event.label,
+        missing=event.missing, next=event.cursor, effect_id=event.effect_id, label=event.label, files=prompt.attached(event.files),
     )  # fmt: skip
     changes = learned(state, entry, after) | {"spent": spent}
     return changes | {"edited": {**state.edited, entry.seq: event.edited}} if event.edited else changes
@@ -172,7 +173,7 @@ def learned(state: State, entry: Entry, call: CallState) -> Changes:
     if call.serves:
         return changes | _reread(state, entry, call)
     name = f"{'trusted' if call.label.trusted else 'untrusted'}:{entry.seq}"
-    changes["sources"] = state.sources.plus(Source(name, call.label.trusted, call.result, call.tool))
+    changes["sources"] = state.sources.plus(Source(name, call.label.trusted, _with_files(call), call.tool))
     changes["repeats"] = state.repeats.plus(f"{call.digest}:{call.result_digest}")
     changes |= _part(state, call)
     if call.effect in ("read", "child", "program"):
@@ -181,6 +182,11 @@ def learned(state: State, entry: Entry, call: CallState) -> Changes:
     else:
         changes |= _effected(state, call)
     return changes
+
+
+def _with_files(call: CallState) -> Json:
+    """A result with the texts of the files that came with it: where an argument may have been copied from."""
+    return [call.result, *(file.text for file in call.files)] if call.files else call.result
 
 
 def _part(state: State, call: CallState) -> Changes:
@@ -213,13 +219,13 @@ def _paged(state: State, entry: Entry, page: CallState) -> Changes:
     done = page.complete == "complete" and not page.next
     whole = replace(
         first, result=value, pages=first.pages + 1, next=page.next, complete="complete" if done else "partial",
-        missing="" if done else page.missing, answer=entry.seq,
+        missing="" if done else page.missing, answer=entry.seq, files=(*first.files, *page.files),
         result_digest=public_digest([first.result_digest, page.result_digest])[:32],
     )  # fmt: skip
     calls = {**state.calls, page.seq: page, first.seq: whole}
     changes: Changes = {"calls": calls}
     name = f"{'trusted' if page.label.trusted else 'untrusted'}:{entry.seq}"
-    changes["sources"] = state.sources.plus(Source(name, page.label.trusted, page.result, page.tool))
+    changes["sources"] = state.sources.plus(Source(name, page.label.trusted, _with_files(page), page.tool))
     if done and first.serves:
         return changes | _reread(replace(state, **changes), entry, whole)
     if done:
@@ -303,6 +309,7 @@ def looked_up(state: State, entry: Entry, event: CallLookedUp) -> Changes:
     found = replace(
         call, status=status, looked="found", answer=entry.seq, ok=True, result=value_of(event.result),
         result_digest=event.digest, effect_id=event.effect_id, label=event.label, complete="complete",
+        files=prompt.attached(event.files),
     )  # fmt: skip
     return learned(state, entry, found) | {"spent": spent}
 
@@ -411,6 +418,7 @@ def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
         return changes | _surely_not(state, entry, replace(_one_over(call, event.attempt, entry.at), status=status))
     found = replace(
         call, status=status, answer=entry.seq, ok=True, result=value_of(event.result), effect_id=event.effect_id, complete="complete",
+        files=prompt.attached(event.files),
     )  # fmt: skip
     return learned(state, entry, found) | changes
 

@@ -27,7 +27,7 @@ from holdfast.labels import UNTRUSTED, meet
 
 
 def said(state: State, entry: Entry, event: Said) -> Changes:
-    files = prompt.attached(event.attachments)
+    files = prompt.attached(event.attachments, entry.seq)
     text = value_of(event.text)
     told = Told((entry.seq, 0), "said", prompt.text_of(text), files)
     sources = state.sources.plus(Source(f"said:{entry.seq}", trusted=True, value=text))
@@ -47,7 +47,7 @@ def said(state: State, entry: Entry, event: Said) -> Changes:
             state, entry, waiting.asked.call, waiting.seq, f"the requester answered: {prompt.text_of(text)}"
         )
         changes["heard"] = entry.seq
-        changes["unsent"] = state.unsent
+        changes["unsent"] = (*state.unsent, prompt.beside_answer(told)) if files else state.unsent
     return changes
 
 
@@ -129,6 +129,8 @@ def amended(state: State, entry: Entry, event: ProposalAmended) -> Changes:
     voice = Vote(event.by, "", asked.until, asked.stands_for or asked.role)
     # A question from before a restore does not say what was lost; nor does one that was put to another role since.
     told = not state.recovered or (event.question > state.recovered and not asked.stands_for)
+    if state.recovered and call.effect == "write":  # it was put to another role in place of anybody: its rules tell
+        told = told and any(fired.rule == "epoch" for fired in call.rules)
     # Nor does one from before another contract say what that asks for.
     told = told and asked.contract == state.contract_digest
     stale = {path for name in event.changed for path in provenance.under(name, call.sources)}

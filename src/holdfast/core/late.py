@@ -47,7 +47,13 @@ def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
                 return None
             result = fact.result if fact.complete != "started" else None
             return CallReturnedLate(
-                call, attempt, result, effect_id=fact.effect_id, fate=None if result else "unknown", took=fact.took
+                call,
+                attempt,
+                result,
+                effect_id=fact.effect_id,
+                fate=None if result else "unknown",
+                took=fact.took,
+                files=fact.files,
             )
         case CallFailed(call=call, attempt=attempt):
             if _runs(state, call, attempt):
@@ -67,7 +73,9 @@ def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
                 and state.settled.get(call) in ("did_not", "given_up")
                 and not _owners(state, fact.effect_id)
             ):
-                return CallReturnedLate(call, fact.attempt, fact.result, effect_id=fact.effect_id, took=fact.took)
+                return CallReturnedLate(
+                    call, fact.attempt, fact.result, effect_id=fact.effect_id, took=fact.took, files=fact.files
+                )
             return None
     return fact
 

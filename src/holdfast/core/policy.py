@@ -255,13 +255,22 @@ class _Judge:
     def _place(self, name: str) -> str:
         seq = name.partition(":")[2]
         tool = next((source.tool for source in self.state.sources if source.name == name), "")
+        if tool:
+            return f"{tool} (entry {seq})"
+        if seq != "1" or not self._input_is_marked:
+            return f"an attachment (entry {seq})"
         return (
-            f"{tool} (entry {seq})"
-            if tool
+            "a marked part of the input, or an attachment (entry 1)"
+            if self.state.opened.attachments
             else "a marked part of the input"
-            if seq == "1"
-            else f"an attachment (entry {seq})"
         )
+
+    @property
+    def _input_is_marked(self) -> bool:
+        """Whether the input itself holds something that anyone may have written."""
+        state = self.state
+        takes = state.contract["takes"] if state.contract else {}
+        return not state.opened.label.trusted or provenance.untrusted_parts(state.input, takes)[1] is not None
 
     def _must(self) -> Iterator[Fired]:
         if any(tool not in self.evidence for tool in self.grant.needs):
@@ -409,6 +418,7 @@ def binding(state: State, call: CallState, judgement: Judgement, moment: Moment)
     """Keyed digest of everything an approval is for: it is void once any of it changed."""
     shown = "|".join(sorted(item.digest for item in judgement.evidence))
     passed = [f"passes {share.clause}" for share in judgement.shares]
+    passed += [fired.because for fired in judgement.rules if fired.rule == "tools"]  # the tool is another one by now
     return keyed(
         moment.secret, "approval", state.run, str(call.seq), str(call.version), call.digest, str(state.label), state.contract_digest,
         str(state.said), str(state.epoch), shown, *passed,

@@ -233,19 +233,21 @@ def result(call: CallState) -> Result:
     if call.said:
         return Result(ref, call.id, call.tool, call.said, failed=not call.ok)
     text = text_of(call.result)
-    if call.complete == "complete" and len(text) <= WINDOW:
+    if call.complete == "complete" and len(text) <= WINDOW and not call.files:
         return Result(ref, call.id, call.tool, text, failed=False)
     notes = []
     if call.complete == "simulated":
         text, notes = text_of(call.args), ["simulated: this was recorded and not carried out"]
     if call.complete == "partial":
         notes.append(f"this is not complete: {call.missing or 'the source gave a part only'}")
+    full = text
     if len(text) > WINDOW:
         end = whole(text, WINDOW)
         notes.append(f'characters 0 to {end} of {len(text)}; the rest: more(result="{call.answer}", start={end})')
         text = text[:end]
     shown = text + "".join(f"\n[{line}]" for line in notes)
-    return Result(ref, call.id, call.tool, shown, failed=False)
+    beside = windowed(call.answer, call.files, full if len(shown) > WINDOW else shown) if call.files else ()
+    return Result(ref, call.id, call.tool, shown, failed=False, attached=beside)
 
 
 def unadmitted(answer: int, index: int, wanted: Wanted) -> Result:

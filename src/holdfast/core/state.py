@@ -19,7 +19,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from holdfast.core.log import Log, Tally
-from holdfast.dialogue import Segment
+from holdfast.dialogue import Attached, Segment
 from holdfast.errors import Bug
 from holdfast.events import (
     CancelAsked,
@@ -201,6 +201,8 @@ class CallState(Struct, frozen=True, gc=False, kw_only=True):
     ok: bool = False
     """It was carried out, as far as anybody knows."""
     result: Json = None
+    files: tuple[Attached, ...] = ()
+    """What came with the result."""
     result_digest: str = ""
     complete: Completeness = "complete"
     missing: str = ""

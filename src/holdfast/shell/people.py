@@ -14,9 +14,11 @@ from holdfast.core.state import State, Stop
 from holdfast.dialogue import Attached
 from holdfast.errors import InputError, JournalNewer, NotAllowed, UsageError
 from holdfast.events import AnyEvent, CancelAsked, Json, LimitName, Paused, Resumed, Scope
+from holdfast.files import Attachment
 from holdfast.journal.port import Journal, Row
 from holdfast.shape import Misfit
 from holdfast.shell import bodies, erasure
+from holdfast.shell.attach import take_in
 from holdfast.shell.fleet import Fleet
 from holdfast.shell.noting import noted
 
@@ -51,9 +53,15 @@ class People:
 
         return await self._fleet.put(run, understood, actor=actor, cause=cause)
 
-    async def say(self, run: str, text: Json, *attached: Attached, by: str = "", ends: bool = False) -> None:
-        """Speak to the agent as the requester; ends: that was all. Raises NotAllowed once the run is closed."""
-        await self.put(run, lambda state: desk.said(state, text, by, attached, ends=ends), actor=by or "requester")
+    async def say(
+        self, run: str, text: Json, *attached: Attached | Attachment, by: str = "", ends: bool = False
+    ) -> None:
+        """Speak to the agent as the requester; ends: that was all.
+
+        Raises NotAllowed once the run is closed, InputError for a file that cannot be taken.
+        """
+        beside = await take_in(attached)
+        await self.put(run, lambda state: desk.said(state, text, by, beside, ends=ends), actor=by or "requester")
 
     async def answer(
         self, run: str, question: int, verdict: str, *, by: str, text: str = "", roles: Sequence[str] | None = None
@@ -250,11 +258,11 @@ class People:
                 self._fleet.take_up(row.run, await self.state(row.run))
 
     async def waiting_for_stops(self) -> list[Row]:
-        """Runs that wait for a stop which is over, and that nobody has taken up again yet."""
+        """Runs that wait for a stop which is over, and that nobody has taken up again yet; or for code that carries them."""
         control = self._fleet.control
         if control.stale:
             await control.refresh()
-        return await control.waiting()
+        return [*await control.waiting(), *await self._fleet.uncarried()]
 
     async def erase(self, run: str, *, by: str, basis: str) -> int:
         """Destroy what a closed run was about, for good, and give how many bodies; the chain still verifies.

@@ -13,13 +13,14 @@ import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, assert_never
 
 from msgspec import Struct, structs
 
 from holdfast.agent import Bound
-from holdfast.codec import canonical, keyed
+from holdfast.codec import canonical, keyed, plain
 from holdfast.core import prompt
 from holdfast.core.fork import carried_out
 from holdfast.core.pending import AskModel, Effected, LookUp, RunCall
@@ -35,11 +36,15 @@ from holdfast.events import (
     Fate,
     Inline,
     Json,
+    Label,
     ModelAnswered,
     ModelFailed,
 )
+from holdfast.labels import UNTRUSTED, meet
 from holdfast.models.port import Model, ModelError
 from holdfast.shape import Misfit
+from holdfast.shell import attach
+from holdfast.shell.attach import Beside
 from holdfast.shell.classify import classify
 from holdfast.shell.deadline import Deadline, TimeUp
 from holdfast.shell.programs import Interpreters, execute
@@ -212,7 +217,7 @@ class Performer:
                 error = work.exception()
                 took = self.since(began)
                 attempt.tell(
-                    self._returned(work.result(), call, tool, attempt, took)
+                    self._returned(_late(work.result(), attempt), call, tool, attempt, took)
                     if error is None
                     else self._raised(error, call, tool, attempt, took)
                 )
@@ -227,7 +232,8 @@ class Performer:
             return None if up.told else silent(ended=up.ended)
         except Exception as error:  # noqa: BLE001 - the boundary: a tool may raise anything, and all of it is recorded
             return self._raised(error, call, tool, attempt, self.since(began))
-        return self._returned(value, call, tool, attempt, self.since(began))
+        took = self.since(began)
+        return self._returned(await _taken(value, attempt), call, tool, attempt, took)
 
     async def _execute(self, call: CallState, attempt: Attempt) -> AnyEvent | None:
         """Execute a program up to the next call that it makes, or to its end."""
@@ -327,15 +333,22 @@ class Performer:
         retry_at = attempt.now() + round(found.retry_after * 1e6) if found.retry_after else 0
         return CallFailed(call.seq, call.attempt, found.error, found.fate, found.message[:2000], retry_at, took)
 
-    def _returned(self, value: Any, call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int) -> AnyEvent:
-        if isinstance(value, Started):
-            body = Inline({"handle": value.handle, "poll": value.poll})
-            return CallReturned(call.seq, call.attempt, body, complete="started", label=tool.label, took=took)
+    def _returned(
+        self, value: Partial[Beside] | Beside, call: CallState, tool: Tool[..., Any], attempt: Attempt, took: int
+    ) -> AnyEvent:
         missing, cursor, partly = "", "", isinstance(value, Partial)
         if isinstance(value, Partial):
-            value, missing, cursor = value.value, value.missing, value.cursor
+            missing, cursor = value.missing, value.cursor
+        given = value.value if isinstance(value, Partial) else value
+        if isinstance(given.value, Started):
+            body = Inline({"handle": given.value.handle, "poll": given.value.poll})
+            return CallReturned(call.seq, call.attempt, body, complete="started", label=tool.label, took=took)
+        if given.problem and tool.effect == "read":
+            return CallFailed(call.seq, call.attempt, "size", "not_done", given.problem, took=took)
+        if given.problem:
+            partly, missing = True, "; ".join(filter(None, (missing, given.problem)))
         try:
-            result = tool.gives.json(value)
+            result = given.named(tool.gives.json(given.value))
         except Misfit as error:
             return CallFailed(
                 call.seq,
@@ -350,7 +363,7 @@ class Performer:
             return _too_large(call, tool, len(data), took)
         return CallReturned(
             call.seq, call.attempt, Inline(result), keyed(attempt.secret, "result", data), "partial" if partly else "complete", missing,
-            cursor, tool.label, effect_id_of(tool, result), took=took,
+            cursor, _label(tool, given), effect_id_of(tool, result), took=took, files=_bodies(given),
         )  # fmt: skip
 
     # ---- looking up
@@ -369,8 +382,12 @@ class Performer:
             work = self.work(tool, lookup, call, attempt)
             if inspect.iscoroutinefunction(lookup):
                 with Deadline(left, lambda: attempt.tell(seen(silent))):
-                    return seen(await work())
-            return seen(await self._in_thread(work, left, self._clock() + left, _forget))
+                    found = await work()
+            else:
+                found = await self._in_thread(work, left, self._clock() + left, _forget)
+            if isinstance(found, Found):
+                found = replace(found, value=await attach.read(attach.out_of(found.value, attempt.secret)))
+            return seen(found)
         except TimeUp as up:
             return None if up.told else seen(silent)
         except Exception as error:  # noqa: BLE001 - the boundary: a look-up that breaks cannot tell, and says why
@@ -383,11 +400,13 @@ class Performer:
         match answer:
             case Found(effect_id, value):
                 try:
-                    result = tool.gives.json(value)
+                    result = value.named(tool.gives.json(value.value))
                 except Misfit as error:
                     return seen("cannot_tell", message=f"it found {effect_id} in a form that does not fit: {error}")
                 digest = keyed(attempt.secret, "result", canonical(result))
-                return seen("found", effect_id, Inline(result), digest, tool.label)
+                return seen(
+                    "found", effect_id, Inline(result), digest, _label(tool, value), value.problem, files=_bodies(value)
+                )
             case Absent():
                 return seen("absent")
             case StillGoing(progress, poll):
@@ -397,6 +416,29 @@ class Performer:
         return seen(
             "cannot_tell", message=f"it returned {type(answer).__name__}, which is none of Found, Absent, CannotTell"
         )
+
+
+async def _taken(value: Any, attempt: Attempt) -> Partial[Beside] | Beside:
+    """What a tool gave, with its files taken out and read."""
+    if isinstance(value, Partial):
+        return replace(value, value=await attach.read(attach.out_of(value.value, attempt.secret)))
+    return await attach.read(attach.out_of(value, attempt.secret))
+
+
+def _late(value: Any, attempt: Attempt) -> Partial[Beside] | Beside:
+    """The same of what came after its time: nothing is read."""
+    if isinstance(value, Partial):
+        return replace(value, value=attach.late(attach.out_of(value.value, attempt.secret)))
+    return attach.late(attach.out_of(value, attempt.secret))
+
+
+def _label(tool: Tool[..., Any], given: Beside) -> Label:
+    """Of what a tool gave: no file is trusted, and so nothing is that came with one."""
+    return meet(tool.label, UNTRUSTED) if given.files else tool.label
+
+
+def _bodies(given: Beside) -> tuple[Inline, ...]:
+    return tuple([Inline(plain(file)) for file in given.files])
 
 
 def _fate(effect: Effect) -> Fate:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from holdfast.dialogue import Attached
     from holdfast.events import Entry
+    from holdfast.files import Attachment
     from holdfast.shell.runner import Runner
 
 In = TypeVar("In")
@@ -118,7 +119,7 @@ class Run(Generic[Out]):
         """What is known of it now."""
         return await self._runner.state(self.name)
 
-    async def say(self, text: str, *attached: Attached, by: str = "", ends: bool = False) -> None:
+    async def say(self, text: str, *attached: Attached | Attachment, by: str = "", ends: bool = False) -> None:
         """Speak to the agent as the requester. ends: nothing more will be said, and no answer is awaited."""
         await self._runner.say(self.name, text, *attached, by=by, ends=ends)
 

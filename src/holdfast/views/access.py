@@ -44,6 +44,9 @@ ACCESS: Final = "access"
 CONTROL: Final = "control"
 """The run that stops and publications of contracts are appended to. It is no run of an agent."""
 
+UNCARRIED: Final = 1 << 52
+"""From here on the number of a stop is no entry of `control`: the code at hand could not carry the contract of a run."""
+
 NOTIFY: Final = "notify"
 """The run that says who was told that a person is wanted. It is no run of an agent."""
 
@@ -171,6 +174,11 @@ _VERBS: Final = {
     "approve": "approved", "deny": "denied", "answer": "answered", "retry": "had it tried again in", "tell": "let it go on without, in",
     "take": "took the run over in", "stop": "stopped the run in", "grant": "granted more in",
 }  # fmt: skip
+
+
+def by_entry(stop: int) -> str:
+    """Where it stands who stopped a run with others, as a clause to go after it; empty where only the code was another one."""
+    return f" (control entry {stop})" if stop < UNCARRIED else ""
 
 
 def switched(event: SwitchedOff | SwitchedOn) -> str:

@@ -26,6 +26,7 @@ from holdfast.events import (
     QuestionWithdrawn,
 )
 from holdfast.views import record
+from holdfast.views.attached import attached
 from holdfast.views.places import Waited
 from holdfast.views.record import Call, Content, End, Ending, Item, Question, Stage, Turn, content
 from holdfast.views.totals import Totals
@@ -241,6 +242,7 @@ def _returned(draft: Draft, entry: Entry, event: CallReturned) -> None:
         ending="returned",
         answered=entry.seq,
         result=content(event.result),
+        files=attached(event.files),
         complete=event.complete,
         missing=event.missing,
         effect_id=event.effect_id,
@@ -296,6 +298,7 @@ def _looked_up(draft: Draft, entry: Entry, event: CallLookedUp) -> None:
             ending="found",
             answered=entry.seq,
             result=content(event.result),
+            files=attached(event.files),
             effect_id=event.effect_id,
             complete="complete",
             label=event.label,
@@ -365,6 +368,7 @@ def _late(draft: Draft, entry: Entry, event: CallReturnedLate) -> None:
             ending="late",
             answered=entry.seq,
             result=content(event.result),
+            files=attached(event.files),
             effect_id=event.effect_id,
             complete="complete",
         )

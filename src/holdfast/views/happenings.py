@@ -29,7 +29,7 @@ from holdfast.events import (
     Viewed,
 )
 from holdfast.views import record
-from holdfast.views.access import published, switched
+from holdfast.views.access import by_entry, published, switched
 from holdfast.views.calls import Draft, keep_call
 from holdfast.views.record import Happening
 
@@ -94,7 +94,7 @@ def _asked_of_a_person(draft: Draft, entry: Entry, event: PersonAsked) -> None:
 def _paused(draft: Draft, entry: Entry, event: Paused) -> None:
     why = f": {event.why}" if event.why else ""
     if event.stop:
-        draft.halted = f"{event.by} stopped it{why} (control entry {event.stop})"
+        draft.halted = f"{event.by} stopped it{why}{by_entry(event.stop)}"
         happened(draft, entry, draft.halted, event.by, stop=event.stop)
         return
     draft.paused = True

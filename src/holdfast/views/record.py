@@ -221,6 +221,8 @@ class Call(Struct, frozen=True, kw_only=True, omit_defaults=True):
     answered: int = 0
     """The entry that answered it."""
     result: Content | None = None
+    files: tuple[str, ...] = ()
+    """What came with it, in words."""
     complete: Completeness = "complete"
     missing: str = ""
     effect_id: str = ""
