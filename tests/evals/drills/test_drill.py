@@ -253,7 +253,7 @@ def test_a_machine_that_tries_again_blindly_is_seen(monkeypatch):
     from holdfast.core import attempts, recovery
 
     monkeypatch.setattr(
-        recovery, "_recover", lambda bound, state, moment, call: [attempts.start(bound, state, moment, call)]
+        recovery, "_recover", lambda bound, state, moment, call: attempts.start(bound, state, moment, call)
     )
     plan = Plan(faults=[{"kind": "timeout-after-commit", "on": {"attempt": 1}, "probability": 1}])
     found = drilled(wharf.suite("charge", "mail"), plan, kills=True)

@@ -7,7 +7,8 @@ import pytest
 from holdfast.evals.cases.case import parse
 from holdfast.evals.scores.gates import Required, Ruling, against, beforehand, every, families, together
 from holdfast.evals.stats.gate import required_gate
-from holdfast.evals.trials.trial import Trial, order_of
+from holdfast.evals.trials.order import order_of
+from holdfast.evals.trials.trial import Trial
 
 
 def trial(case: str, number: int, passed: bool | None, family: str = "") -> Trial:

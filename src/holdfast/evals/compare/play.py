@@ -27,8 +27,9 @@ from holdfast.evals.drills.hand import Hand, Landed
 from holdfast.evals.drills.play import DrillRunner, by_the_world
 from holdfast.evals.grading.finished import Finished
 from holdfast.evals.trials.apart import apart
+from holdfast.evals.trials.order import order_of
 from holdfast.evals.trials.tree import runs_of
-from holdfast.evals.trials.trial import Player, Suite, Trial, order_of
+from holdfast.evals.trials.trial import Player, Suite, Trial
 from holdfast.events import Json, Noted
 from holdfast.journal.open import open_journal
 

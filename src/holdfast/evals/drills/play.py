@@ -24,8 +24,9 @@ from holdfast.evals.drills.faults import NO_FAULTS, Fault
 from holdfast.evals.drills.hand import Change, Hand, Landed, Rig, Unsteady, Watch
 from holdfast.evals.drills.spoil import MARK
 from holdfast.evals.grading.finished import Finished, Part
+from holdfast.evals.trials.outside import outside
 from holdfast.evals.trials.tree import below
-from holdfast.evals.trials.trial import Player, Suite, Trial, TrialRunner, outside
+from holdfast.evals.trials.trial import Player, Suite, Trial, TrialRunner
 from holdfast.events import CallAsked, DoubtRaised, Entry, Json, ModelAsked, Noted
 from holdfast.journal.port import Journal
 from holdfast.models.port import Model

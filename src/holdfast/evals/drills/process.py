@@ -103,7 +103,7 @@ class _Own(Worker):
         super().__init__(runner, slots=16, poll=POLL)
         self._label = label
 
-    async def _due(self, *, orphans: bool) -> list[Row]:
+    async def _due(self, *, orphans: bool, past_rests: bool) -> list[Row]:
         journal = self.runner.journal
         rows = await journal.due(journal.now(), ROWS)
         if orphans:

@@ -26,8 +26,9 @@ from holdfast.evals.reason.came import BY, UNDECIDED, Came, came, whole
 from holdfast.evals.reason.decision import Decision
 from holdfast.evals.reason.required import Evidence
 from holdfast.evals.stats.reasons import Counted, Reasons, Verdict, judge
+from holdfast.evals.trials.outside import outside
 from holdfast.evals.trials.rightly import REASON
-from holdfast.evals.trials.trial import ROUNDS, TrialRunner, outside
+from holdfast.evals.trials.trial import ROUNDS, TrialRunner
 from holdfast.events import CallFailed, Entry, Json, Noted, PersonAnswered, PersonAsked, Said
 from holdfast.models.scripted import Script
 from holdfast.shell import bodies

@@ -18,7 +18,8 @@ from msgspec import Struct
 
 from holdfast.evals.cases.case import Case
 from holdfast.evals.stats.gate import Gate, Verdict, paired_gate, required_gate
-from holdfast.evals.trials.trial import Trial, order_of
+from holdfast.evals.trials.order import order_of
+from holdfast.evals.trials.trial import Trial
 from holdfast.views import words
 
 Kind: TypeAlias = Literal["every", "required", "baseline"]

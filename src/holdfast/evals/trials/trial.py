@@ -7,7 +7,6 @@ was killed goes on where it stopped: a trial with a verdict is not played again,
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Final
@@ -18,15 +17,17 @@ from holdfast.agent import Agent
 from holdfast.core.state import State
 from holdfast.errors import InputError, UsageError
 from holdfast.evals.cases.case import Case, Ends
-from holdfast.evals.cases.fixtures import LIVE, Unserved, recorded_world
+from holdfast.evals.cases.fixtures import LIVE, recorded_world
 from holdfast.evals.cases.persons import reply
 from holdfast.evals.cases.world import MakeWorld, Stage, World
-from holdfast.evals.grading.finished import Finished, Grader, Miss, Part
+from holdfast.evals.grading.finished import Finished, Grader, Miss
 from holdfast.evals.grading.judges import Bench, Unheard
 from holdfast.evals.trials.apart import apart
+from holdfast.evals.trials.order import order_of
+from holdfast.evals.trials.outside import outside
 from holdfast.evals.trials.rightly import speaks_against
 from holdfast.evals.trials.tree import below
-from holdfast.events import CallFailed, Entry, Json, Noted, PersonAsked, Price
+from holdfast.events import Entry, Json, Noted, PersonAsked, Price
 from holdfast.journal.open import open_journal
 from holdfast.journal.port import Row, Where
 from holdfast.models.port import Model
@@ -49,12 +50,6 @@ KEYS: Final = 1_000
 
 ROUNDS: Final = 50
 """How often people answer in one trial before it counts as one that never ends."""
-
-OUTSIDE: Final = frozenset({
-    "rate_limited", "overloaded", "timeout", "connection", "server", "quota", "auth", "not_found", "lost",
-})  # fmt: skip
-"""Failures of a model that say nothing of the agent."""
-
 
 Live = Callable[[], AbstractAsyncContextManager[Sequence[object]]]
 """Opens an agent's real resources."""
@@ -395,37 +390,6 @@ class Player:
     async def _reply(self, case: Case, state: State, messages: Iterator[Json]) -> bool:
         """Say what the people of a case have to say to a run; False where they have nothing."""
         return await reply(self.runner, case, state, messages)
-
-
-def order_of(cases: Sequence[Case], trials: int, seed: int, *, whole: bool = False) -> list[tuple[Case, int]]:
-    """The order in which trials are begun. whole: shuffled by families, each with all of its trials together."""
-    order = [(case, number) for number in range(1, trials + 1) for case in cases]
-    random.Random(seed).shuffle(order)  # noqa: S311 - an order, and nobody's secret
-    if whole:
-        first: dict[str, int] = {}
-        for at, (case, _) in enumerate(order):
-            first.setdefault(case.cluster, at)
-        order.sort(key=lambda one: (first[one[0].cluster], one[0].name, one[1]))
-    return order
-
-
-def outside(state: State, entries: Sequence[Entry], below: Sequence[Part] = ()) -> str:
-    """What outside the agent ended a run, so that it says nothing of it; empty where nothing did.
-
-    A model that gave no answer to a run below counts where the one at the top was not done all the same.
-    """
-    done = state.closed is not None and state.closed.outcome == "done"
-    parts = (Part(state, entries), *below)
-    for part in parts[:1] if done else parts:
-        closed, asking = part.state.closed, part.state.asking
-        if closed is not None and closed.outcome == "failed" and asking is not None and asking.error in OUTSIDE:
-            return f"the model gave no answer: {asking.error}: {asking.message}"
-    unserved = [
-        entry.event
-        for part in parts for entry in part.entries
-        if isinstance(entry.event, CallFailed) and Unserved.MARK in entry.event.message
-    ]  # fmt: skip
-    return unserved[0].message if unserved else ""
 
 
 def _read(line: str) -> Miss:

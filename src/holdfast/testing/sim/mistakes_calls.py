@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,13 +16,19 @@ from holdfast.testing.sim.mistake import Mutant, Patch, everywhere
 replace = msgspec.structs.replace
 
 
+def _with(event: Any, key: Callable[[str, CallStarted], str]) -> Any:
+    """A start of a keyed write under another key; any other event as it is."""
+    if not isinstance(event, CallStarted) or not event.key:
+        return event
+    return replace(event, key=key(event.key, event))
+
+
 def _key_per_attempt() -> Sequence[Patch]:
     original = attempts.start
 
     def start(bound: Any, state: Any, moment: Any, call: CallState) -> Any:
-        event = original(bound, state, moment, call)
-        assert isinstance(event, CallStarted)
-        return replace(event, key=keyed(moment.secret, "call", event.key, str(event.attempt))) if event.key else event
+        return [_with(event, lambda key, event: keyed(moment.secret, "call", key, str(event.attempt)))
+                for event in original(bound, state, moment, call)]  # fmt: skip
 
     return [(attempts, "start", start)]
 
@@ -38,7 +44,7 @@ def _blind_retry() -> Sequence[Patch]:
             and call.attempt < 3
             and not recovery.ending_soon(state)
         ):
-            return [attempts.start(bound, state, moment, call)]
+            return attempts.start(bound, state, moment, call)
         return original(bound, state, moment, call)
 
     return [(recovery, "_recover", recover)]
@@ -110,10 +116,8 @@ def _key_of_the_arguments() -> Sequence[Patch]:
     original = attempts.start
 
     def start(bound: Any, state: Any, moment: Any, call: CallState) -> Any:
-        event = original(bound, state, moment, call)
-        assert isinstance(event, CallStarted)
-        key = keyed(moment.secret, "call", call.tool, canonical(call.args)) if event.key else ""
-        return replace(event, key=key)
+        same = keyed(moment.secret, "call", call.tool, canonical(call.args))
+        return [_with(event, lambda key, event: same) for event in original(bound, state, moment, call)]
 
     return [(attempts, "start", start)]
 
