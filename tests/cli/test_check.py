@@ -60,7 +60,8 @@ def test_advice_counts_where_it_is_to(holdfast, place, payer):
     assert holdfast("check", alias, "--strict").code == 3
 
 
-def test_each_finding_says_where_it_stands_and_what_explains_it(holdfast, place):
+def test_each_finding_says_where_it_stands_and_what_explains_it(holdfast, place, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
     wrong = write_agent(
         place, "wrong", contract=CONTRACT.replace("[cents]", "[sum]").replace("args.bill}", "args.bil}")
     )

@@ -109,4 +109,4 @@ def test_a_run_that_waits_for_others_or_is_stopped_waits_for_no_person():
 )
 def test_the_list_says_in_words_for_what_is_waited(waits_for, shown):
     row = Row(run="r", seq=1, agent="a", status="waiting", due=None, opened=0, at=0, by="x", waits_for=waits_for)
-    assert _waits(row) == shown
+    assert _waits(row, 0) == shown

@@ -51,6 +51,7 @@ def test_every_option_and_every_worth_is_on_it(capsys):
         "--label",
         "--png",
         "--debug",
+        "--env",
     }  # what they are stands in the help
     assert "--worth" in options
     assert {option for option in options - told if option not in TEXT} == set()

@@ -74,9 +74,7 @@ def _waits(row: Row, now: int) -> str:
         return ""
     if row.status == "working":
         return "a worker" if row.due == 0 else ""
-    if (
-        row.waits_for == "time" and row.due and row.due > now
-    ):  # a further attempt, or long work that is asked about again
+    if row.waits_for == "time" and row.due and row.due > now:  # a further attempt, or long work is asked about
         return f"time, {units.say_duration(row.due - now)}"
     return _OF_RUNS.get(row.waits_for, row.waits_for)
 
