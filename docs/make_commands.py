@@ -136,10 +136,18 @@ $ holdfast say r_7f3 "Leave it, I found the parcel." --by ana
         """\
 Nothing new starts; what is under way is finished and recorded. The run stays open until `resume` or `cancel`.
 To end it for good use `cancel`, or `review stop` where it waits for a decision.
+
+With an agent's name or folder, `--tool NAME` or `--all` it holds for all runs of the journal, those to come too: when the
+command has returned, no write of theirs begins any more, by whichever worker. See [going live](live.md#stopping-many-runs).
+Alone, it lists what is stopped so, since when, by whom, and how many runs wait for its end.
 """,
-        "0 when it is recorded; 3 where the run is closed.",
+        "0 when it is recorded; 3 where the run is closed; 64 where no contract in the journal has such an agent or tool.",
         """\
 $ holdfast stop r_7f3 --because "the bank is down"
+$ holdfast stop rooms --because "it books the wrong week"
+$ holdfast stop --tool issue_refund
+$ holdfast stop --all --as kim
+$ holdfast stop
 """,
     ),
     "resume": Verb(
@@ -147,10 +155,15 @@ $ holdfast stop r_7f3 --because "the bank is down"
 For a run that was stopped, whose process died, that somebody answered, or that reached a limit (with
 `--grant`). It goes on under the contract in its journal. Raising a limit is a decision: whoever opened the run
 or spoke in it cannot do it.
+
+An agent that was stopped, `--tool NAME` or `--all` alone let go on what was stopped so; workers take the runs up. With
+`--agent` it is other than that: `--all` then drives every run of that agent here that can go on.
 """,
-        "as the run ends, see [exit codes](#exit-codes); 3 where it is closed; with `--all`, 0.",
+        "as the run ends, see [exit codes](#exit-codes); 3 where it is closed; 0 with `--all`, and for what was stopped.",
         """\
 $ holdfast resume r_7f3
+$ holdfast resume rooms
+$ holdfast resume --all --as kim
 $ holdfast resume r_7f3 --grant usd=0.10 --as kim
 $ holdfast resume --all --agent rooms
 """,
@@ -198,6 +211,23 @@ reviews that would make; see [replay](replay.md#backtest).
         """\
 $ holdfast diff rooms r_7f3
 $ holdfast diff rooms next/rooms --backtest --since 30d
+""",
+    ),
+    "accept": Verb(
+        """\
+It says first how the contract differs from the one in force, and what the newest recorded runs say of it, as `diff --backtest`
+does; then new runs begin under it: all of them, or with `--share` a part, chosen by request key. Until something is accepted,
+runs begin under the contract of the code that opens them. `--list` compares how the runs under each contract went. `--back`
+accepts the one before once more. `--run` and `--waiting` put open runs under it that stand between two turns. See
+[going live](live.md).
+""",
+        "0 when it is recorded, or was so already; 1 where a run that was named stays as it is; 3 where this person may not say so.",
+        """\
+$ holdfast accept rooms --as kim --because "reviewed on the 3rd"
+$ holdfast accept rooms --share 10% --as kim
+$ holdfast accept rooms --list
+$ holdfast accept rooms --back --as kim
+$ holdfast accept rooms --waiting --as kim --dry-run
 """,
     ),
     "cost": Verb(
@@ -402,6 +432,17 @@ what is under way, and ends. With `--key` it takes checkpoints as it goes; see [
 $ holdfast worker rooms ./refunds --slots 50
 $ holdfast worker rooms --once
 $ holdfast worker rooms --key desk.key --anchor /mnt/elsewhere/desk
+""",
+    ),
+    "notify": Verb(
+        """\
+Tells people outside what waits for them, what ends soon, what expired, and what is in doubt: by a command, or by a signed post to a
+webhook. At least once, each under an id of its own. A `worker` does it too where the settings say so; see [notify](notify.md).
+""",
+        "0 everything is told; 1 something was given up; 2 something is still to be told.",
+        """\
+$ holdfast notify --list
+$ holdfast notify --webhook https://hooks.example.com/holdfast --secret-env NOTIFY_KEY
 """,
     ),
     "review": Verb(

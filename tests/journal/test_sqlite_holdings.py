@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from holdfast.events import Held, Hold
+from holdfast.journal.checks import KEPT
 from holdfast.journal.port import Committed, Full, Take
 from holdfast.journal.sqlite import SqliteJournal
 from holdfast.testing.journal_contract import a_batch, a_row
@@ -26,14 +27,14 @@ def test_what_ended_is_deleted_by_whoever_comes_to_its_name_so_many_at_once(tmp_
     async def story() -> None:
         journal = SqliteJournal(path, clock=lambda: now[0])
         window = tuple(Hold("n", 1, 200 + end) for end in range(250))
-        await journal.append(takes("a", 0, *window, Hold("m", 1, 200), Hold("n", 1, 900)))
+        await journal.append(takes("a", 0, *window, Hold("m", 1, 200), Hold("n", 1, KEPT + 900)))
         assert (kept(path, "n"), kept(path, "m")) == (251, 1)
-        now[0] = 500
-        assert await journal.held(["n", "m"]) == {"n": Held(1, "a", 900), "m": Held()}
+        now[0] = KEPT + 500
+        assert await journal.held(["n", "m"]) == {"n": Held(1, "a", KEPT + 900), "m": Held()}
         assert kept(path, "n") == 251  # reading writes nothing
         assert await journal.append(a_batch("b", takes=(Take("n", 0),))) == Full("n", 1)
         assert kept(path, "n") == 151
-        await journal.append(takes("b", 0, Hold("n", 1, 900)))
+        await journal.append(takes("b", 0, Hold("n", 1, KEPT + 900)))
         assert kept(path, "n") == 52
         await journal.append(a_batch("c", takes=(Take("n", 9),)))
         assert (kept(path, "n"), kept(path, "m")) == (2, 1)

@@ -13,7 +13,7 @@ FINDS_WITHIN = 400
 QUICK = (
     "no_sync", "act_before_commit", "deaf", "own_clock", "request_key_lost", "key_per_attempt", "key_of_the_arguments",
     "blind_retry", "no_settling", "side_by_side", "rest_started", "unresolved_forgotten", "reservation_not_charged",
-    "lost_request_forgotten", "uncounted", "no_ceiling",
+    "lost_request_forgotten", "uncounted", "no_ceiling", "kept_at_close",
 )  # fmt: skip
 """Mistakes that show within a few schedules."""
 

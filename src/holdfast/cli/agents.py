@@ -165,7 +165,12 @@ async def opened(
             raise ContractError("\n  ".join(["tools want what nobody provides:", *missing]), hint=PROVIDE)
         agents = [one.agent for one in loaded]
         opening = kind.open(
-            url, agents=agents, resources=_given(resources), mode=mode, model=models, secrets=environment.credentials(),
+            url,
+            agents=agents,
+            resources=_given(resources),
+            mode=mode,
+            model=models,
+            secrets=environment.credentials(),
             **environment.people(),
         )
         async with opening as runner:

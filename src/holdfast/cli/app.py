@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from holdfast.cli import (
+    accept,
     access,
     case,
     check,
@@ -55,7 +56,7 @@ def app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     for module in (
-        new, run_, show, why, eval_, cost, failures, drift, note, case, operate, fork, drill, compare, horizon, undo, check, diff,
+        new, run_, show, why, eval_, cost, failures, drift, note, case, operate, fork, drill, compare, horizon, undo, check, diff, accept,
         report, verify, checkpoint, prove, export, access, erase, worker, notify, telemetry,
     ):  # fmt: skip
         module.register(made)

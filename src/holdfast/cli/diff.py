@@ -105,13 +105,13 @@ def _tested(looks: Looks, url: str, one: Side, other: Side, where: dict[str, str
     second = Terms(other.contract, {**one.predicates, **other.predicates})
     wanted = {"agent": one.contract.name, **where}
     found = together(
-        read_all(url, wanted, since, lambda entries: _shown(backtest(entries, first, second), entries, looks))
+        read_all(url, wanted, since, lambda entries: as_shown(backtest(entries, first, second), entries, looks))
     )
     asyncio.run(looks.record(url))
     return found
 
 
-def _shown(tested: Tested, entries: list[Entry], looks: Looks) -> Tested:
+def as_shown(tested: Tested, entries: list[Entry], looks: Looks) -> Tested:
     """What came of a run, as it is shown to who looks: reasons that the machine composed may hold what was read."""
     if entries:
         looks.runs[entries[0].run] = None

@@ -36,13 +36,13 @@ def text(found: Compared) -> list[RenderableType]:
         Text.assemble((names, "bold"), f"  {one.digest[:12]} → {other.digest[:12]}: {counted(found.changes)}")
     ]
     for change in found.changes:
-        parts += _change(change)
+        parts += of_change(change)
     if found.tested is not None:
-        parts += _tested(found.tested, one.name)
+        parts += of_tested(found.tested, one.name)
     return parts
 
 
-def _change(change: Change) -> Iterator[RenderableType]:
+def of_change(change: Change) -> Iterator[RenderableType]:
     """A change on one line, or on two where it is long."""
     sign, style = _SIGNS[change.kind]
     head, said = (f"{sign} {change.path}", style), words.plain(change.said)
@@ -56,7 +56,8 @@ def _change(change: Change) -> Iterator[RenderableType]:
 # --------------------------------------------------------------------------------------------------------- backtest
 
 
-def _tested(found: Tested, agent: str) -> Iterator[RenderableType]:
+def of_tested(found: Tested, agent: str) -> Iterator[RenderableType]:
+    """What a backtest came to."""
     yield Text()
     if not found.runs:
         yield Text(f"no runs of {agent} like that")

@@ -17,11 +17,12 @@ MORE: Final = {
     "contract": (
         ("check AGENT", "what is wrong with an agent, what could be better; every default; --strict"),
         ("diff A B", "how two contracts differ; --backtest over what was recorded, --since 7d"),
+        ("accept AGENT", "let new runs begin under it as it is now; --share 10% --list --back --run RUN"),
     ),
     "operate": (
         ("say RUN TEXT", "speak to the agent as the requester; --ends"),
-        ("stop RUN", "let nothing new start in a run, until it is resumed"),
-        ("resume RUN", "let a run go on, and drive it here; --agent PATH --all --grant usd=0.10"),
+        ("stop [RUN|AGENT]", "let nothing new start: --tool NAME --all; alone, what is stopped"),
+        ("resume RUN|AGENT", "let it go on; --tool NAME --all; --agent PATH --all --grant usd=0.10"),
         ("cancel RUN", "end a run; --because TEXT"),
         ("undo RUN", "what can be taken back, newest first; --to SEQ; --yes does it"),
     ),

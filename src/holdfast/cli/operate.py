@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Annotated, TypeAlias, cast, get_args
 
 import typer
@@ -13,7 +14,7 @@ from msgspec import Struct
 from holdfast import units
 from holdfast.cli import agents, out, reading
 from holdfast.cli import switch as switch_
-from holdfast.cli.options import DEFAULT, AgentPath, AsJson, By, Journal, RunName, Settings, Work, pairs
+from holdfast.cli.options import DEFAULT, AgentPath, AsJson, Attach, By, Journal, RunName, Settings, Work, pairs
 from holdfast.cli.progress import watching
 from holdfast.cli.standing import Standing, report, standing
 from holdfast.cli.viewing import Viewer, beside, named
@@ -24,6 +25,7 @@ from holdfast.core.state import State
 from holdfast.errors import NotAllowed, UsageError
 from holdfast.events import CancelAsked, LimitName, Paused
 from holdfast.journal.port import Row, Where
+from holdfast.shell.attach import attach, take_in
 from holdfast.shell.runner import Runner
 from holdfast.shell.worker import Worker
 
@@ -62,15 +64,18 @@ def register(app: typer.Typer) -> None:
         text: Annotated[str, typer.Argument(metavar="TEXT", help="What you say; - for stdin, @file.")],
         by: Annotated[str, typer.Option("--by", help="Who says it; whom the run is for where it is not given.")] = "",
         ends: Annotated[bool, typer.Option("--ends", help="That was all; no answer is awaited.")] = False,
+        files: Attach = None,
         journal: Journal = DEFAULT,
         as_json: AsJson = False,
     ) -> Work:
         """Speak to the agent as the requester."""
-        return partial(_say, journal, run, text, by, ends, as_json)
+        return partial(_say, journal, run, text, files or [], by, ends, as_json)
 
     @app.command()
-    def stop(  # noqa: PLR0917 - a command's arguments and options
-        name: Annotated[str, typer.Argument(metavar="[RUN|AGENT]", help="A run; or an agent, by its name or folder.")] = "",
+    def stop(
+        name: Annotated[
+            str, typer.Argument(metavar="[RUN|AGENT]", help="A run; or an agent, by its name or folder.")
+        ] = "",
         tool: ToolName = "",
         every: Annotated[bool, typer.Option("--all", help="Everything, of all agents.")] = False,
         because: Because = "",
@@ -100,9 +105,10 @@ def register(app: typer.Typer) -> None:
         return partial(_cancel, journal, run, because, by, as_json)
 
     @app.command()
-    def resume(
+    def resume(  # noqa: PLR0917 - a command's arguments and options
         run: Annotated[
-            str, typer.Argument(metavar="[RUN|AGENT]", help="A run; or an agent that was stopped, by its name or folder.")
+            str,
+            typer.Argument(metavar="[RUN|AGENT]", help="A run; or an agent that was stopped, by its name or folder."),
         ] = "",
         agent: AgentPath = "",
         tool: ToolName = "",
@@ -126,25 +132,28 @@ def register(app: typer.Typer) -> None:
         if not (agent or grant) and (switch := switch_.scope_of(tool, every, run)) is not None:
             return partial(switch_.resume, journal, switch, by=drive.by, as_json=as_json)
         if tool:
-            raise UsageError("--tool says what may go on, and nothing else does with it", hint="holdfast resume --tool NAME")
+            raise UsageError(
+                "--tool says what may go on, and nothing else does with it", hint="holdfast resume --tool NAME"
+            )
         return partial(_resume_all if every else _resume, drive)
 
 
 # --------------------------------------------------------------------------------------------------- what is said
 
 
-def _say(url: str, name: str, text: str, by: str, ends: bool, as_json: bool) -> int:
+def _say(url: str, name: str, text: str, files: list[Path], by: str, ends: bool, as_json: bool) -> int:
     from holdfast.cli.run import read_input
 
-    words = read_input(text)
+    words, beside_it = read_input(text), [attach(path) for path in files]
 
     looks = Viewer("say", beside(by))
 
     async def speak() -> Told:
         async with reading.speaking(url) as runner:
             run = (await reading.find_row(runner.journal, name)).run
+            taken = await take_in(beside_it)
             state = await runner.put(
-                run, lambda state: desk.said(state, words, by, ends=ends), actor=actor(by or "requester")
+                run, lambda state: desk.said(state, words, by, taken, ends=ends), actor=actor(by or "requester")
             )
             return await _stands(runner, looks, state, as_json)
 

@@ -14,6 +14,7 @@ from holdfast.core.pending import Outlook
 from holdfast.core.state import State
 from holdfast.events import Json
 from holdfast.views import places, words
+from holdfast.views.access import by_entry
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -111,7 +112,7 @@ def standing(state: State, stands: Outlook) -> Standing:
         questions=questions,
         reply=str(value_of(answered) or ""),
         paused=state.paused,
-        halted=f"{state.halted_why} (control entry {state.halted})" if state.halted else "",
+        halted=f"{state.halted_why}{by_entry(state.halted)}" if state.halted else "",
         awaits=tuple(places.said(places.of(one.seq, one.at, one.place)) for one in state.awaits.values()),
         limit=state.limit.limit if state.limit is not None else "",
         steps=state.spent.steps,

@@ -182,7 +182,8 @@ def ask_back(
 
 def _as_shown(state: State, seq: int, asked: PersonAsked, call: CallState | None) -> None:
     """Raise NotAllowed where the proposal is not, or not yet again, what the question shows."""
-    if call is None or call.status != "held" or call.version != asked.version:
+    other = asked.about == "output" and asked.contract != state.contract_digest
+    if call is None or call.status != "held" or call.version != asked.version or other:
         raise NotAllowed(
             "the proposal has changed since this was shown",
             run=state.run,

@@ -191,8 +191,7 @@ def _done(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
         told = "; ".join(fired.because for fired in problems if not fired.secret) or "the contract does not accept it"
         return [not_accepted(state, told)]
     review = policy.output_review(bound, state, value)
-    digest = policy.binding(state, call, policy.Judgement("review"), moment)
-    if review is not None and not policy.approved(call, digest, review.people, moment.at, review.by):
+    if review is not None and not policy.approved(call, call.digest, review.people, moment.at):
         fired = (Fired("done.review", "review", review.because, review.secret),)
         until = attempts.stands_until(state, review.by, moment.at, review.within)
         asked = PersonAsked(
@@ -204,7 +203,7 @@ def _done(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
             until=until,
             then=review.then.replace("ask: ", "ask:"),
             version=call.version,
-            digest=digest,
+            digest=call.digest,
             label=state.label,
             contract=state.contract_digest,
             heard=state.said,

@@ -34,6 +34,9 @@ SOONEST: Final = 5_000_000
 LATEST: Final = 600_000_000
 """µs after which a run that waits looks by itself, at least and at most; whoever lets go wakes it before."""
 
+MOST: Final = 1_000_000_000_000_000
+"""Of a single amount: sums of many still are whole numbers that any store keeps."""
+
 _NOBODY: Final = Held()
 
 
@@ -84,8 +87,8 @@ def asked(state: State, call: CallState, across: Across) -> tuple[Json, int] | s
         thing, amount = scope.value(across.per), scope.value(across.sum)
     except Unanswered as error:
         return str(error)
-    if not isinstance(amount, int) or isinstance(amount, bool) or amount < 0:
-        return f"`sum` gives {amount!r}, which is no whole number from 0 up"
+    if not isinstance(amount, int) or isinstance(amount, bool) or not 0 <= amount <= MOST:
+        return f"`sum` gives {str(amount)[:40]}, which is no whole number from 0 to {MOST:,}"
     return thing, amount
 
 
@@ -252,14 +255,18 @@ def wants(state: State) -> str:
         return ""
     if state.halted:
         return stop_name(state.halted)
+    if state.rests or state.limit is not None:  # it could not take it: whoever comes after it is told instead
+        return ""
     return next((one.place.name for one in state.awaits.values()), "")
 
 
 def look_at(state: State, moment: Moment) -> Iterator[int]:
     """When a run that waits looks by itself: when something ends by its time, or else the later the longer it has waited."""
     for one in state.awaits.values():
-        ends = [moment.held[one.place.name].until] if one.place.name in moment.held else []
+        first = moment.held[one.place.name].until if one.place.name in moment.held else 0
+        ends = [max(first, moment.at + 1_000)] if first else []  # it may have ended since it was read
         ends += [mine.until for shares in state.holds.values() for mine in shares if mine.name == one.place.name]
         if soonest := min((end for end in ends if end > moment.at), default=0):
             yield soonest
-        yield moment.at + min(max((moment.at - one.at) // 2, SOONEST), LATEST)
+        alone = len(state.awaits) == 1  # its row says one name only: of the others nobody tells it
+        yield moment.at + (min(max((moment.at - one.at) // 2, SOONEST), LATEST) if alone else SOONEST)

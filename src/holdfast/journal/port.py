@@ -70,6 +70,8 @@ class Take(Struct, frozen=True, gc=False):
 
     name: str
     top: int
+    at: int = 0
+    """As of when: the `at` of the batch's entries, so that what they say holds by their own times; 0: the journal's clock."""
 
 
 class Append(Struct, frozen=True, gc=False, kw_only=True):
@@ -93,7 +95,7 @@ class Append(Struct, frozen=True, gc=False, kw_only=True):
     holding: bool = False
     """Whether the row's `holds` are others than before; where not, the store need not look at them."""
     takes: Sequence[Take] = ()
-    """Conditions on what is held, looked at in the transaction, as of the journal's clock then; see `Full`."""
+    """Conditions on what is held, looked at in the transaction; see `Take` and `Full`."""
     heeds: Sequence[tuple[str, int]] = ()
     """(other run, its head seq): the batch stands only while each of them has come no further. See `Moved`."""
     erase: tuple[str, ...] = ()

@@ -117,7 +117,9 @@ class Page:
         self.durable = self.durable or promised
         if isinstance(event, TAKING):
             self.writes = self.writes or (promised and isinstance(event, CallStarted))
-            self.takes += [Take(share.name, share.top, back.at) for share in event.shares if share.top or not share.amount]
+            self.takes += [
+                Take(share.name, share.top, back.at) for share in event.shares if share.top or not share.amount
+            ]
         if name := effect_name(event, state):
             (self.needs if isinstance(event, CallLookedUp) else self.claims).append(name)
         return state

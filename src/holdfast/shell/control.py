@@ -19,7 +19,7 @@ from holdfast.errors import UsageError
 from holdfast.events import ContractPublished, Inline, Json, Scope, SwitchedOff, SwitchedOn
 from holdfast.journal.port import Journal, Row
 from holdfast.shell import beside
-from holdfast.views.access import CONTROL
+from holdfast.views.access import CONTROL, UNCARRIED
 
 Switch = tuple[Scope, str]
 """What is stopped: an agent or a tool with its name, or all, which has none."""
@@ -158,6 +158,11 @@ class Control:
         if not force:
             return None
         return force[-1] if _percent(agent, key) < force[-1].share else force[0]
+
+
+def uncarried(agent: str) -> int:
+    """The number of the stop of an agent's runs that the code at hand cannot carry: no entry says it, and code that can ends it."""
+    return UNCARRIED + int.from_bytes(hashlib.sha256(agent.encode()).digest()[:4], "big")
 
 
 def _percent(agent: str, key: str) -> int:

@@ -27,8 +27,9 @@ from holdfast.events import AnyEvent, CallFailed, CallLookedUp, Held
 from holdfast.journal.port import Appended, Claimed, Committed, Journal, Moved
 from holdfast.models.port import Model
 from holdfast.shell.book import Book, effect_name
-from holdfast.shell.control import Control
+from holdfast.shell.control import Control, uncarried
 from holdfast.shell.perform import Attempt, Performer
+from holdfast.shell.publishing import NOTHING_WRONG, Carried
 from holdfast.views.access import CONTROL
 
 LINGER: Final = 2_000_000
@@ -108,6 +109,8 @@ class Driver:
         """The last entry that says for what something waits, of those that were looked into."""
         self._lineage: tuple[str, ...] = ()
         """The agents by whose names this run is stopped: its own, and the one at the root of its tree."""
+        self._looked, self._carried = "", NOTHING_WRONG
+        """The contract for which it was looked whether the code here carries it, and what came of that."""
         self._silent = False
         """None of the run's models says what its answers cost: none will later."""
         self._broken: BaseException | None = None
@@ -232,14 +235,24 @@ class Driver:
         return new or bool(shares.names(self._agreement(state), state) - held.keys())
 
     async def _stopped(self, state: State) -> Stop | None:
-        """What stops this run, if anything is stopped at all."""
+        """What stops this run: somebody, if anything is stopped at all; or that the code here cannot carry it."""
         control, opened = self.world.control, state.opened
         if not control.stops:
-            return None
+            return self._uncarried(state)
         if not self._lineage:
             root = await self.world.journal.row(opened.tree) if opened.parent is not None else None
             self._lineage = (opened.agent, *([root.agent] if root is not None else []))
-        return control.stopped(self._lineage)
+        return control.stopped(self._lineage) or self._uncarried(state)
+
+    def _uncarried(self, state: State) -> Stop | None:
+        """A run whose contract speaks of code that is not here, or is another one, rests: it goes on where that code is."""
+        if self._strange(state):
+            return None
+        if self._looked != state.contract_digest:
+            agent = self.world.agents[state.opened.agent]
+            self._looked, self._carried = state.contract_digest, Carried(agent, self._agreement(state).contract, state)
+        why = self._carried.wrong or self._carried.outgrown(state)
+        return Stop(uncarried(state.opened.agent), self.world.worker, why) if why else None
 
     def _row(self, stands: Outlook) -> Outlook:
         """How a run stands for others: one that is let go here is due for them at once."""

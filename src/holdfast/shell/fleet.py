@@ -9,19 +9,20 @@ from typing import Any, Final
 
 from holdfast import units
 from holdfast.agent import Agent
+from holdfast.core import shares
 from holdfast.core.decide import contradicted
 from holdfast.core.late import fit
 from holdfast.core.pending import Outlook, outlook, outlook_after
 from holdfast.core.state import Moment, State
 from holdfast.errors import Bug, HoldfastError, JournalFull, JournalLocked
 from holdfast.events import AnyEvent, Entry
-from holdfast.journal.port import Committed, Journal
+from holdfast.journal.port import Committed, Journal, Row
 from holdfast.models.port import Model
 from holdfast.models.shelf import Shelf
 from holdfast.shell import bodies
 from holdfast.shell.book import Book
 from holdfast.shell.children import Children
-from holdfast.shell.control import Control
+from holdfast.shell.control import Control, uncarried
 from holdfast.shell.driver import MAX_CONFLICTS, Driver, World
 from holdfast.shell.perform import Performer
 from holdfast.shell.redact import Redactor
@@ -32,6 +33,9 @@ LATE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 MOST_WOKEN: Final = 20
 """Runs that are driven at once because something is free again."""
+
+MOST_UNCARRIED: Final = 1_000
+"""Runs of an agent that are looked at again at once because the code here may carry them."""
 
 RECENT: Final = 64
 """Runs whose state is kept at hand after they were parked."""
@@ -79,6 +83,7 @@ class Fleet:
         """Runs that somebody attends here, and that wait for their time or their turn."""
         self._wrong: BaseException | None = None
         self._draining = False
+        self._looked, self._uncarried = 0.0, list[Row]()
         self._recent: dict[str, Book] = {}
         """Open runs last seen here, oldest first; at most RECENT of them, and none of them is the truth."""
 
@@ -170,6 +175,16 @@ class Fleet:
         at = max(self.journal.now(), state.at)
         moment = Moment(at=at, worker=self._worker, secret=book.secret, epoch=self.journal.epoch())
         return outlook_after(agent.under(state.contract_digest, state.contract, state.run), state, moment)
+
+    async def uncarried(self) -> list[Row]:
+        """Runs of agents known here that rest because code elsewhere could not carry them; looked up once a second."""
+        now = self._world.performer.clock()
+        if now - self._looked >= 1.0:
+            self._looked, rows = now, list[Row]()
+            for agent in self._agents:
+                rows += await self.journal.wanting(shares.stop_name(uncarried(agent)), MOST_UNCARRIED)
+            self._uncarried = rows
+        return self._uncarried
 
     # ---- drivers
 

@@ -78,9 +78,7 @@ class People:
         else:
             await self.judge(run, make, by=by)
 
-    async def judge(
-        self, run: str, make: Callable[[State], AnyEvent | None], *, by: str, actor: str = ""
-    ) -> State:
+    async def judge(self, run: str, make: Callable[[State], AnyEvent | None], *, by: str, actor: str = "") -> State:
         """Append what somebody decides in a run, made from the state it meets. actor: as whom it is recorded; else `by`.
 
         Raises NotAllowed for whoever took part in the run or in one above it, by this name or by another one of theirs (see

@@ -15,7 +15,7 @@ from msgspec import Struct
 from holdfast import codec
 from holdfast.agent import Agent, Bound
 from holdfast.calendars import Calendar
-from holdfast.contract import Across, Review
+from holdfast.contract import Across, Contract, Review
 from holdfast.core.pending import Outlook, outlook
 from holdfast.core.state import State
 from holdfast.dialogue import Attached
@@ -29,15 +29,18 @@ from holdfast.events import (
     RunClosed,
     RunOpened,
 )
+from holdfast.files import Attachment
 from holdfast.journal.port import Committed, Journal, KeyTaken, Row, Where
 from holdfast.models.port import Model
 from holdfast.models.shelf import Shelf
 from holdfast.shape import Misfit
-from holdfast.shell import bodies, forking, publishing
+from holdfast.shell import bodies, forking
+from holdfast.shell.attach import same_files, take_in
 from holdfast.shell.children import versions
 from holdfast.shell.fleet import Fleet
 from holdfast.shell.people import People
 from holdfast.shell.perform import Performer, boot_seconds
+from holdfast.shell.publishing import Publishing
 from holdfast.shell.redact import Redactor
 from holdfast.shell.run import Run
 from holdfast.shell.undoing import Origin, Undone, carry_out, plan_of, undoing
@@ -52,12 +55,12 @@ Resources = Callable[[Mapping[str, str]], AbstractAsyncContextManager[object]]
 DEFAULT_JOURNAL: Final = "sqlite:///.holdfast/journal.db"
 
 
-def _roles(agent: Agent[Any, Any]) -> frozenset[str]:
+def _roles(family: Sequence[Contract]) -> frozenset[str]:
     """The roles that an agent and those it may call put questions to."""
     found: set[str] = set()
-    for one in agent.family:
-        asks: list[Review | Across | None] = [one.contract.done.review]
-        for grant in one.contract.tools.values():
+    for one in family:
+        asks: list[Review | Across | None] = [one.done.review]
+        for grant in one.tools.values():
             asks += [*grant.review, grant.across]
         for ask in asks:
             found |= {ask.by, ask.then.removeprefix("ask:").strip()} if ask is not None else set()
@@ -100,6 +103,7 @@ class Runner(People):
         self._performer = performer(self._model, clock=clock, watch=watch)
         self._performer.provide((Origin(self), Desks(self)))
         self._fleet = Fleet(journal, self.worker, self._performer, self.agents, self._model, lambda: self._models)
+        self._publishing = Publishing(self._fleet.control)
         self._followers: dict[str, list[asyncio.Event]] = {}
 
     @classmethod
@@ -175,7 +179,7 @@ class Runner(People):
         tenant: str = "",
         tags: Mapping[str, str] | None = None,
         mode: Mode | None = None,
-        attachments: Sequence[Attached] = (),
+        attachments: Sequence[Attached | Attachment] = (),
         undoes: str = "",
     ) -> Run[Out]:
         """Open a run, durably, and begin to drive it.
@@ -192,7 +196,7 @@ class Runner(People):
         except Misfit as error:
             raise InputError(f"the input does not fit what {agent.name} takes: {error}") from None
         run = f"r_{self._entropy(8).hex()}"
-        bound = await self._begins(agent, key or run, apart=self._apart(run))
+        bound = await self._begins(agent, key, run)
         if bound is not agent.bound:
             try:
                 value = bound.takes.check(value)
@@ -201,6 +205,7 @@ class Runner(People):
         value, _ = self._fleet.redactor.value(value)
         opened = self._opened(agent, value, key=key, by=by or _whoami(), mode=mode or self.mode, bound=bound)
         secret = self._entropy(32)
+        beside = await take_in(attachments)
         opened = msgspec.structs.replace(
             opened,
             on_behalf_of=on_behalf_of,
@@ -208,7 +213,7 @@ class Runner(People):
             tags=dict(tags or {}),
             tree=run,
             input_digest=codec.keyed(secret, "input", codec.canonical(value)),
-            attachments=tuple(Inline(codec.plain(one)) for one in attachments),
+            attachments=tuple(Inline(codec.plain(one)) for one in beside),
             undoes=undoes,
             apart=self._apart(run),
         )
@@ -257,22 +262,24 @@ class Runner(People):
         """The world of its own that a run is in; empty: the one that all share."""
         return ""
 
-    async def _begins(self, agent: Agent[Any, Any], key: str, *, apart: str) -> Bound:
+    async def _begins(self, agent: Agent[Any, Any], key: str, run: str) -> Bound:
         """What a new run begins under: the contract accepted for it, with today's code. Raises ContractError; see `publishing`."""
         control = self._fleet.control
         if control.stale:
             await control.refresh()
-        if apart or not control.published(agent.name):
+        if not control.published(agent.name) or self._apart(run):
             return agent.bound
-        contract = publishing.contract_of(control, agent, key)
-        return agent.bound if contract.digest == agent.contract.digest else agent.bind(contract)
+        if key and await self.journal.find(Where(key=key, limit=1)):
+            return agent.bound  # it began already, and goes on under what it began under
+        return self._publishing.begins(agent, key or run)
 
     def _opened(
         self, agent: Agent[Any, Any], value: Json, *, key: str, by: str, mode: Mode, bound: Bound | None = None
     ) -> RunOpened:
         bound = bound or agent.bound
         contract = bound.contract
-        for one in (contract, *(one.contract for one in agent.family[1:])):  # nobody wants to learn at the tenth step that a child could never begin
+        family = [contract, *(one.contract for one in agent.family[1:])]
+        for one in family:  # nobody wants to learn at the tenth step that a child could never begin
             self._models.checked(one.models)
             self._models.prices(one.models, needed=one.name if one.limits.usd is not None else "")
         prices = self._models.prices(contract.models)
@@ -287,7 +294,7 @@ class Runner(People):
             epoch=self.journal.epoch(),
             versions=versions(bound),
             prices=prices,
-            calendars={role: one for role, one in self._calendars.items() if role in _roles(agent)},
+            calendars={role: one for role, one in self._calendars.items() if role in _roles(family)},
         )
 
     async def _open(self, run: str, opened: RunOpened, secret: bytes) -> str:
@@ -305,10 +312,7 @@ class Runner(People):
     async def _same(self, other: str, opened: RunOpened) -> str:
         """The run that has this request key, if it is the same request. Raises Conflict."""
         state = await self.state(other)
-        files = [codec.value_of(body) for body in state.opened.attachments]
-        same = state.input == codec.value_of(opened.input) and files == [
-            codec.value_of(body) for body in opened.attachments
-        ]
+        same = state.input == codec.value_of(opened.input) and same_files(state.opened.attachments, opened.attachments)
         if state.opened.agent != opened.agent or not same:
             raise Conflict(
                 f"the request key {opened.key} came before, with another input", run=other,

@@ -57,14 +57,17 @@ class Worker:
         if self.rhythm is not None:
             self._keeping = asyncio.create_task(self.rhythm.keep(), name="checkpoints")
         loop = asyncio.get_running_loop()
-        looked = -ORPHANS
+        looked = deep = -ORPHANS
         try:
             while not self._stop.is_set():
                 self._heard.clear()
                 orphans = loop.time() - looked >= ORPHANS
                 if orphans:
                     looked = loop.time()
-                self._take(await self._due(orphans=orphans))
+                past_rests = loop.time() - deep >= self.poll
+                if past_rests:
+                    deep = loop.time()
+                self._take(await self._due(orphans=orphans, past_rests=past_rests))
                 if until_idle and not self._under_way:
                     return
                 await self._wait()
@@ -84,15 +87,18 @@ class Worker:
             await keeping
             await self.rhythm.finish()
 
-    async def _due(self, *, orphans: bool) -> list[Row]:
+    async def _due(self, *, orphans: bool, past_rests: bool) -> list[Row]:
+        """Rows to look into. Runs that wait stay due by their rows while they do; past_rests: see those behind them, too."""
         journal = self.runner.journal
-        rows = await journal.due(journal.now(), self.slots)
+        rows = await journal.due(journal.now(), self.slots + (len(self._rests) if past_rests else 0))
         if orphans:
             rows = [*rows, *await journal.find(Where(status="working", limit=self.slots))]
         rows = [*rows, *await self.runner.waiting_for_stops()]
         known = [row for row in rows if row.agent in self.runner.agents and not row.apart]
-        self._rests = {row.run: self._rests[row.run] for row in known if row.run in self._rests}
-        return [row for row in known if orphans or not self._is_at_rest(row, journal.now())]
+        if past_rests:
+            self._rests = {row.run: self._rests[row.run] for row in known if row.run in self._rests}
+        now = journal.now()
+        return [row for row in known if (orphans and row.status == "working") or not self._is_at_rest(row, now)]
 
     def _is_at_rest(self, row: Row, now: int) -> bool:
         """Whether this row was looked into already: parking writes nothing, so it may go on saying `due`."""

@@ -12,7 +12,8 @@ from holdfast.testing.sim.mistake import Mutant
 from holdfast.testing.sim.mistakes_calls import CALLS
 from holdfast.testing.sim.mistakes_journal import JOURNAL
 from holdfast.testing.sim.mistakes_people import PEOPLE
+from holdfast.testing.sim.mistakes_shares import SHARES
 
-MUTANTS: Final[tuple[Mutant, ...]] = (*JOURNAL, *CALLS, *PEOPLE)
+MUTANTS: Final[tuple[Mutant, ...]] = (*JOURNAL, *CALLS, *PEOPLE, *SHARES)
 
 BY_NAME: Final = {mutant.name: mutant for mutant in MUTANTS}

@@ -99,6 +99,27 @@ class Holding(Stories):
         assert await journal.held([name]) == {name: Held(7, f"a {name}")}
 
     @tells
+    async def test_a_condition_holds_by_the_times_of_the_entries_however_late_they_get_in(
+        self, journal: Journal
+    ) -> None:
+        """What had not ended at the batch's own time counts, and its own part counts for others of that time."""
+        ends = journal.now() + SOON[0]
+        await journal.append(takes("a", 0, Hold("rate", 1, ends)))
+        await until(lambda: journal.now() > ends)
+        late = takes("b", 0, Hold("rate", 1, ends + 2**50), takes=(Take("rate", 1, ends - 1),))
+        assert await journal.append(late) == Full("rate", 1)
+        assert await journal.append(
+            takes("b", 0, Hold("rate", 1, ends + 1), takes=(Take("rate", 1, ends),))
+        ) == Committed(2)
+        assert await journal.append(takes("c", 0, Hold("rate", 1, 2**60), takes=(Take("rate", 1, ends),))) == Full(
+            "rate", 1
+        )
+        assert await journal.append(takes("d", 0, Hold("other"), takes=(Take("other", 1, 1),))) == Full("other", 0), (
+            "nobody knows any more what counted so long ago"
+        )
+        assert await journal.append(takes("c", 0, Hold("rate", 1, 2**60), takes=(Take("rate", 1),))) == Committed(3)
+
+    @tells
     async def test_a_row_replaces_what_the_run_held(self, journal: Journal) -> None:
         """Less or more, never added to what it had; parts of one name add up; nothing is looked at without saying so."""
         await journal.append(takes("other", 0, Hold("n", 2)))

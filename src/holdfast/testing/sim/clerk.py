@@ -140,6 +140,17 @@ LOOKED_UP: Final = frozenset({"ship", "post", "order", "book"})
 BARE: Final = frozenset({"mail"})
 
 
+SHARED: Final[dict[Any, dict[str, Json]]] = {
+    look: {"rate": {"calls": 2, "per": "6s"}},
+    pay: {"across": {"per": "args.item != ''", "window": "1h", "sum": "args.cents", "at_most": 1500}, "at_once": 1},
+    book: {"at_once": 1},
+    ship: {"at_once": 1},
+    mail: {"across": {"window": "1h", "at_most": 3}, "at_once": 1},
+    post: {"breaker": {"failures": 2, "within": "20s"}},
+}
+"""What is added to the terms of tools where runs share limits."""
+
+
 class Terms(Struct, frozen=True):
     """What differs from one contract to the next."""
 
@@ -163,6 +174,8 @@ class Terms(Struct, frozen=True):
     conversation: bool = False
     output: bool = False
     """The output is put before a person."""
+    shared: bool = False
+    """Runs share limits: a turn, places, a rate, an amount."""
 
 
 @lru_cache(maxsize=8)
@@ -179,10 +192,14 @@ def clerk(terms: Terms) -> Agent[Any, Any]:
         ship: {"needs": {"look": {"item": "args.item"}}, "fresh": terms.fresh} if terms.needs else {},
         post: {"at_most": terms.at_most},
     }  # fmt: skip
+    if terms.shared:
+        for one, clauses in SHARED.items():
+            grants[one] = grants[one] | clauses
     return Agent(
         name="clerk", task="Carry out the plan.", takes={"type": "object", "properties": {"plan": {"type": "array"}}},
         gives={"type": "object", "properties": {"finished": {"type": "integer"}}, "required": ["finished"]},
         tools=grants, models=["sim:one", "sim:two"], conversation=terms.conversation,
+        one_at_a_time="size(input.plan)" if terms.shared else "",
         done={"review": {"because": "look it over", "by": "finance", "within": "20m"}} if terms.output else {},
         limits={"usd": terms.usd, "retries": terms.retries, "steps": terms.steps, "work": "30m", "wall": "40m"},
         surprises={"exhausted": terms.exhausted, "partial": terms.partial, "unknown": terms.unknown, "limit": terms.limit},

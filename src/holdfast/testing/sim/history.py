@@ -12,7 +12,7 @@ from holdfast import codec
 from holdfast.agent import Agent
 from holdfast.codec import GENESIS
 from holdfast.errors import Bug
-from holdfast.events import Entry, RunClosed, RunOpened
+from holdfast.events import Entry, Hold, RunClosed, RunOpened
 from holdfast.shell import bodies
 from holdfast.shell.cipher import Cipher
 from holdfast.testing.sim.store import Store
@@ -66,6 +66,10 @@ class History(Struct):
     """The power was lost, and with it what was committed and not durable."""
     rows: dict[str, tuple[int, str]] = {}
     """Run → (seq, status) of its index row."""
+    holds: dict[str, tuple[Hold, ...]] = {}
+    """Run → what it holds of what runs share, as its index row says."""
+    feed: list[tuple[str, int]] = []
+    """(run, seq) of every entry, in the order in which they got in."""
 
     def effects_of(self, run: str, call: int) -> list[Effect]:
         """What was done for one call."""
@@ -88,6 +92,7 @@ def history(
         shown=dict(store.shown), promises=promises, secrets=dict(tables.secrets), agent=agent,
         restored=store.epoch > 1, powerless=store.outages > 0,
         rows={run: (row.seq, row.status) for run, row in tables.rows.items()},
+        holds={run: row.holds for run, row in tables.rows.items()}, feed=[(line.run, line.seq) for line in tables.feed],
     )  # fmt: skip
 
 

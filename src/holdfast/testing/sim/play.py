@@ -11,6 +11,7 @@ from holdfast.core.state import State
 from holdfast.testing.sim.check_decisions import check_decisions
 from holdfast.testing.sim.check_entries import check_tale
 from holdfast.testing.sim.check_lines import check_lines, check_order
+from holdfast.testing.sim.check_shares import check_shares
 from holdfast.testing.sim.check_world import (
     check_acts,
     check_answers,
@@ -76,7 +77,7 @@ def check(
     found = [
         *check_twice(history, wanted), *check_lost(history), *check_phantoms(history), *check_acts(history), *check_facts(history),
         *check_promises(history), *check_money(history), *check_ended(history), *check_requests(history), *check_answers(history),
-        *check_leases(history),
+        *check_leases(history), *check_shares(history),
     ]  # fmt: skip
     for run, entries in history.runs.items():
         found += check_lines(run, history.lines[run])

@@ -85,8 +85,11 @@ def draw(seed: int) -> Schedule:
         fault.kind == "restore" for fault in faults
     ):  # what they got wrong would be lost, and with it why it was done again
         manner = msgspec.structs.replace(manner, rash=0.0, patient=True)
+    terms, sharing = _terms(part("terms")), part("shared")
+    if sharing.random() < 0.25:
+        terms, runs = msgspec.structs.replace(terms, shared=True), runs + sharing.choice((1, 2))
     return Schedule(
-        seed=seed, plans=tuple(_plan(plans, run) for run in range(runs)), terms=_terms(part("terms")), workers=workers,
+        seed=seed, plans=tuple(_plan(plans, run) for run in range(runs)), terms=terms, workers=workers,
         front=chance.random() < 0.5, mode="supervise" if chance.random() < 0.08 else "live", personal=chance.random() < 0.1,
         weather=weather, pace=_pace(part("pace")), manner=manner, faults=faults, deaths=_deaths(part("deaths")),
         poll=chance.choice((2.0, 5.0, 12.0)), tells=chance.random() < 0.7, slow_threads=chance.random() < 0.3, calm_at=calm_at,
