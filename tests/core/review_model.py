@@ -120,6 +120,8 @@ class Reading:
     serves: int
     """The write that the machine read it again for."""
     order: str
+    unseen: bool = False
+    """The machine found something else than the model had been shown."""
 
 
 @dataclass
@@ -136,7 +138,11 @@ class Shown:
 
 def _shown_alike(voice: Voice, now: tuple[Any, ...]) -> bool:
     """Whether a voice is for this. An amender's is for arguments of their own; what they were shown beside them still stands."""
-    return voice.given_for[2:6] == now[2:6] if voice.amends else voice.given_for == now
+    if not voice.amends:
+        return voice.given_for == now
+    return (
+        voice.given_for[2:6] == now[2:6] and now[6:] <= voice.given_for[6:]
+    )  # a limit that is passed was shown as passed
 
 
 class Ledger:
@@ -253,7 +259,9 @@ class Ledger:
         if not self.terms.fresh or call.tool != "refund":
             return None
         for one in reversed(self.readings):
-            if one.order == call.args["order"] and (one.seq < call.manifest or one.serves == call.seq):
+            if one.order == call.args["order"] and (
+                (one.seq < call.manifest and not one.unseen) or one.serves == call.seq
+            ):
                 return one
         return None
 
@@ -484,7 +492,9 @@ class Ledger:
             if not same:
                 write.voices = []
             seq = seen.seq if same and seen else entry.seq  # the same once more is what it was, only younger
-            self.readings.append(Reading(entry.at, event.result.value, seq, call.serves, call.args["order"]))
+            self.readings.append(
+                Reading(entry.at, event.result.value, seq, call.serves, call.args["order"], not same or seen.unseen)
+            )
         elif call.tool == "get_order":
             self.readings.append(Reading(entry.at, event.result.value, entry.seq, 0, call.args["order"]))
 

@@ -92,7 +92,7 @@ def begin_write(bound: Bound, state: State, moment: Moment, call: CallState) -> 
         ]
     if judged.verdict == "review":
         digest = binding(state, call, judged, moment)
-        review = policy.unmet_review(call, judged.reviews, digest, moment.at)
+        review = policy.unmet_review(policy.told(call, judged), judged.reviews, digest, moment.at)
         if review is not None:
             held = CallJudged(call.seq, "review", judged.rules, call.version, judged.shares)
             return [held, put_before(state, moment, call, judged, review, digest)]

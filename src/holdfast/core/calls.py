@@ -87,7 +87,7 @@ def _verdict(bound: Bound, state: State, moment: Moment, call: CallState, judged
     if judged.verdict != "review":
         return [CallJudged(call.seq, judged.verdict, judged.rules, call.version, judged.shares)]
     digest = binding(state, call, judged, moment)
-    review = policy.unmet_review(call, judged.reviews, digest, moment.at)
+    review = policy.unmet_review(policy.told(call, judged), judged.reviews, digest, moment.at)
     if review is None:
         return [CallJudged(call.seq, "allow", judged.rules, call.version, judged.shares)]
     return [
@@ -121,7 +121,11 @@ def _held(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
     if asked is not None and asked.about == "output" and asked.contract != state.contract_digest:
         return [*attempts.withdraw(state, call, "void"), CallJudged(call.seq, "allow", call.rules, call.version)]
     if asked is None or not policy.approved(
-        call, asked.digest, asked.people, moment.at, asked.stands_for or asked.role
+        call,
+        asked.digest,
+        asked.people,
+        min(moment.at, asked.until - 1) if asked.until else moment.at,
+        asked.stands_for or asked.role,
     ):
         return []
     decided = attempts.withdraw(state, call, "decided")
@@ -129,7 +133,7 @@ def _held(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
         judged = policy.judge(
             bound, state, call, replace(moment, held={})
         )  # what others hold is looked at as it starts
-        further = policy.unmet_review(call, judged.reviews, asked.digest, moment.at)
+        further = policy.unmet_review(policy.told(call, judged), judged.reviews, asked.digest, moment.at)
         if further is not None:
             return [*decided, attempts.put_before(state, moment, call, judged, further, asked.digest)]
     return [*decided, CallJudged(call.seq, "allow", call.rules, call.version)]

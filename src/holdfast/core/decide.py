@@ -15,7 +15,7 @@ import msgspec
 from holdfast import calendars
 from holdfast.agent import Bound
 from holdfast.codec import keyed
-from holdfast.core import attempts, calls, children, ending, limits, output, prompt, recovery, rounds, shares
+from holdfast.core import attempts, calls, children, ending, limits, output, policy, prompt, recovery, rounds, shares
 from holdfast.core.fold import fold
 from holdfast.core.fork import carried_out
 from holdfast.core.state import Moment, State
@@ -217,7 +217,7 @@ def _expired(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
     """A question whose time is up is put to the next role, or leads to a denial."""
     for question in state.questions.values():
         asked = question.asked
-        if not asked.until or moment.at < asked.until:
+        if not asked.until or moment.at < asked.until or _decided(state, asked):
             continue
         withdrawn = QuestionWithdrawn(question.seq, "expired")
         if asked.then.startswith("ask:"):
@@ -244,6 +244,15 @@ def _expired(bound: Bound, state: State, moment: Moment) -> Sequence[AnyEvent]:
             return [withdrawn, output.not_accepted(state, "nobody reviewed the output in time", final=True)]
         return [withdrawn, attempts.refuse(asked.call, "expired", "nobody decided in time", asked.version)]
     return []
+
+
+def _decided(state: State, asked: PersonAsked) -> bool:
+    """Whether people decided before the end, and nobody has taken that up yet: an answer is valid by its own moment."""
+    call = state.calls.get(asked.call)
+    if call is None or asked.about not in ("review", "output"):
+        return False
+    changed = call.status == "asked" and call.version != asked.version
+    return changed or policy.approved(call, asked.digest, asked.people, asked.until - 1, asked.stands_for or asked.role)
 
 
 def _within(state: State, asked: PersonAsked, at: int) -> int:

@@ -242,7 +242,13 @@ def _reread(state: State, entry: Entry, call: CallState) -> Changes:
     if call.complete == "complete":
         same = before is not None and before.digest == call.result_digest
         kept = Evidence(
-            before.seq if same and before else entry.seq, entry.at, call.args, call.result, call.result_digest, call.seq
+            before.seq if same and before else entry.seq,
+            entry.at,
+            call.args,
+            call.result,
+            call.result_digest,
+            call.seq,
+            within=before.within if same and before else write.seq,
         )
         changes: Changes = {"evidence": {**state.evidence, call.tool: known.plus(kept)}}
     else:
@@ -261,7 +267,7 @@ def _reread(state: State, entry: Entry, call: CallState) -> Changes:
 def _rests(state: State, write: CallState, item: Evidence) -> bool:
     """Whether a write may rest on a reading: its model had been shown it, or it was made for the write."""
     reader = state.calls.get(item.call)
-    return item.seq < write.manifest or (reader is not None and reader.serves == write.seq)
+    return (item.seq < write.manifest and not item.within) or (reader is not None and reader.serves == write.seq)
 
 
 def failed(state: State, entry: Entry, event: CallFailed) -> Changes:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from holdfast.codec import value_of
 from holdfast.core import prompt, provenance
 from holdfast.core.fold_calls import Changes, open_call, replace, with_call
-from holdfast.core.state import Question, Source, State, Vote, move
+from holdfast.core.state import CallState, Question, Source, State, Vote, move
 from holdfast.dialogue import Told
 from holdfast.errors import Bug
 from holdfast.events import (
@@ -65,9 +65,18 @@ def person_asked(state: State, entry: Entry, event: PersonAsked) -> Changes:
     changes: Changes = {"questions": {**state.questions, entry.seq: Question(entry.seq, entry.at, event)}}
     call = state.calls.get(event.call)
     if call is not None and event.about == "review":
-        kept = tuple(vote for vote in call.votes if vote.digest in ("", event.digest))
+        beside = set(_beside(event, call))
+        kept = tuple(
+            vote for vote in call.votes if vote.digest == event.digest or (not vote.digest and beside <= {*vote.shown})
+        )
         changes["calls"] = {**state.calls, call.seq: replace(call, votes=kept, reviewed=True, changed=())}
     return changes
+
+
+def _beside(asked: PersonAsked, call: CallState) -> tuple[str, ...]:
+    """What a question shows beside the arguments: readings, and the limit of all runs that they pass."""
+    passed = [fired.rule for fired in call.rules if fired.rule.endswith(".across")]
+    return (*map(str, asked.evidence), *passed)
 
 
 def _without(state: State, question: int) -> dict[int, Question]:
@@ -126,7 +135,7 @@ def _answer_question(state: State, entry: Entry, call_seq: int, question: int, s
 def amended(state: State, entry: Entry, event: ProposalAmended) -> Changes:
     call = open_call(state, entry, event.call)
     asked = _question(state, entry, event.question)
-    voice = Vote(event.by, "", asked.until, asked.stands_for or asked.role)
+    voice = Vote(event.by, "", asked.until, asked.stands_for or asked.role, _beside(asked, call))
     # A question from before a restore does not say what was lost; nor does one that was put to another role since.
     told = not state.recovered or (event.question > state.recovered and not asked.stands_for)
     if state.recovered and call.effect == "write":  # it was put to another role in place of anybody: its rules tell

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from holdfast import units
 from holdfast.agent import Bound
@@ -433,6 +434,13 @@ def approved(call: CallState, digest: str, people: int, at: int, role: str = "")
         if vote.digest in ("", digest) and (not vote.until or at < vote.until) and role in ("", vote.role)
     }
     return len(voices) >= people
+
+
+def told(call: CallState, judged: Judgement) -> CallState:
+    """A call without the voice of whoever amended it and was not shown all that it rests on."""
+    beside = {*(str(item.seq) for item in judged.evidence), *(share.clause for share in judged.shares)}
+    votes = tuple(vote for vote in call.votes if vote.digest or beside <= {*vote.shown})
+    return call if votes == call.votes else replace(call, votes=votes)
 
 
 def unmet_review(call: CallState, reviews: Sequence[Review], digest: str, at: int) -> Review | None:

@@ -27,8 +27,8 @@ from holdfast.events import AnyEvent, Held, Hold, Json, PlaceAwaited, PlaceTaken
 TURN: Final = 0
 """The place of the run itself among what is held and awaited; the others are calls."""
 
-OPEN: Final = frozenset({"asked", "held", "cleared", "failed", "unsure"})
-"""What a call is that may start, or start again."""
+OPEN: Final = frozenset({"asked", "held", "cleared", "running", "failed", "unsure"})
+"""What a call is that may start, or start again; one that is running may be found lost, and start again at once."""
 
 SOONEST: Final = 5_000_000
 LATEST: Final = 600_000_000

@@ -139,6 +139,8 @@ class Vote(Struct, frozen=True, gc=False):
     """The approval is void from then on; 0: never."""
     role: str = ""
     """For whom the voice was asked."""
+    shown: tuple[str, ...] = ()
+    """Of whoever amended it: the readings, and the limits of all runs that it passes, which they were shown beside it."""
 
 
 class CallState(Struct, frozen=True, gc=False, kw_only=True):

@@ -142,6 +142,7 @@ class Fleet:
         for _ in range(MAX_CONFLICTS):
             if not guessed:
                 await book.refresh()
+            at = self.journal.now()  # before it is judged, so that what was in time then is so by its own moment
             try:
                 event = make(book.known)
             except HoldfastError:
@@ -154,7 +155,7 @@ class Fleet:
                 guessed = False  # only an append shows that what was at hand is all there is
                 continue
             guessed = False
-            page = book.page(self.journal.now())
+            page = book.page(at)
             state = page.add(event, cause, actor)
             if state.closed is not None:  # maybe nobody drives it again: what this contradicts is said with it
                 head = state.seq

@@ -74,7 +74,10 @@ def held_by_others(names: Collection[str], state: State, batch: Sequence[Entry])
                 told |= {share.name: Held(share.used) for share in shares}
             case PlaceAwaited(name=name, holder=holder, used=used):
                 told[name] = Held(used, holder)
-    waited = {one.place.name: Held(ENOUGH, one.place.holder) for one in state.awaits.values()}
+    again = {one.event.call for one in batch if isinstance(one.event, PlaceAwaited)}  # it waits for something else now
+    waited = {
+        one.place.name: Held(ENOUGH, one.place.holder) for place, one in state.awaits.items() if place not in again
+    }
     return {name: Held() for name in names} | {name: one for name, one in (waited | told).items() if name in names}
 
 
