@@ -428,7 +428,8 @@ MISTAKES = (
         ContractAdopted, lambda state, entry, event, changes: changes | {"calls": state.calls}))),
     Mutant("restore_not_bound", "7, 32", "an approval from before a restore counts", _bound_to_less(epoch=0)),
     Mutant("heard_not_bound", "29, 32", "a write starts over a message", _both(_bound_to_less(said=0), _not_overtaken)),
-    Mutant("evidence_not_bound", "34", "other evidence than was shown will do", _same_reading),
+    Mutant("evidence_not_bound", "34", "other evidence than was shown will do", _both(_same_reading, _policy(
+        "binding", lambda of, state, call, judged, moment: of(state, call, replace(judged, evidence=()), moment)))),
     Mutant("across_not_bound", "32", "an approval is for passing a limit too", _policy(
         "binding", lambda of, state, call, judged, moment: of(state, call, replace(judged, shares=()), moment))),
     Mutant("one_voice_twice", "33", "one person is two", _both(_desk("answer", _forgetting), _policy("approved", _many))),
