@@ -120,19 +120,12 @@ def _held(bound: Bound, state: State, moment: Moment, call: CallState) -> Sequen
     asked = next((asked for asked in mine if asked.about in ("review", "output")), None)
     if asked is not None and asked.about == "output" and asked.contract != state.contract_digest:
         return [*attempts.withdraw(state, call, "void"), CallJudged(call.seq, "allow", call.rules, call.version)]
-    if asked is None or not policy.approved(
-        call,
-        asked.digest,
-        asked.people,
-        min(moment.at, asked.until - 1) if asked.until else moment.at,
-        asked.stands_for or asked.role,
-    ):
+    if asked is None or not policy.decided(call, asked, moment.at):
         return []
     decided = attempts.withdraw(state, call, "decided")
     if asked.about == "review":
-        judged = policy.judge(
-            bound, state, call, replace(moment, held={})
-        )  # what others hold is looked at as it starts
+        elsewhere = replace(moment, held={})  # what others hold is looked at as it starts
+        judged = policy.judge(bound, state, call, elsewhere)
         further = policy.unmet_review(policy.told(call, judged), judged.reviews, asked.digest, moment.at)
         if further is not None:
             return [*decided, attempts.put_before(state, moment, call, judged, further, asked.digest)]

@@ -252,7 +252,7 @@ def _decided(state: State, asked: PersonAsked) -> bool:
     if call is None or asked.about not in ("review", "output"):
         return False
     changed = call.status == "asked" and call.version != asked.version
-    return changed or policy.approved(call, asked.digest, asked.people, asked.until - 1, asked.stands_for or asked.role)
+    return changed or policy.decided(call, asked, asked.until)
 
 
 def _within(state: State, asked: PersonAsked, at: int) -> int:

@@ -23,7 +23,7 @@ from holdfast.core import findings, provenance, rounds, shares
 from holdfast.core.fork import carried_out, reviewed
 from holdfast.core.log import Log
 from holdfast.core.state import CallState, Evidence, Moment, State
-from holdfast.events import Fired, Json, Label, Share, Verdict
+from holdfast.events import Fired, Json, Label, PersonAsked, Share, Verdict
 from holdfast.labels import meet
 
 _BARE = Grant()
@@ -434,6 +434,12 @@ def approved(call: CallState, digest: str, people: int, at: int, role: str = "")
         if vote.digest in ("", digest) and (not vote.until or at < vote.until) and role in ("", vote.role)
     }
     return len(voices) >= people
+
+
+def decided(call: CallState, asked: PersonAsked, at: int) -> bool:
+    """Whether enough people approved what a question shows, in the role it stands for; by its end, whenever that is looked at."""
+    by = min(at, asked.until - 1) if asked.until else at
+    return approved(call, asked.digest, asked.people, by, asked.stands_for or asked.role)
 
 
 def told(call: CallState, judged: Judgement) -> CallState:

@@ -92,14 +92,6 @@ def asked(state: State, call: CallState, across: Across) -> tuple[Json, int] | s
     return thing, amount
 
 
-def fuse(bound: Bound, state: State, call: CallState) -> Hold | None:
-    """What a failure of the next attempt counts as."""
-    grant = bound.contract.tools.get(call.tool)
-    if grant is None or grant.breaker is None or not any(_is(one, "breaker") for one in of_call(bound, state, call, 0)):
-        return None
-    return Hold(_name(state, "breaker", call.tool), 1, grant.breaker.within)
-
-
 def _name(state: State, kind: str, *parts: Json) -> str:
     """The name of something shared. Runs that are apart from the world, as trials are, share it with their own kind only."""
     return f"{kind}:{public_digest([state.opened.apart, *parts])[:32]}"
@@ -225,7 +217,8 @@ def begin(
             taken.append(replace(share, used=others.used, top=0))
         else:
             return _awaits(state, call.seq, share.clause, share.name, _why(share, call.tool, used), others)
-    return tuple(taken), fuse(bound, state, call)
+    fuses = (Hold(share.name, 1, share.until - moment.at) for share in taken if _is(share, "breaker"))
+    return tuple(taken), next(fuses, None)
 
 
 def _why(share: Share, tool: str, used: int) -> str:

@@ -64,9 +64,11 @@ class Control:
     async def refresh(self) -> None:
         """Read what was appended since. Raises JournalDamaged."""
         self.stale = False
-        for entry in codec.entries(CONTROL, await self._journal.read(CONTROL, self.seq), self._head, self.seq):
-            self._take(entry.seq, entry.at, entry.event)
-            self.seq, self._head = entry.seq, entry.digest
+        seq, head = self.seq, self._head
+        for entry in codec.entries(CONTROL, await self._journal.read(CONTROL, seq), head, seq):
+            if entry.seq > self.seq:  # what another one read meanwhile is known
+                self._take(entry.seq, entry.at, entry.event)
+                self.seq, self._head = entry.seq, entry.digest
 
     def _take(self, seq: int, at: int, event: object) -> None:
         match event:
