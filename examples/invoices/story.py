@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Final, Self
 
-from holdfast.dialogue import Answered, Request, Result, Told
-from holdfast.events import Json, Wanted
+from holdfast.dialogue import Answered, Request
+from holdfast.events import Json
+from holdfast.testing import told
 
 _LINE: Final = re.compile(r"^(\d)\s+(\S.*?)\s{2,}(\d+)\s+([\d,]+\.\d\d)\s+([\d,]+\.\d\d)\s*$", re.MULTILINE)
 
@@ -62,47 +62,18 @@ class Invoice:
 
 
 @dataclass(frozen=True)
-class Made:
-    """A call it made, and what it was told became of it."""
-
-    tool: str
-    args: Json
-    failed: bool
-    found: tuple[Json, ...]
-    text: str
-
-
-@dataclass(frozen=True)
-class Story:
+class Story(told.Story):
     """A run, as far as it has been told."""
 
-    request: Mapping[str, Any]
-    words: tuple[str, ...]
-    """What it said without calling anything."""
-    calls: tuple[Made, ...]
-    turns: tuple[tuple[tuple[str, Json], ...], ...]
+    turns: tuple[tuple[tuple[str, Json], ...], ...] = ()
     """What was called in each of its answers."""
 
-    @staticmethod
-    def told(request: Request) -> Story:
+    @classmethod
+    def told(cls, request: Request) -> Self:
         """Everything that stands in the request's segments."""
-        results = {part.id: part for part in request.segments if isinstance(part, Result)}
-        answers = [part for part in request.segments if isinstance(part, Answered)]
-        told = [part for part in request.segments if isinstance(part, Told)]
-        return Story(
-            request=next((value for part in told if part.source == "input" for value in values(part.text)), {}),
-            words=tuple(part.text for part in answers if not part.calls),
-            calls=tuple(_made(one, results[one.id]) for part in answers for one in part.calls if one.id in results),
-            turns=tuple(tuple((one.tool, arguments(one.args)) for one in part.calls) for part in answers),
-        )
-
-    def made(self, tool: str) -> list[Made]:
-        """Its calls of one tool."""
-        return [one for one in self.calls if one.tool == tool]
-
-    def found(self, tool: str) -> list[Json]:
-        """What its calls of one tool gave, oldest first."""
-        return [value for one in self.made(tool) if not one.failed for value in one.found]
+        answers = (part for part in request.segments if isinstance(part, Answered))
+        turns = tuple(tuple((one.tool, arguments(one.args)) for one in part.calls) for part in answers)
+        return replace(super().told(request), turns=turns)
 
     def newest(self, tool: str) -> Json:
         """The newest result of a tool, None if there is none."""
@@ -143,22 +114,9 @@ class Story:
         return made[-1].text if made and made[-1].failed else ""
 
 
-def _made(want: Wanted, result: Result) -> Made:
-    return Made(want.tool, arguments(want.args), result.failed, tuple(values(result.text)), result.text)
-
-
 def arguments(text: str) -> Json:
     """The arguments of a call."""
     try:
         return json.loads(text)
     except ValueError:
         return None
-
-
-def values(text: str) -> list[Json]:
-    """The objects in the JSON that a text begins with, if it does."""
-    try:
-        value = json.JSONDecoder().raw_decode(text)[0]
-    except ValueError:
-        return []
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]

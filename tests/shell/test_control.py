@@ -13,6 +13,7 @@ from holdfast.core.state import State
 from holdfast.errors import ContractError, NotAllowed, UsageError
 from holdfast.events import CallStarted, Paused, Resumed
 from holdfast.journal.memory import MemoryJournal
+from holdfast.journal.sqlite import SqliteJournal
 from holdfast.models.scripted import script_by
 from holdfast.shell import adopting
 from holdfast.shell.control import Control, uncarried
@@ -27,6 +28,21 @@ def alone(story):
         asyncio.run(story(*args, **given))
 
     return test
+
+
+@alone
+async def test_several_that_read_the_stream_at_once_take_each_entry_once(tmp_path):
+    """A read of a journal on disk yields: the second one that is under way meets what the first has taken already."""
+    journal = SqliteJournal(tmp_path / "journal.db")
+    theirs, ours = Control(journal), Control(journal)
+    for tool_name in ("pay", "send"):
+        await theirs.stop("tool", tool_name, by="olga")
+    await asyncio.gather(*(ours.refresh() for _ in range(3)))
+    assert (ours.seq, sorted(ours.tools)) == (2, ["pay", "send"])
+    await theirs.resume("tool", "pay", by="olga")
+    await asyncio.gather(*(ours.refresh() for _ in range(3)))
+    assert (ours.seq, sorted(ours.tools)) == (3, ["send"])
+    await journal.close()
 
 
 def bills(*, changed: str = "", cents: int = 100, text: str = "") -> tuple[Agent[str, str], list[str]]:

@@ -16,7 +16,8 @@ from holdfast import codec
 from holdfast.codec import GENESIS
 from holdfast.errors import JournalDamaged
 from holdfast.events import Entry
-from holdfast.journal.port import Append, Committed, Journal, Row
+from holdfast.journal.port import Committed, Journal
+from holdfast.shell import beside
 from holdfast.shell.anchors import Anchor, AnchorError
 from holdfast.shell.durable import pages, seals
 from holdfast.views.checkpoint import AUDIT, Checkpoint, Sealed, digest, opened, read, seal, text_of
@@ -45,11 +46,6 @@ class Round(Struct, frozen=True):
     lost: bool = False
     """Another auditor was first."""
     deliveries: tuple[Delivery, ...] = ()
-
-
-def audit_row(seq: int, opened: int, at: int) -> Row:
-    """The index row of the run `audit`, which nothing folds: how many checkpoints, and when the first and last were taken."""
-    return Row(run=AUDIT, seq=seq, agent=AUDIT, status="closed", opened=opened, at=at, by=ACTOR)
 
 
 class _Last(Struct, frozen=True):
@@ -136,11 +132,9 @@ class Auditor:
     async def _append(self, made: Sealed, last: _Last | None) -> object:
         seq = last.checkpoint.number + 1 if last is not None else 1
         at = max(self._journal.now(), last.at if last is not None else 0)
-        data = codec.encode(Entry(AUDIT, seq, at, seq - 1, ACTOR, event_of(made)))
-        head = codec.chain(last.digest if last is not None else GENESIS, data)
-        row = audit_row(seq, last.opened if last else at, at)
-        batch = Append(run=AUDIT, expected=seq - 1, lines=[(data, head)], row=row, durable=True)
-        return await self._journal.append(batch)
+        entry = Entry(AUDIT, seq, at, seq - 1, ACTOR, event_of(made))
+        head = last.digest if last is not None else GENESIS
+        return await self._journal.append(beside.batch(entry, head, opened=last.opened if last else at))
 
     # ---------------------------------------------------------------------------------------------------- anchors
 

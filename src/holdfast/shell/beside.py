@@ -37,8 +37,19 @@ async def _append(journal: Journal, run: str, event: AnyEvent, actor: str) -> tu
         before += len(lines) - 1
     head = lines[-1][1] if lines else GENESIS
     at = max(journal.now(), row.at if row is not None else 0)
-    data = codec.encode(Entry(run, before + 1, at, 0, actor, event))
-    opened = row.opened if row is not None else at
-    made = Row(run=run, seq=before + 1, agent=run, status="closed", opened=opened, at=at, by=actor)
-    batch = Append(run=run, expected=before, lines=[(data, codec.chain(head, data))], row=made, durable=True)
-    return await journal.append(batch), before + 1
+    entry = Entry(run, before + 1, at, 0, actor, event)
+    return await journal.append(batch(entry, head, opened=row.opened if row is not None else at)), before + 1
+
+
+def batch(entry: Entry, head: bytes, *, opened: int, attention: bool = False) -> Append:
+    """What appends one entry to a run beside the others, durably.
+
+    head: the digest of the entry before it. opened: when the run began. attention: whether somebody has to look at it.
+    """
+    data = codec.encode(entry)
+    row = Row(
+        run=entry.run, seq=entry.seq, agent=entry.run, status="closed", opened=opened, at=entry.at, by=entry.actor,
+        attention=attention,
+    )  # fmt: skip
+    lines = [(data, codec.chain(head, data))]
+    return Append(run=entry.run, expected=entry.seq - 1, lines=lines, row=row, durable=True)

@@ -14,8 +14,8 @@ from holdfast.codec import GENESIS
 from holdfast.errors import Bug, JournalDamaged, JournalError, JournalNewer
 from holdfast.events import Entry, Notified
 from holdfast.journal import walk
-from holdfast.journal.port import Append, Committed, Journal, Moved, Row, Where
-from holdfast.shell import bodies
+from holdfast.journal.port import Committed, Journal, Moved, Where
+from holdfast.shell import beside, bodies
 from holdfast.shell.durable import pages
 from holdfast.views.access import BESIDE, NOTIFY
 from holdfast.views.notices import (
@@ -130,14 +130,10 @@ class Account:
             self.standings = {name: one for name, one in self.standings.items() if still_says(one, read, now)}
         oldest = next((one.seq for name, one in self.standings.items() if name != made.id), seq)
         entry = Entry(NOTIFY, seq, at, 0, self._actor, replace(made, read=read, since=oldest))
-        data = codec.encode(entry)
-        head = codec.chain(self._head, data)
-        row = Row(
-            run=NOTIFY, seq=seq, agent=NOTIFY, status="closed", opened=self.began or at, at=at, by=self._actor,
-            attention=_attention(made, self.attention),
-        )  # fmt: skip
-        batch = Append(run=NOTIFY, expected=self._seq, lines=[(data, head)], row=row, durable=True)
-        return await self._journal.append(batch), codec.decode(data, self._head, head)
+        attention = _attention(made, self.attention)
+        batch = beside.batch(entry, self._head, opened=self.began or at, attention=attention)
+        (data, digest), head = batch.lines[0], self._head
+        return await self._journal.append(batch), codec.decode(data, head, digest)
 
 
 def _attention(said: Notified, before: bool) -> bool:  # noqa: FBT001 - what it was before
