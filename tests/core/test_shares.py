@@ -30,7 +30,8 @@ def paying(terms, *tools, wanted=PAY, mode="live", **options) -> Story:
 def held(run: Story) -> list[tuple[str, int, int]]:
     """(kind, amount, until when, from now) of what a run holds."""
     return [
-        (one.name.partition(":")[0], one.amount, one.until and one.until - run.at) for one in shares.held(run.state)
+        (one.name.partition(":")[0], one.amount, one.until and one.until - run.at)
+        for one in shares.held(run.state, run.at)
     ]
 
 
@@ -211,6 +212,8 @@ def test_a_rate_is_a_window_that_moves():
     run.after("1m")
     run.settle_down()
     assert not held(run)
+    [ended] = shares.held(run.state, run.at - units.SECOND)
+    assert (ended.amount, ended.until) == (1, run.at)
 
 
 def test_a_write_of_an_unknown_outcome_waits_for_a_place_before_it_is_repeated():
@@ -351,7 +354,7 @@ def test_a_closed_run_keeps_what_counts_in_its_window_only():
     run.settle_down()
     assert run.state.closed
     assert sorted(kind for kind, *_ in held(run)) == ["across", "rate"]
-    assert all(isinstance(one, Hold) for one in shares.held(run.state))
+    assert all(isinstance(one, Hold) for one in shares.held(run.state, run.at))
 
 
 def test_words_of_an_event_are_as_written():

@@ -7,8 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from holdfast.events import Held, Hold
-from holdfast.journal.checks import KEPT
-from holdfast.journal.port import Committed, Full, Take
+from holdfast.journal.port import KEPT, Committed, Full, Take
 from holdfast.journal.sqlite import SqliteJournal
 from holdfast.testing.journal_contract import a_batch, a_row
 from holdfast.testing.journal_contract.holding import takes

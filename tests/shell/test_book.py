@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast import units
 from holdfast.codec import check_chain
 from holdfast.core.fold import fold_all
 from holdfast.core.pending import outlook
@@ -22,7 +23,7 @@ from holdfast.events import (
     Said,
 )
 from holdfast.journal.memory import MemoryJournal
-from holdfast.journal.port import Committed, Moved
+from holdfast.journal.port import KEPT, Committed, Moved
 from holdfast.models.scripted import call
 from holdfast.shell import bodies
 from holdfast.shell import book as module
@@ -228,6 +229,19 @@ def test_a_closed_run_with_an_unresolved_write_asks_for_attention():
     assert module.row_of(run.state, run.stands()).attention
     run.settles("did_not")
     assert not module.row_of(run.state, run.stands()).attention
+
+
+def test_the_row_still_says_what_ended_lately_since_what_was_decided_before_may_come_yet():
+    run = Story(desk((order(), {"rate": {"calls": 2, "per": "10s"}}), limits={"steps": 9}))
+    began = run.at
+    run.then("ModelAsked")
+    for seconds in (0, 10, KEPT // units.SECOND - 1, 1):  # each of these starts counts for 10 s
+        run.after(f"{seconds}s").answers(call("get_order", order=f"A-{seconds}"))
+        run.settle_down()
+        run.returns({})
+        run.settle_down()
+    ends = [one.until - began for one in module.row_of(run.state, run.stands()).holds]
+    assert ends == [20 * units.SECOND, KEPT + 19 * units.SECOND, KEPT + 20 * units.SECOND]
 
 
 def test_a_book_that_keeps_its_entries_has_them_as_they_are_read():

@@ -125,15 +125,15 @@ def unread(bound: Bound, state: State, moment: Moment, call: CallState) -> bool:
     return any(share.name not in moment.held for share in of_call(bound, state, call, moment.at))
 
 
-def held(state: State) -> tuple[Hold, ...]:
-    """What a run holds, as its row tells others."""
+def held(state: State, since: int) -> tuple[Hold, ...]:
+    """What a run holds, as its row tells others, and what it held that ended by its time after `since`."""
     if not state.holds:
         return ()
     return tuple(
         Hold(share.name, share.amount, share.until)
         for shares in state.holds.values()
         for share in shares
-        if not share.until or share.until > state.at
+        if not share.until or share.until > since
     )
 
 

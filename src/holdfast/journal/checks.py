@@ -11,9 +11,6 @@ from holdfast.journal.port import Append, Row, Where
 
 E = TypeVar("E", bound=HoldfastError)
 
-KEPT: Final = 60_000_000
-"""µs for which what ended by its time is still known, for batches that were decided before; one that is older is refused."""
-
 MOST: Final = 2**53
 """An amount that is held is less than this: a thousand such still add up in the integers of every database."""
 

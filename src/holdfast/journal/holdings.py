@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from holdfast.events import Held
-from holdfast.journal.checks import KEPT, live
-from holdfast.journal.port import Append, Full, Row
+from holdfast.journal.checks import live
+from holdfast.journal.port import KEPT, Append, Full, Row
 
 
 class Holdings:

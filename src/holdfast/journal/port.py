@@ -15,11 +15,14 @@ caller computed by folding. Every backend passes `holdfast.testing.journal_contr
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
 from holdfast.events import Held, Hold, Outcome
+
+KEPT: Final = 60_000_000
+"""µs for which what ended by its time is still known, for batches that were decided before; one that is older is refused."""
 
 Status: TypeAlias = Literal["working", "waiting", "closed"]
 
@@ -59,7 +62,7 @@ class Row(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     apart: str = ""
     """Of a run in a world of its own, as a trial is: nobody else takes it up."""
     holds: tuple[Hold, ...] = ()
-    """What it holds of what runs share; what no longer counts by its time may be left out."""
+    """What it holds of what runs share. What ended by its time stays in for `KEPT`: a batch that was decided before may come yet."""
     wants: str = ""
     """The name of which it waits for a part."""
     tags: dict[str, str] = field(default_factory=dict)

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from holdfast.events import Hold
-from holdfast.journal.checks import KEPT, live
-from holdfast.journal.port import Append, Full
+from holdfast.journal.checks import live
+from holdfast.journal.port import KEPT, Append, Full
 from holdfast.journal.statements import load
 
 

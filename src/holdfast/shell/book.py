@@ -34,7 +34,7 @@ from holdfast.events import (
     RunOpened,
     Unknown,
 )
-from holdfast.journal.port import Append, Appended, Committed, Journal, Row, Take
+from holdfast.journal.port import KEPT, Append, Appended, Committed, Journal, Row, Take
 from holdfast.shell import bodies
 from holdfast.shell.cipher import Cipher
 from holdfast.shell.redact import Redactor
@@ -336,7 +336,7 @@ def row_of(state: State, outlook: Outlook) -> Row:
         tree=opened.tree if opened.tree != state.run else "",
         children=state.spent.opened,
         apart=opened.apart,
-        holds=shares.held(state),
+        holds=shares.held(state, state.at - KEPT),
         wants=shares.wants(state),
         doubts=_doubts(state),
         tags=opened.tags,

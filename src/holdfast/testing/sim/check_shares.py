@@ -109,7 +109,7 @@ def _lets_go(entry: Entry) -> bool:
         case CallFailed(fate=fate):
             return fate == "not_done"
         case CallLookedUp(answer=answer):
-            return answer == "found"
+            return answer in ("found", "absent")
         case CallJudged(verdict=verdict):
             return verdict == "refuse"
     return isinstance(entry.event, CallReturned | CallReturnedLate | CallSettled | DoubtRaised)

@@ -143,7 +143,7 @@ BARE: Final = frozenset({"mail"})
 SHARED: Final[dict[Any, dict[str, Json]]] = {
     look: {"rate": {"calls": 2, "per": "6s"}},
     pay: {"across": {"per": "args.item != ''", "window": "1h", "sum": "args.cents", "at_most": 1500}, "at_once": 1},
-    book: {"at_once": 1},
+    book: {"rate": {"calls": 2, "per": "10s"}, "at_once": 1},
     ship: {"at_once": 1},
     mail: {"across": {"window": "1h", "at_most": 3}, "at_once": 1},
     post: {"breaker": {"failures": 2, "within": "20s"}},
