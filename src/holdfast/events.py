@@ -555,6 +555,11 @@ class CallReturnedLate(Event, frozen=True):
     call: int
     attempt: int
     result: Body | None = None
+    digest: str = ""
+    complete: Completeness = "complete"
+    missing: str = ""
+    cursor: str = ""
+    label: Label = Label()
     error: str = ""
     fate: Fate | None = None
     effect_id: str = ""

@@ -346,10 +346,10 @@ class Story:
         body = Inline(value) if value is not None else None
         self.append(CallReturnedLate(call, attempt, body, **more))
 
-    def returns_late(self, value: Any, call: int = 0, attempt: int = 1) -> Any:
+    def returns_late(self, value: Any, call: int = 0, attempt: int = 1, **more: Any) -> Any:
         """A result comes to an attempt that was given up waiting for."""
         call = call or self.call().seq
-        return self.fact(CallReturned(call, attempt, Inline(value), keyed(SECRET, "result", canonical(value))))
+        return self.fact(CallReturned(call, attempt, Inline(value), keyed(SECRET, "result", canonical(value)), **more))
 
     # ---- people and other workers
 

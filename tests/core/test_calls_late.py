@@ -7,7 +7,7 @@ import pytest
 from holdfast.core import desk
 from holdfast.core.recovery import MAX_LOOKS
 from holdfast.errors import NotAllowed
-from holdfast.events import PersonAsked
+from holdfast.events import Label, PersonAsked
 from holdfast.models.scripted import call, done
 from tests.core import story
 from tests.core.story import Story, order, refund
@@ -95,6 +95,34 @@ def test_a_reading_that_was_given_up_and_comes_late_contradicts_nothing():
     run.late(["A-1"], 4)
     run.then()
     assert run.state.contradiction == ""
+
+
+def late_reading(**said) -> Story:
+    """A reading that was given up waiting for and comes before it was tried again."""
+    run = Story(story.desk(order())).asks_for(call("get_order", order="A-1"))
+    run.then("CallAsked get_order", "CallJudged allow", "CallStarted 1")
+    run.breaks("timeout", "unknown", ended=False)
+    run.returns_late({"total": 4}, 4, **said)
+    return run
+
+
+def test_a_late_reading_that_counts_has_the_label_and_the_digest_of_any_other():
+    personal = Label(trusted=False, classes=("personal",))
+    late = late_reading(label=personal)
+    known = late.call(4)
+    late.then("ModelAsked")
+    assert late.state.label == known.label == personal
+    early = Story(story.desk(order())).asks_for(call("get_order", order="A-1"))
+    early.then("CallAsked get_order", "CallJudged allow", "CallStarted 1")
+    early.returns({"total": 4})
+    assert known.result_digest == early.call(4).result_digest != ""
+
+
+def test_a_late_reading_that_is_not_all_there_is_is_none_that_a_write_may_rest_on():
+    run = late_reading(complete="partial", missing="the second page is missing")
+    assert (run.call(4).complete, run.call(4).missing) == ("partial", "the second page is missing")
+    assert not run.state.evidence
+    assert late_reading().state.evidence
 
 
 @pytest.mark.parametrize("fate", ["happened", "not_done"])

@@ -10,7 +10,7 @@ import msgspec
 from holdfast.codec import public_digest, value_of
 from holdfast.core import findings, fold_shares, prompt
 from holdfast.core.log import Log
-from holdfast.core.state import CallState, Evidence, Question, Source, State, move
+from holdfast.core.state import CallState, Evidence, Question, Source, State, Status, move
 from holdfast.errors import Bug
 from holdfast.events import (
     CallAsked,
@@ -151,14 +151,18 @@ def returned(state: State, entry: Entry, event: CallReturned) -> Changes:
             look_at=entry.at + round(float(handle.get("poll", 5.0)) * 1e6), ended=call.ended,
         )  # fmt: skip
         return with_call(state, after, spent=spent)
-    status = move(state.run, entry.seq, call.status, "CallReturned")
-    value = value_of(event.result)
-    after = replace(
-        call, status=status, answer=entry.seq, ok=True, result=value, result_digest=event.digest, complete=event.complete,
-        missing=event.missing, next=event.cursor, effect_id=event.effect_id, label=event.label, files=prompt.attached(event.files),
-    )  # fmt: skip
+    after = _gave(call, entry, event, move(state.run, entry.seq, call.status, "CallReturned"))
     changes = learned(state, entry, after) | {"spent": spent}
     return changes | {"edited": {**state.edited, entry.seq: event.edited}} if event.edited else changes
+
+
+def _gave(call: CallState, entry: Entry, event: CallReturned | CallReturnedLate, status: Status) -> CallState:
+    """A call with its result."""
+    return replace(
+        call, status=status, answer=entry.seq, ok=True, result=value_of(event.result), result_digest=event.digest,
+        complete=event.complete, missing=event.missing, next=event.cursor, effect_id=event.effect_id, label=event.label,
+        files=prompt.attached(event.files),
+    )  # fmt: skip
 
 
 def learned(state: State, entry: Entry, call: CallState) -> Changes:
@@ -422,11 +426,7 @@ def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
         return changes | with_call(state, replace(over, came_late=entry.seq if happened else call.came_late))
     if suffix:
         return changes | _surely_not(state, entry, replace(_one_over(call, event.attempt, entry.at), status=status))
-    found = replace(
-        call, status=status, answer=entry.seq, ok=True, result=value_of(event.result), effect_id=event.effect_id, complete="complete",
-        files=prompt.attached(event.files),
-    )  # fmt: skip
-    return learned(state, entry, found) | changes
+    return learned(state, entry, _gave(call, entry, event, status)) | changes
 
 
 def _known_after_all(state: State, call: int) -> Changes:

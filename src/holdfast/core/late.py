@@ -41,20 +41,7 @@ def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
                 return fact
             return ModelAnsweredLate(ask, 0, took=fact.took) if fate == "not_done" and ask in state.owed else None
         case CallReturned(call=call, attempt=attempt):
-            if _runs(state, call, attempt):
-                return fact
-            if fact.complete == "simulated":
-                return None
-            result = fact.result if fact.complete != "started" else None
-            return CallReturnedLate(
-                call,
-                attempt,
-                result,
-                effect_id=fact.effect_id,
-                fate=None if result else "unknown",
-                took=fact.took,
-                files=fact.files,
-            )
+            return fact if _runs(state, call, attempt) else _returned_late(fact)
         case CallFailed(call=call, attempt=attempt):
             if _runs(state, call, attempt):
                 return fact
@@ -74,10 +61,23 @@ def fit(state: State, fact: AnyEvent) -> AnyEvent | None:
                 and not _owners(state, fact.effect_id)
             ):
                 return CallReturnedLate(
-                    call, fact.attempt, fact.result, effect_id=fact.effect_id, took=fact.took, files=fact.files
-                )
+                    call, fact.attempt, fact.result, fact.digest, label=fact.label, effect_id=fact.effect_id, took=fact.took,
+                    files=fact.files,
+                )  # fmt: skip
             return None
     return fact
+
+
+def _returned_late(fact: CallReturned) -> CallReturnedLate | None:
+    """All that is said of a result, for it may be the one that counts; of work that only began, that it did."""
+    if fact.complete == "simulated":
+        return None
+    if fact.complete == "started":
+        return CallReturnedLate(fact.call, fact.attempt, fate="unknown", took=fact.took)
+    return CallReturnedLate(
+        fact.call, fact.attempt, fact.result, fact.digest, fact.complete, fact.missing, fact.cursor, fact.label,
+        effect_id=fact.effect_id, took=fact.took, files=fact.files,
+    )  # fmt: skip
 
 
 def _as_its_own(state: State, found: CallLookedUp, call: CallState) -> CallLookedUp:

@@ -234,12 +234,15 @@ def _returned(draft: Draft, entry: Entry, event: CallReturned) -> None:
     if event.complete == "started":
         keep_call(draft, call, tried=tried, stage="unsure", complete="started", unknown=True)
         return
+    _gave(draft, keep_call(draft, call, tried=tried), entry, event, "returned")
+
+
+def _gave(draft: Draft, call: Call, entry: Entry, event: CallReturned | CallReturnedLate, ending: str) -> None:
     keep_call(
         draft,
         call,
-        tried=tried,
         stage="answered",
-        ending="returned",
+        ending=ending,
         answered=entry.seq,
         result=content(event.result),
         files=attached(event.files),
@@ -361,17 +364,7 @@ def _late(draft: Draft, entry: Entry, event: CallReturnedLate) -> None:
         elif call.stage == "doubt":
             keep_call(draft, call, stage="answered", ending="absent", answered=entry.seq)
     elif event.result is not None and call.stage in ("unsure", "doubt"):
-        keep_call(
-            draft,
-            call,
-            stage="answered",
-            ending="late",
-            answered=entry.seq,
-            result=content(event.result),
-            files=attached(event.files),
-            effect_id=event.effect_id,
-            complete="complete",
-        )
+        _gave(draft, call, entry, event, "late")
 
 
 CALLS: Final[dict[type, Callable[[Draft, Entry, Any], None]]] = {

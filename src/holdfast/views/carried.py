@@ -79,7 +79,8 @@ class Carried:
             case CallReturned() | CallLookedUp(answer="found") | ChildClosed():
                 return self._result(event.call, event.label)
             case CallReturnedLate():
-                return self._result(event.call, self._of_tool(event.call), known=False)
+                label = meet(event.label, self._of_tool(event.call))  # earlier versions did not write it down
+                return self._result(event.call, label, known=False)
             case CallSettled():
                 label = self.everything
                 if event.result is not None:

@@ -346,7 +346,7 @@ _WHOLE: Final[dict[type, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ChildClosed: (("why",), ("result",)),
     ProgramCalled: ((), ("args",)),
     CallLookedUp: (("effect_id",), ("result", "files")),
-    CallReturnedLate: (("effect_id", "error"), ("result", "files")),
+    CallReturnedLate: (("missing", "cursor", "effect_id", "error"), ("result", "files")),
     CallSettled: (("text",), ("result",)),
     PersonAnswered: (("text",), ("value",)),
     AskedBack: (("text",), ()),

@@ -250,7 +250,8 @@ class WholeTale(Tale):
             self.wrong("late", f"entry {entry.seq} calls the answer to a running attempt late")
         if event.result is not None and call.unknown and not call.over and not call.running:
             call.over = call.ok = True
-            self._read(entry, call, "")
+            if event.complete == "complete":
+                self._read(entry, call, event.digest)
 
     def doubts(self, entry: Entry, event: DoubtRaised) -> None:
         """A call is before a person."""
