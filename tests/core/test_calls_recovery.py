@@ -183,6 +183,23 @@ def test_after_did_not_happen_a_keyed_write_starts_again_under_the_same_key():
     assert run.state.counted["refund"] == 1
 
 
+def test_after_did_not_happen_a_refusal_is_an_answer_and_nobody_is_asked_the_same_again():
+    """What was unknown of the attempts before the ruling is unknown no more."""
+    run = unknown(keyed=True)
+    for attempt in (2, 3):
+        run.after("1m").then(f"CallStarted {attempt}")
+        run.breaks("timeout", "unknown")
+    run.after("1m").then(*DOUBT)
+    run.settles("did_not")
+    assert run.state.counted["refund"] == 0
+    run.then("CallStarted 4")
+    assert run.state.counted["refund"] == 1
+    run.breaks("refused", "not_done")
+    run.then("CallJudged refuse refused", "ModelAsked")
+    assert run.state.counted["refund"] == 0
+    assert not run.state.unresolved
+
+
 def test_a_message_keeps_a_keyed_write_from_being_repeated():
     run = unknown(keyed=True)
     run.says("leave it")

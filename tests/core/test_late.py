@@ -135,6 +135,18 @@ def test_whatever_a_performer_learned_can_be_appended_or_says_nothing_new(seed, 
         fold(run.state, Entry("r_1", run.state.seq + 1, run.at, 0, "w", fitted))
 
 
+def test_the_same_answer_of_an_attempt_that_was_written_off_is_kept_too():
+    """An earlier attempt answered it: what became of the last one is known only once that says it itself."""
+    run = writing(keyed=True)
+    run.breaks("timeout", "unknown", ended=False)
+    run.after("1m").then("CallStarted 2")
+    run.breaks("timeout", "unknown", ended=False)
+    run.returns_late({"id": "re"}, 4, attempt=1)
+    assert (run.call(4).ok, run.call(4).alive) == (True, (2,))
+    assert isinstance(run.returns_late({"id": "re"}, 4, attempt=2), CallReturnedLate)
+    assert run.call(4).alive == ()
+
+
 def test_a_fact_that_is_in_already_is_not_appended_again():
     """SEMANTICS rule 6: its append was reported as failed, and had got in."""
     run = writing()

@@ -349,8 +349,11 @@ def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
     call = open_call(state, entry, event.call)
     again = event.verdict == "did_not" and bool(call.key) and call.keyed_until > entry.at
     status = move(state.run, entry.seq, call.status, "CallSettled retry" if again else f"CallSettled {event.verdict}")
-    if again:
-        return with_call(state, replace(call, status=status, settled=event.verdict, error="settled"), **changes)
+    if event.verdict == "did_not":
+        changes["counted"] = {**state.counted, call.tool: max(state.counted.get(call.tool, 0) - 1, 0)}
+    if again:  # of what may come of the attempts before, a person has said that nothing did
+        ready = replace(call, status=status, settled=event.verdict, error="settled", unknown=False)
+        return with_call(state, ready, **changes)
     if event.verdict == "happened":
         value = value_of(event.result)
         known = event.result is not None
@@ -364,10 +367,6 @@ def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
         if event.verdict == "did_not"
         else "nobody could tell whether this happened"
     )
-    counted = state.counted
-    if event.verdict == "did_not":
-        counted = {**counted, call.tool: max(counted.get(call.tool, 0) - 1, 0)}
-    changes["counted"] = counted
     if event.verdict == "stop":
         changes |= {
             "stop": f"{event.by} stopped it: nobody could tell whether {call.tool} happened",
@@ -421,12 +420,12 @@ def late(state: State, entry: Entry, event: CallReturnedLate) -> Changes:
         return changes
     suffix = "" if happened else " settled" if _says_it_all(call, event) else f" {event.fate or 'unknown'}"
     status = move(state.run, entry.seq, call.status, f"CallReturnedLate{suffix}")
+    over = _one_over(call, event.attempt, entry.at)
     if status == call.status:
-        over = _one_over(call, event.attempt, entry.at)
         return changes | with_call(state, replace(over, came_late=entry.seq if happened else call.came_late))
     if suffix:
-        return changes | _surely_not(state, entry, replace(_one_over(call, event.attempt, entry.at), status=status))
-    return learned(state, entry, _gave(call, entry, event, status)) | changes
+        return changes | _surely_not(state, entry, replace(over, status=status))
+    return learned(state, entry, _gave(over, entry, event, status)) | changes
 
 
 def _known_after_all(state: State, call: int) -> Changes:

@@ -118,6 +118,7 @@ def _is_in(state: State, fact: AnyEvent) -> bool:
                 and known.attempt == attempt
                 and known.ok
                 and not known.looked
+                and not known.error  # one that was written off, and answered by an earlier attempt, did not say this yet
                 and known.result_digest == fact.digest
             )
         case CallFailed(call=call, attempt=attempt):
