@@ -341,7 +341,7 @@ class Ledger:
         if not rules and event.role == "chief":
             return  # asked while the limit was passed, and put once more after that
         people = max(rule.people for rule in rules)
-        times = [rule.within for rule in rules if rule.people == people and rule.within]
+        times = [rule.within for rule in rules if rule.within]
         assert event.people == people, f"entry {entry.seq}: it asks for {event.people} people, and a rule for {people}"
         until = later(entry.at, min(times), event.role in self.terms.works) if times else 0
         assert event.until == until, f"entry {entry.seq}: it stands until {event.until}, and not {until}"

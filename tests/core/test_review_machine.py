@@ -437,7 +437,7 @@ MISTAKES = (
         "approved", lambda of, call, digest, people, *rest: of(call, digest, 1, *rest))),
     Mutant("unnamed_rule_forgotten", "C3", "a rule of anybody falls away beside a named one", _policy("unmet_review", _unmet_beside)),
     Mutant("longest_time", "32", "of two rules the one that leaves more time counts", lambda: [
-        (policy, "_strictness", lambda review: (review.people, review.within or 0))]),
+        (policy, "_time", lambda review: -(review.within or 0))]),
     Mutant("used_twice", "32", "an approval is used for a second start", _folds(CallStarted, lambda state, entry, event, changes:
         _with_call(changes, event.call, votes=state.calls[event.call].votes))),
     Mutant("deny_is_no_end", "33", "a call that was denied starts", _folds(PersonAnswered, _deny_is_kept)),

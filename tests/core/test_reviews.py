@@ -48,6 +48,15 @@ def test_a_review_shows_what_is_proposed_and_what_it_rests_on():
     assert run.stands().waits_for == "person"
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_rules_of_one_role_are_one_question_for_the_most_people_in_the_least_time(first):
+    two = RULE | {"people": 2, "within": "4d", "then": "ask: legal", "by": "finance"}
+    one = RULE | {"within": "1h", "by": "finance"}
+    run = held(*([two, one] if first else [one, two]))
+    asked = run.last(PersonAsked)
+    assert (asked.role, asked.people, asked.until, asked.then) == ("finance", 2, run.at + units.HOUR, "deny")
+
+
 def test_an_approved_call_starts_and_its_question_is_closed():
     run = held()
     run.person("approve")

@@ -450,18 +450,24 @@ def told(call: CallState, judged: Judgement) -> CallState:
 
 
 def unmet_review(call: CallState, reviews: Sequence[Review], digest: str, at: int) -> Review | None:
-    """The next review that still needs a voice: of each role the rule that asks for most people; named roles first.
+    """The next review that still needs a voice: of each role one, for all of its rules; named roles first.
 
-    Of rules that ask for as many, the one that leaves least time. Where no role is named, a voice of any role counts.
+    Where no role is named, a voice of any role counts.
     """
     by_role: dict[str, Review] = {}
     for review in reviews:
         known = by_role.get(review.by)
-        if known is None or _strictness(review) > _strictness(known):
-            by_role[review.by] = review
+        by_role[review.by] = review if known is None else _both(known, review)
     waiting = [review for review in by_role.values() if not approved(call, digest, review.people, at, review.by)]
     return max(waiting, key=lambda review: (bool(review.by), review.people), default=None)
 
 
-def _strictness(review: Review) -> tuple[int, float]:
-    return review.people, -(review.within or math.inf)
+def _both(one: Review, other: Review) -> Review:
+    """Two rules of one role in one question: the most people, in the least time, with what the end of that leads to."""
+    hasty = min((one, other), key=_time)
+    asks = max((one, other), key=lambda review: review.people)
+    return asks.model_copy(update={"within": hasty.within, "then": hasty.then})
+
+
+def _time(review: Review) -> float:
+    return review.within or math.inf
