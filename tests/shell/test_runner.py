@@ -147,6 +147,26 @@ def test_the_same_request_is_the_same_run():
     story(work)
 
 
+def test_whoever_asks_for_the_same_request_elsewhere_gets_its_result_although_another_worker_drives_it():
+    async def work():
+        bank, journal = Bank(), MemoryJournal()
+        agent = clerk(bank)
+        bank.open.clear()
+        async with opened(journal, PAY, OK) as theirs, opened(journal, PAY, OK) as ours:
+            result = asyncio.ensure_future((await theirs.start(agent, Request(), key="mail:7")).result())
+            await bank.inside.wait()
+            same = await ours.start(agent, Request(), key="mail:7")
+            waiting = asyncio.ensure_future(same.result())
+            await ours.drive(same.name)  # as far as it can: the attempt is another worker's
+            assert not waiting.done()
+            bank.open.set()
+            assert await waiting == await result
+            assert isinstance(await waiting, Done)
+        assert len(bank.paid) == 1
+
+    story(work)
+
+
 def test_a_request_key_with_anything_else_is_a_conflict():
     async def work():
         bank, journal = Bank(), MemoryJournal()

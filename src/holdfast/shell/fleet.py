@@ -31,6 +31,9 @@ from holdfast.views.access import CONTROL
 LATE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds between tries to record a fact for which the journal had no room."""
 
+SOON: Final = 0.05
+"""Seconds between looks at a run that another worker drives, at least; every entry of it is heard of anyway."""
+
 MOST_WOKEN: Final = 20
 """Runs that are driven at once because something is free again."""
 
@@ -215,9 +218,16 @@ class Fleet:
             self._remember(driver.book)
 
     async def attend(self, run: str) -> tuple[State, Outlook]:
-        """Drive a run here until it is closed or waits for somebody; a wait for time alone is waited out."""
+        """Drive a run here until it is closed or waits for somebody.
+
+        A wait for time alone is waited out, and so is what another worker is doing.
+        """
         while True:
             state, stands = await asyncio.shield(self.drive(run))
+            if stands.status == "working" and not self._draining:
+                leased = max((stands.due or 0) - self.journal.now(), 0) / units.SECOND
+                await self._until(run, max(leased, SOON))
+                continue
             if stands.waits_for == "child":
                 if await self._children.next(run):
                     continue

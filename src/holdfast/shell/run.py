@@ -111,7 +111,7 @@ class Run(Generic[Out]):
         return f"<Run {self.name}>"
 
     async def result(self) -> Result[Out]:
-        """Drive it here until it is closed or waits for somebody. A short wait for time is waited out."""
+        """Drive it here until it is closed or waits for somebody. Waits for time, and for another worker at it, are waited out."""
         state, stands = await self._runner.attend(self.name)
         return result_of(self._agent, state, stands)
 
