@@ -147,6 +147,8 @@ class Agent(Generic[In, Out]):
             **terms,
         }  # fmt: skip
         self.contract = Contract.parse(data, f"agent {name}")
+        self.answered = False
+        """Whether its models were named for the moment: they answer whatever contract its runs begin under."""
         wrong = [finding for finding in lint.findings(self.contract, self.tools) if finding.level == "error"]
         if wrong:
             raise ContractError(
@@ -177,6 +179,7 @@ class Agent(Generic[In, Out]):
         models: for all of them, or a function that names those of each. The order of rounds stays what answers for a team.
         """
         other = copy(self)
+        other.answered = True
         for known in ("bound", "family"):
             other.__dict__.pop(known, None)
         other.tools = {

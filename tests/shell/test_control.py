@@ -11,7 +11,7 @@ import pytest
 from holdfast import Agent, Runner, call, done, tool
 from holdfast.core.state import State
 from holdfast.errors import ContractError, NotAllowed, UsageError
-from holdfast.events import CallStarted, Paused, Resumed
+from holdfast.events import CallStarted, Paused, Price, Resumed
 from holdfast.journal.memory import MemoryJournal
 from holdfast.journal.sqlite import SqliteJournal
 from holdfast.models.scripted import script_by
@@ -181,6 +181,20 @@ async def test_new_runs_begin_under_what_was_accepted_and_the_same_key_gives_the
         assert (await runner.start(new, "b=5", key="one", by="ana")).name == before.name
         after = await runner.start(new, "b=5", key="two", by="ana")
         assert (await after.state()).contract_digest == old.contract.digest
+
+
+@pytest.mark.parametrize("models", [["here:one"], ["script:other"]])
+@alone
+async def test_models_that_are_named_for_the_moment_answer_whatever_was_accepted(models):
+    journal = MemoryJournal()
+    (old, _), (new, _) = bills(), bills(cents=1)
+    await Control(journal).publish("payer", old.contract.data, old.contract.digest, by="kim")
+    prices = {"here:one": Price(1, 1)}
+    for agent, answers in ((new, ["script:payer"]), (new.answered_by(models), models)):
+        async with Runner.open(journal, model=model, prices=prices, drives=False) as runner:
+            state = await (await runner.start(agent, "b=5", by="ana")).state()
+            assert {**state.contract, "models": answers} == {**old.contract.data, "models": answers}
+            assert state.contract["models"] == answers
 
 
 @alone

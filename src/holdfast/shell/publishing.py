@@ -130,18 +130,18 @@ NOTHING_WRONG: Final = Carried(None, None, None)
 
 
 def answered(agent: Agent[Any, Any], contract: Contract) -> Contract:
-    """A contract with a script in place of its models, where a script answers for the agent here."""
-    data = with_models_of(contract.data, agent.contract.data)
+    """A contract with other models in place of its own, where such were named for the agent here."""
+    data = with_models_of(contract.data, agent.contract.data, named=agent.answered)
     return contract if data == contract.data else Contract.parse(data, f"the contract accepted for {agent.name}")
 
 
-def with_models_of(data: Json, other: Json) -> Json:
-    """A contract's data with the scripts that answer in place of the models of another one, and of those below it."""
+def with_models_of(data: Json, other: Json, *, named: bool = False) -> Json:
+    """A contract's data with the models that answer for another one and those below it: scripts, or what was named for it."""
     before = (other or {}).get("models") or []
-    scripted = bool(before) and all(str(one).startswith(STANDIN) for one in before)
+    instead = bool(before) and (named or all(str(one).startswith(STANDIN) for one in before))
     tools = dict(data["tools"])
     for name, terms in tools.items():
         known = ((other or {}).get("tools") or {}).get(name) or {}
         if terms and terms.get("agent") and known.get("agent"):
-            tools[name] = {**terms, "agent": with_models_of(terms["agent"], known["agent"])}
-    return {**data, "models": list(before) if scripted else data["models"], "tools": tools}
+            tools[name] = {**terms, "agent": with_models_of(terms["agent"], known["agent"], named=named)}
+    return {**data, "models": list(before) if instead else data["models"], "tools": tools}
