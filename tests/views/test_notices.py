@@ -8,6 +8,7 @@ import pytest
 
 from holdfast import ask, call, units
 from holdfast.codec import canonical
+from holdfast.core import desk as people
 from holdfast.core.decide import contradicted
 from holdfast.core.fork import fork
 from holdfast.events import BodiesErased, CallAsked, Entry, Notified, Parent, RunClosed
@@ -66,6 +67,31 @@ def test_a_question_is_told_with_whom_about_what_and_until_when():
     assert "people decide" in one.words
     assert CANARY in one.words
     assert sentence(one) == f"finance is asked to decide about refund in desk, run r_1, until {units.say_at(one.until)}"
+
+
+def asked_back(run, text, to="requester"):
+    run.append(people.ask_back(run.state, run.question().seq, text, "rita", run.at, to), actor="rita")
+    return run.entries[-1].seq
+
+
+def test_the_requester_is_told_when_a_reviewer_asks_them_until_they_have_said_something():
+    run = reviewed()
+    seq = asked_back(run, "which bill is it?")
+    review, back = told(run).notices
+    assert (review.kind, review.role) == ("asked", "finance")
+    assert (back.id, back.kind, back.role, back.about) == (f"r_1.{seq}.asked", "asked", "requester", "question")
+    assert (back.words, back.until) == ("which bill is it?", run.question().asked.until)
+    assert "requester is asked" in sentence(back)
+    again = asked_back(run, "and [redacted:key]?")
+    assert [one.words for one in told(run).notices if one.seq == again] == [""]
+    run.says("the second one")
+    assert not [one for one in told(run).notices if one.role == "requester"]
+
+
+def test_what_a_reviewer_asks_the_agent_is_told_to_nobody():
+    run = reviewed()
+    asked_back(run, "why?", to="agent")
+    assert told(run).notices == ()
 
 
 def test_what_was_answered_is_not_told():

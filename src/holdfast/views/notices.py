@@ -23,6 +23,7 @@ from holdfast.core.fold import fold_all
 from holdfast.core.state import Question, State
 from holdfast.events import (
     AnyEvent,
+    AskedBack,
     BodiesErased,
     CallAsked,
     CallJudged,
@@ -96,7 +97,7 @@ class Told(Struct, frozen=True):
     """When there will be more by time alone; 0: only when something is appended."""
 
 
-CAUSES: Final = (PersonAsked, QuestionWithdrawn, DoubtRaised, Contradiction, RunClosed)
+CAUSES: Final = (PersonAsked, AskedBack, QuestionWithdrawn, DoubtRaised, Contradiction, RunClosed)
 """Kinds of entries that something is to be told of."""
 
 
@@ -105,6 +106,8 @@ def causes(event: AnyEvent | Unknown) -> bool:
     match event:
         case PersonAsked(about=about):
             return about != "doubt"  # `DoubtRaised` says it
+        case AskedBack(to=to):
+            return to == "requester"
         case QuestionWithdrawn(why=why):
             return why == "expired"
         case Contradiction(children=children):
@@ -186,6 +189,13 @@ class _Reading:
             case PersonAsked(about=about):
                 question = state.questions.get(seq)
                 return self.question(question, "limit" if about == "limit" else "asked") if question else None
+            case AskedBack(question=about, text=text):
+                question = state.questions.get(about)
+                if question is None or state.said > seq:
+                    return None
+                shown = "" if self._hides(question, text) else words.shortened(text, WORDS)
+                until = question.asked.until
+                return self._notice(entry, "asked", role="requester", until=until, about="question", words=shown)
             case QuestionWithdrawn(question=expired):
                 return self._expired(entry, expired)
             case DoubtRaised(call=call):
@@ -202,19 +212,17 @@ class _Reading:
     def question(self, question: Question, kind: Kind) -> Notice:
         """A notice about an open question."""
         asked = question.asked
-        told = asked.about in ("review", "question", "output", "limit")
-        hidden = (
-            not told
-            or question.seq >= self._classed
-            or bool(asked.label.classes)
-            or asked.call in self._secret
-            or MARK in asked.text
-        )
+        told = asked.about in ("review", "question", "output", "limit") and not self._hides(question, asked.text)
         return self._notice(
             self._entries[question.seq - 1], kind, role=asked.role, until=asked.until, about=asked.about,
             tool=self._tool(asked), people=asked.people, then=asked.then if asked.until else "",
-            words="" if hidden else words.shortened(asked.text, WORDS),
+            words=words.shortened(asked.text, WORDS) if told else "",
         )  # fmt: skip
+
+    def _hides(self, question: Question, text: str) -> bool:
+        """Whether what was said about a question stays in the journal."""
+        asked = question.asked
+        return question.seq >= self._classed or bool(asked.label.classes) or asked.call in self._secret or MARK in text
 
     def is_decided(self, question: Question) -> bool:
         """Whether enough people approved, and only the run has to go on."""
