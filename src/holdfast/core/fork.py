@@ -92,7 +92,9 @@ def fork(
     """
     origin, opened = _forkable(entries)
     given: dict[int, AnyEvent] = _doubts(entries) | _edited(entries, other, by, secret)
-    given[1] = _opened(opened, origin, by, _carried_out(entries, live, other))
+    given[1] = replace(
+        _opened(opened, origin, by, _carried_out(entries, live, other)), apart=run if opened.apart else ""
+    )
     begun = [
         replace(one, run=run, event=_inherited(given.get(one.seq, one.event)), prev=b"", digest=b"", aside="")
         for one in entries

@@ -286,12 +286,16 @@ class Book:
 def effect_name(event: AnyEvent, state: State) -> str:
     """The name under which an effect over there is one call's alone, in the whole journal; empty where there is none.
 
-    A hash, so that an index of names says nothing of what they name.
+    Runs in a world of their own, as trials are, have the names of that world to themselves: it counts its effects from one. A
+    hash, so that an index of names says nothing of what they name.
     """
     if not isinstance(event, NAMING) or not event.effect_id:
         return ""
     call = state.calls.get(event.call)
-    return "" if call is None else f"effect:{codec.public_digest([call.tool, event.effect_id])[:32]}"
+    if call is None:
+        return ""
+    world = [state.opened.apart] if state.opened.apart else []
+    return f"effect:{codec.public_digest([*world, call.tool, event.effect_id])[:32]}"
 
 
 def _promised(event: AnyEvent, state: State) -> bool:

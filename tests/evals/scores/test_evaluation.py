@@ -15,7 +15,6 @@ from holdfast.evals.grading import graders
 from holdfast.evals.scores.evaluation import Evaluation
 from holdfast.evals.scores.gates import families
 from holdfast.evals.scores.scorecard import Scorecard, as_baseline, planned
-from holdfast.evals.trials.apart import apart
 from holdfast.evals.trials.cache import Cache
 from holdfast.evals.trials.code_digest import code_digest
 from holdfast.evals.trials.trial import Player, Suite, TrialRunner, playing
@@ -174,7 +173,7 @@ def test_a_trial_whose_player_died_is_played_by_whoever_waits_for_it(tmp_path):
     async def story() -> tuple[str, list[Any]]:
         what = suite(1)
         died = open_journal(url)
-        async with TrialRunner.open(apart(died), agents=[AGENT], model=GOOD, drives=False) as runner:
+        async with TrialRunner.open(died, agents=[AGENT], model=GOOD, drives=False) as runner:
             player = Player(runner, what)
             run = await runner.start(AGENT, "c0", key=player.key(what.cases[0], 1), tags=player.tags(what.cases[0], 1))
             async with playing(url, what, model=GOOD) as other:

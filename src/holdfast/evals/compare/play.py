@@ -26,7 +26,6 @@ from holdfast.evals.drills.faults import Plan
 from holdfast.evals.drills.hand import Hand, Landed
 from holdfast.evals.drills.play import DrillRunner, by_the_world
 from holdfast.evals.grading.finished import Finished
-from holdfast.evals.trials.apart import apart
 from holdfast.evals.trials.order import order_of
 from holdfast.evals.trials.tree import runs_of
 from holdfast.evals.trials.trial import Player, Suite, Trial
@@ -179,7 +178,7 @@ async def match(journal: str, sides: Sequence[Side], *, label: str, faults: Plan
             ready = [await fitted(side, sides[0]) for side in sides]
             players = {}
             for side in ready:
-                opened = DrillRunner.open(apart(store), agents=[side.agent], model=side.models, drives=False)
+                opened = DrillRunner.open(store, agents=[side.agent], model=side.models, drives=False)
                 runner = await stack.enter_async_context(opened)
                 assert isinstance(runner, DrillRunner)
                 players[side.letter] = SidePlayer(

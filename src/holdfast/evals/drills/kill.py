@@ -30,7 +30,6 @@ from holdfast.evals.cases.persons import Look, reply
 from holdfast.evals.cases.world import Stage, World
 from holdfast.evals.drills.hand import Hand, Landed
 from holdfast.evals.drills.play import DrillPlayer, DrillRunner, Models, by_the_world
-from holdfast.evals.trials.apart import apart
 from holdfast.evals.trials.trial import ROUNDS, Suite, TrialRunner
 from holdfast.events import AnyEvent, CallLookedUp, Json
 from holdfast.journal.port import Append, Appended, Journal
@@ -72,7 +71,7 @@ class Mortal:
     """A journal as one worker of a drill has it. Any number of them share one store, and know which workers are dead."""
 
     def __init__(self, store: Journal, graves: set[str], *, dies: bool) -> None:
-        self._store = apart(store)
+        self._store = store
         self._graves = graves
         self._dies = dies
         self.worker = ""

@@ -21,7 +21,6 @@ from holdfast.core.state import CallState
 from holdfast.dialogue import Answer, Request
 from holdfast.evals.cases.world import MakeWorld, Stage, World
 from holdfast.evals.drills.moments import Doom
-from holdfast.evals.trials.apart import apart
 from holdfast.evals.trials.trial import TrialRunner
 from holdfast.events import Json, Price
 from holdfast.journal.open import open_journal
@@ -83,7 +82,7 @@ async def live(crew: Crew, play: Play, doom: Doom) -> None:
     """One worker's life, until SIGTERM, or until it is killed."""
     store = open_journal(play.journal)
     try:
-        journal = cast("Journal", _Counted(apart(store), doom))
+        journal = cast("Journal", _Counted(store, doom))
         opening = DoomedRunner.open(journal, agents=[crew.agent], model=dict(crew.models) or None, drives=False)
         async with AsyncExitStack() as stack, opening as runner:
             assert isinstance(runner, DoomedRunner)

@@ -22,7 +22,6 @@ from holdfast.evals.cases.persons import reply
 from holdfast.evals.cases.world import MakeWorld, Stage, World
 from holdfast.evals.grading.finished import Finished, Grader, Miss
 from holdfast.evals.grading.judges import Bench, Unheard
-from holdfast.evals.trials.apart import apart
 from holdfast.evals.trials.order import order_of
 from holdfast.evals.trials.outside import outside
 from holdfast.evals.trials.rightly import speaks_against
@@ -175,7 +174,7 @@ async def playing(
         real = await stack.enter_async_context(suite.living()) if live else None
         store = open_journal(journal)
         stack.push_async_callback(store.close)
-        opened = TrialRunner.open(apart(store), agents=[suite.agent], model=model, prices=prices, drives=False)
+        opened = TrialRunner.open(store, agents=[suite.agent], model=model, prices=prices, drives=False)
         runner = await stack.enter_async_context(opened)
         assert isinstance(runner, TrialRunner)
         runner.live = real
