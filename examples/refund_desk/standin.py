@@ -33,8 +33,9 @@ from holdfast.models.scripted import (
     say,
     script_by,
 )
+from holdfast.testing.told import values
 
-from .story import Story, values
+from .story import Story
 
 STEPS: Final = 60
 """Answers one run can get: more than any limit in the contract lets it ask for."""
@@ -231,7 +232,7 @@ class Slip:
         if not self.answer:
             return story.words.count(self.text)
         first = self._wanted()[0]
-        return sum((one.tool, one.args) == (first.tool, first.args) for one in story.calls)
+        return sum((one.tool, one.wrote) == (first.tool, first.args) for one in story.calls)
 
     def _wanted(self, step: int = 0) -> tuple[Wanted, ...]:
         texts = [json.dumps(one.args).removesuffix(self.broken) for one in self.answer]

@@ -793,11 +793,6 @@ def test_habits_speak_of_tickets_that_exist():
     assert set(standin.HABITS) | standin.OVERLOADED <= set(REQUESTS)
 
 
-@pytest.mark.parametrize("text", ["", "no order", "[1, 2]", "{cut off", "7"])
-def test_text_that_is_no_json_holds_no_values(text):
-    assert story.values(text) == []
-
-
 # ---------------------------------------------------------------------------------------- the whole desk
 
 

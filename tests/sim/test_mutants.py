@@ -7,7 +7,7 @@ import pytest
 from holdfast.testing.mutants import BY_NAME, MUTANTS
 from holdfast.testing.sim import play
 
-FINDS_WITHIN = 400
+FINDS_WITHIN = 800
 """Schedules in which a seeded mistake has to show."""
 
 QUICK = (

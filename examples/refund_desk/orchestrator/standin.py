@@ -15,11 +15,12 @@ from typing import Final, TypeAlias
 
 from holdfast.dialogue import Request
 from holdfast.models.scripted import Call, Plain, Script, Turn, call, done, script_by
+from holdfast.testing.told import Made
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # the package is there, if nobody has loaded it yet
 
 from refund_desk.standin import STEPS, due, identify, look_closer, off_task, read_up, reason_of
-from refund_desk.story import Made, Story
+from refund_desk.story import Story
 
 Step: TypeAlias = Callable[[Story], Plain | None]
 
@@ -109,7 +110,7 @@ def pay_back(story: Story) -> Plain | None:
     if (
         not asked["cents"]
         or story.paid_back
-        or any(asked["order_id"] in one.args for one in story.made("issue_refund"))
+        or any(asked["order_id"] in one.wrote for one in story.made("issue_refund"))
     ):
         return None
     if not story.found("get_order") or not story.found("get_policy"):

@@ -1,8 +1,10 @@
 """What a stand-in was told, read out of a request: for scripted models whose answers follow from what they saw.
 
 def turn(request):
-story = Story.told(request)
-return call("get_order", order_id=story.request["order_id"]) if not story.made("get_order") else done(...)
+    story = Story.told(request)
+    return call("get_order", order_id=story.request["order_id"]) if not story.made("get_order") else done(...)
+
+Nothing is remembered from one turn to the next: what was told stands in the request.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ class Made:
     found: tuple[Json, ...]
     """The objects in what it was told; several pages come as several."""
     text: str
+    wrote: str = ""
+    """Its arguments as it wrote them, which may be no JSON."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +38,24 @@ class Story:
     request: Json
     """The run's input, where that is an object."""
     calls: tuple[Made, ...]
+    said: tuple[str, ...] = ()
+    """What the requester said later, answers to its questions first."""
+    words: tuple[str, ...] = ()
+    """What it said itself without calling anything."""
 
     @classmethod
     def told(cls, request: Request) -> Self:
         """Everything that stands in the request's segments."""
         results = {part.id: part for part in request.segments if isinstance(part, Result)}
         answers = [part for part in request.segments if isinstance(part, Answered)]
-        inputs = [part.text for part in request.segments if isinstance(part, Told) and part.source == "input"]
+        told = [part for part in request.segments if isinstance(part, Told)]
+        calls = tuple(_made(want, results[want.id]) for part in answers for want in part.calls if want.id in results)
+        replies = [made.text for made in calls if made.tool == "ask" and not made.failed]
         return cls(
-            request=next((value for text in inputs for value in values(text)), {}),
-            calls=tuple(_made(want, results[want.id]) for part in answers for want in part.calls if want.id in results),
+            request=next((value for part in told if part.source == "input" for value in values(part.text)), {}),
+            calls=calls,
+            said=(*replies, *(part.text for part in told if part.source == "said")),
+            words=tuple(part.text for part in answers if not part.calls),
         )
 
     def made(self, tool: str) -> list[Made]:
@@ -56,7 +68,7 @@ class Story:
 
 
 def _made(want: Wanted, result: Result) -> Made:
-    return Made(want.tool, _object(want.args), result.failed, tuple(values(result.text)), result.text)
+    return Made(want.tool, _object(want.args), result.failed, tuple(values(result.text)), result.text, want.args)
 
 
 def _object(text: str) -> Json:
