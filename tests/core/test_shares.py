@@ -60,7 +60,7 @@ def test_what_would_pass_it_is_refused_with_the_figures():
     run = paying({"across": DAILY | {"because": "not more than 10.00 an order"}})
     run.elsewhere["across"] = Held(601)
     run.then("CallAsked refund", "CallJudged refuse tools.refund.across", "ModelAsked")
-    assert run.told()[-1] == "refused: not more than 10.00 an order: 601 of 1000 are used within 1d, and this is 400"
+    assert run.told()[-1] == "refused: not more than 10.00 an order: 601 of 1,000 are used within 1d, and this is 400"
     assert not held(run)
 
 

@@ -311,7 +311,7 @@ class _Judge:
         self.shares = (share,)
         window = units.say_duration(across.window)
         because = across.because or "there is a limit on what all runs together may do"
-        because = f"{because}: {used} of {share.top} are used within {window}, and this is {share.amount}"
+        because = f"{because}: {used:,} of {share.top:,} are used within {window}, and this is {share.amount:,}"
         if across.otherwise == "refuse":
             yield self._refuse(where, because, secret=across.secret)
             return
