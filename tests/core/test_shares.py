@@ -77,7 +77,7 @@ def test_a_person_may_let_it_pass_and_the_approval_says_so():
     run.person("approve", roles=["care"])
     run.then("QuestionWithdrawn decided", "CallJudged allow", "CallJudged review tools.refund.across tools.refund.review[0]",
              "PersonAsked review finance")  # fmt: skip
-    assert "900 of 1000" in run.last(CallJudged).rules[0].because
+    assert "900 of 1,000" in run.last(CallJudged).rules[0].because
     run.person("approve", by="fred", roles=["finance"])
     run.then("QuestionWithdrawn decided", "PersonAsked review care")
     run.person("approve", roles=["care"])
