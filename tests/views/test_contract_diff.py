@@ -88,7 +88,7 @@ CASES = {
     "across": (
         pay(across={"per": "args.order", "window": "1d", "sum": "args.cents", "at_most": 9000, "else": "review", "by": "fin"}),
         ("tools.pay.across", "added",
-         "at most 9000 of args.cents per args.order within 1d, over all runs, else a person is asked (fin)"),
+         "at most 9,000 of args.cents per args.order within 1d, over all runs, else a person is asked (fin)"),
     ),
     "rate": (pay(rate={"calls": 3, "per": "1m"}),
              ("tools.pay.rate", "added", "at most 3 calls in any 1m, over all runs; a further one waits")),

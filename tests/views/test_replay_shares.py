@@ -34,7 +34,7 @@ def refused_with_the_figures() -> Story:
     run.elsewhere["across"] = Held(777)
     run.asks_for(PAY)
     run.settle_down()
-    assert "777 of 1000" in run.told()[-1]
+    assert "777 of 1,000" in run.told()[-1]
     return run
 
 

@@ -175,10 +175,10 @@ def test_a_refusal_says_what_would_have_been_needed_and_what_it_was_counted_with
     run.settle_down()
     (account,) = why(run.entries).accounts
     (clause,) = account.clauses
-    assert clause.asks == "at most 1000 of args.cents per args.order within 1d, over all runs"
+    assert clause.asks == "at most 1,000 of args.cents per args.order within 1d, over all runs"
     assert [(saw.name, saw.value) for saw in clause.saw] == [("args.cents", 400), ("args.order", "A-1")]
     assert account.needed[0].text.startswith(
-        "Room under what all runs together may do, or a smaller amount: never much: 601 of 1000"
+        "Room under what all runs together may do, or a smaller amount: never much: 601 of 1,000"
     )
 
 
@@ -387,7 +387,7 @@ def test_a_contract_says_in_words_what_all_runs_share():
     found = in_words(made.contract)
     assert found.turn == "of runs with the same input.order one goes on at a time, and the others wait for it"
     assert [(one.kind, one.text) for one in found.tools[0].terms] == [
-        ("across", "at most 1000 of args.cents per args.order within 1d, over all runs, else a person is asked (anybody)"),
+        ("across", "at most 1,000 of args.cents per args.order within 1d, over all runs, else a person is asked (anybody)"),
         ("rate", "at most 3 calls in any 1m, over all runs; a further one waits"),
         ("at once", "at most 2 under way at a time, over all runs; a further one waits"),
         ("breaker", "after 3 failures within 2m, over all runs, calls wait until one of them is older"),

@@ -19,12 +19,12 @@ def across(one: Across) -> str:
 
 
 def amount(given: Mapping[str, Any]) -> str:
-    """`at most 50000 of args.cents per input.customer_id within 1d, over all runs`."""
+    """`at most 50,000 of args.cents per input.customer_id within 1d, over all runs`."""
     counted, per, window = given.get("sum", "1"), given.get("per", '"all"'), given.get("window", 0)
     what = "calls" if counted == "1" else f"of {counted}"
     each = "" if per == '"all"' else f" per {per}"
     length = units.say_duration(window if isinstance(window, int) else units.duration(str(window)))
-    return f"at most {given.get('at_most')} {what}{each} within {length}, over all runs"
+    return f"at most {given.get('at_most', 0):,} {what}{each} within {length}, over all runs"
 
 
 def rate(one: Rate) -> str:
