@@ -29,10 +29,11 @@ def test_random_schedules_keep_every_promise(chunk: int) -> None:
     assert not [text for seed in range(FIRST + chunk, FIRST + SCHEDULES, CHUNKS) for text in wrong(seed)]
 
 
-@pytest.mark.parametrize("seed", [7_011_339, 20_001_014])
+@pytest.mark.parametrize("seed", [977, 7_011_339, 20_001_014, 50_012_179])
 def test_schedules_that_once_broke_a_promise_keep_it(seed: int) -> None:
     """7011339: a worker whose disk failed never ended, for an attempt that was cancelled before its first step.
 
+    977: a worker was said to have ended before it had. 50012179: a decision knew of what was shared by what it was told with.
     20001014: a row no longer said what had ended just now, and a batch that was decided before came later.
     """
     assert not wrong(seed)

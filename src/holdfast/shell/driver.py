@@ -26,7 +26,7 @@ from holdfast.errors import Bug
 from holdfast.events import AnyEvent, CallFailed, CallLookedUp, Held
 from holdfast.journal.port import Appended, Claimed, Committed, Journal, Moved
 from holdfast.models.port import Model
-from holdfast.shell.book import Book, effect_name
+from holdfast.shell.book import Book, Page, effect_name
 from holdfast.shell.control import Control, uncarried
 from holdfast.shell.perform import Attempt, Performer
 from holdfast.shell.publishing import NOTHING_WRONG, Carried
@@ -166,16 +166,14 @@ class Driver:
                     await self.book.refresh()
             if self.world.control.stale:
                 await self.world.control.refresh()
-            state = self.book.known
-            held = await self._held(state)
-            boot = self.world.performer.clock()
-            doubtful = await self._doubtful(state) if self._has_kin(state) else NO_NAMES
-            moment = self._moment(state, doubtful, held, await self._stopped(state))
-            self._at = moment.at
+            state, boot = self.book.known, self.world.performer.clock()
+            page = self.book.page(max(self.world.journal.now(), state.at))
+            self._at = page.at
             facts, self._facts = self._facts, []
             answer: Appended | None = None
             try:
-                answer = await self._step(state, moment, facts)
+                moment = await self._moment(self._told_of(facts, page), page.at)
+                answer = await self._step(page, moment)
             finally:
                 if not isinstance(answer, Committed):  # somebody was faster, or the journal failed
                     own = [(_disowned(fact, state, answer), cause) for fact, cause in facts]  # a fact is never dropped
@@ -191,21 +189,26 @@ class Driver:
                 if self.book.let_go:
                     self.world.freed(self.book.let_go)
                     self.book.let_go = Counter()
-                if not self._facts and not self._stale and not self._to_look(answer, held):
+                if not self._facts and not self._stale and not self._to_look(answer, moment.held):
                     return self._stands
         raise Bug("an append was overtaken too often", run=self.book.run)
 
-    async def _step(self, state: State, moment: Moment, facts: Sequence[tuple[AnyEvent, int]]) -> Appended:
-        """One append: facts, then what is decided upon them. It is not in if somebody else appended first."""
-        page, worker = self.book.page(moment.at), self.world.worker
+    def _told_of(self, facts: Sequence[tuple[AnyEvent, int]], page: Page) -> State:
+        """Put the facts that came in on a page; the state after them."""
+        state = self.book.known
         for fact, cause in facts:
             fitted = fit(state, fact)
             if fitted is not None:
-                state = page.add(fitted, cause, worker)
+                state = page.add(fitted, cause, self.world.worker)
+        return state
+
+    async def _step(self, page: Page, moment: Moment) -> Appended:
+        """One append: the facts of a page, then what is decided upon them. It is not in if somebody else appended first."""
+        state = page.known
         if not (self.draining or state.strange):
             cause = state.seq
             for event, after in foresee(self._agreement(state), state, moment):
-                state = page.add(event, cause, worker, after)
+                state = page.add(event, cause, self.world.worker, after)
         strange = self._strange(state)
         self._stands = outlook(state) if strange else outlook_of(self._agreement(state), state, moment)
         if not page.lines:
@@ -276,16 +279,21 @@ class Driver:
     def _has_kin(self, state: State) -> bool:
         return state.opened.parent is not None or bool(state.spent.opened)
 
-    def _moment(self, state: State, doubtful: frozenset[str], held: dict[str, Held], stopped: Stop | None) -> Moment:
+    async def _moment(self, state: State, at: int) -> Moment:
+        """What is known beside the run's own entries, as of the state upon which is decided."""
         journal, worker = self.world.journal, self.world.worker
         running = [call.worker for call in state.calls.values() if call.status == "running"]
         others = {other for other in running if other and other != worker}
         asking = state.asking
         if asking is not None and asking.status == "running" and asking.worker != worker:
             others.add(asking.worker)
+        # before anything is awaited: that a worker is gone has to be so at this moment already
+        gone = frozenset([other for other in others if journal.alive(other) is False]) if others else NO_NAMES
+        held = await self._held(state)
+        doubtful = await self._doubtful(state) if self._has_kin(state) else NO_NAMES
+        stopped = await self._stopped(state)
         return Moment(
-            at=max(journal.now(), state.at), worker=worker, secret=self.book.secret,
-            gone=frozenset([other for other in others if journal.alive(other) is False]) if others else NO_NAMES,
+            at=at, worker=worker, secret=self.book.secret, gone=gone,
             flying=frozenset([start for _, start in self._flying]), epoch=self._epoch, quotes=self._quotes(state),
             doubtful=doubtful, held=held, stopped=stopped, stopped_tools=self.world.control.tools,
         )  # fmt: skip

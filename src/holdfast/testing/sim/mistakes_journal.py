@@ -23,19 +23,19 @@ def _no_sync() -> Sequence[Patch]:
 def _act_before_commit() -> Sequence[Patch]:
     original = driver.Driver._step
 
-    async def step(self: Any, state: Any, moment: Any, facts: Any) -> Appended:
+    async def step(self: Any, page: Any, moment: Any) -> Appended:
         append, clock = self.book.append, self.world.performer.clock()
 
-        async def hasty(written: Any, stands: Any) -> Any:
+        async def hasty(written: Any, stands: Any, **more: Any) -> Any:
             before = self.book.state, self.book.head
             self.book.state, self.book.head = written.state, written.head
             self._launch(moment, clock)
             self.book.state, self.book.head = before
-            return await append(written, stands)
+            return await append(written, stands, **more)
 
         self.book.append = hasty
         try:
-            return await original(self, state, moment, facts)
+            return await original(self, page, moment)
         finally:
             del self.book.append
 
@@ -56,15 +56,21 @@ def _conflict_ignored() -> Sequence[Patch]:
 
 
 def _fact_dropped() -> Sequence[Patch]:
-    original = driver.Driver._step
+    told_of, original = driver.Driver._told_of, driver.Driver._step
+    told = list[Any]()
 
-    async def step(self: Any, state: Any, moment: Any, facts: Any) -> Appended:
-        answer = await original(self, state, moment, facts)
+    def tell(self: Any, facts: Any, page: Any) -> Any:
+        told[:] = [facts]
+        return told_of(self, facts, page)
+
+    async def step(self: Any, page: Any, moment: Any) -> Appended:
+        facts = told[0]
+        answer = await original(self, page, moment)
         if not isinstance(answer, Committed):
             facts.clear()
         return answer
 
-    return [(driver.Driver, "_step", step)]
+    return [(driver.Driver, "_told_of", tell), (driver.Driver, "_step", step)]
 
 
 def _performed_twice() -> Sequence[Patch]:
