@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from msgspec import Struct
+from msgspec.structs import replace
 
 from holdfast.agent import Agent
 from holdfast.cli import agents, diff, environment, out, reading
@@ -166,7 +167,7 @@ async def _backed(order: Order) -> Accepted:
         found = await _made(order, runner.journal, control, contract, agent, note)
         if wrong:
             note = f"{found.note + '; ' if found.note else ''}the code at {order.where} cannot carry it: {wrong}"
-            return Accepted(**{**{key: getattr(found, key) for key in found.__struct_fields__}, "note": note})
+            return replace(found, note=note)
         return found
 
 

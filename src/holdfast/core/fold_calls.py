@@ -84,8 +84,13 @@ def judged(state: State, entry: Entry, event: CallJudged) -> Changes:
     done = replace(call, status=status, rules=event.rules, answer=entry.seq, said=said, ok=False)
     counted = state.counted
     if call.status == "unsure" and call.effect == "write" and call.looked == "absent":  # in a fork it is unknown still
-        counted = {**counted, call.tool: max(counted.get(call.tool, 0) - 1, 0)}
+        counted = _one_less(state, call)
     return with_call(state, done, settled=settled, counted=counted, **_attempted(state, call, event))
+
+
+def _one_less(state: State, call: CallState) -> dict[str, int]:
+    """Calls per tool that are done or unknown, without one that did nothing."""
+    return {**state.counted, call.tool: max(state.counted.get(call.tool, 0) - 1, 0)}
 
 
 def _attempted(state: State, call: CallState, event: CallJudged) -> Changes:
@@ -287,7 +292,7 @@ def failed(state: State, entry: Entry, event: CallFailed) -> Changes:
     )  # fmt: skip
     counted = state.counted
     if event.fate == "not_done" and not after.unknown and not call.serves and call.effect != "builtin":
-        counted = {**counted, call.tool: max(counted.get(call.tool, 0) - 1, 0)}
+        counted = _one_less(state, call)
     spent = replace(state.spent, work=state.spent.work + event.took)
     changes = with_call(state, after, spent=spent, counted=counted)
     if call.fuse is not None and event.error in fold_shares.FAILURES:
@@ -350,7 +355,7 @@ def call_settled(state: State, entry: Entry, event: CallSettled) -> Changes:
     again = event.verdict == "did_not" and bool(call.key) and call.keyed_until > entry.at
     status = move(state.run, entry.seq, call.status, "CallSettled retry" if again else f"CallSettled {event.verdict}")
     if event.verdict == "did_not":
-        changes["counted"] = {**state.counted, call.tool: max(state.counted.get(call.tool, 0) - 1, 0)}
+        changes["counted"] = _one_less(state, call)
     if again:  # of what may come of the attempts before, a person has said that nothing did
         ready = replace(call, status=status, settled=event.verdict, error="settled", unknown=False)
         return with_call(state, ready, **changes)
@@ -441,11 +446,10 @@ def _says_it_all(call: CallState, event: CallReturnedLate) -> bool:
 
 def _surely_not(state: State, entry: Entry, call: CallState) -> Changes:
     """What was unknown is known now: nothing happened."""
-    counted = {**state.counted, call.tool: max(state.counted.get(call.tool, 0) - 1, 0)}
     done = replace(call, unknown=False, error="not_done", failed_at=entry.at)
     if call.status == "answered":
         done = replace(done, answer=entry.seq, said="failed: it turned out that this did not happen")
-    return with_call(state, done, counted=counted)
+    return with_call(state, done, counted=_one_less(state, call))
 
 
 CALLS: Final[dict[type, Callable[[State, Entry, Any], Changes]]] = {

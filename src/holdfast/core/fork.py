@@ -92,9 +92,7 @@ def fork(
     """
     origin, opened = _forkable(entries)
     given: dict[int, AnyEvent] = _doubts(entries) | _edited(entries, other, by, secret)
-    given[1] = replace(
-        _opened(opened, origin, by, _carried_out(entries, live, other)), apart=run if opened.apart else ""
-    )
+    given[1] = _opened(opened, origin, run, by, _carried_out(entries, live, other))
     begun = [
         replace(one, run=run, event=_inherited(given.get(one.seq, one.event)), prev=b"", digest=b"", aside="")
         for one in entries
@@ -146,11 +144,11 @@ def _forkable(entries: Sequence[Entry]) -> tuple[Parent, RunOpened]:
     return Parent(first.run, len(entries)), first.event
 
 
-def _opened(event: RunOpened, origin: Parent, by: str, live: Sequence[str]) -> RunOpened:
+def _opened(event: RunOpened, origin: Parent, run: str, by: str, live: Sequence[str]) -> RunOpened:
     return replace(
         event, forked_from=origin, forked_by=(*event.forked_by, by), mode="simulate", live=tuple(dict.fromkeys(live)),
         supervised=event.mode != "live", tree=event.tree or origin.run, key="", parent=None, undoes="",
-        carved={},
+        carved={}, apart=run if event.apart else "",
     )  # fmt: skip
 
 

@@ -57,14 +57,14 @@ def _conflict_ignored() -> Sequence[Patch]:
 
 def _fact_dropped() -> Sequence[Patch]:
     told_of, original = driver.Driver._told_of, driver.Driver._step
-    told = list[Any]()
+    told = dict[Any, Any]()
 
     def tell(self: Any, facts: Any, page: Any) -> Any:
-        told[:] = [facts]
+        told[self] = facts
         return told_of(self, facts, page)
 
     async def step(self: Any, page: Any, moment: Any) -> Appended:
-        facts = told[0]
+        facts = told.pop(self)
         answer = await original(self, page, moment)
         if not isinstance(answer, Committed):
             facts.clear()
